@@ -27,12 +27,8 @@ const WITHIN_A_LAYER: [(&str, &str); 1] = [("lake", "store")];
 const COMPOSITION: usize = LAYERS.len() - 1;
 
 /// Dependencies whose types stay inside the modules named.
-const OWNERS: [(&str, &[&str]); 4] = [
-    ("wasmtime", &["plugin"]),
-    ("sqlx", &["store", "lake"]),
-    ("datafusion", &["query"]),
-    ("axum", &["http"]),
-];
+const OWNERS: [(&str, &[&str]); 4] =
+    [("wasmtime", &["plugin"]), ("sqlx", &["store", "lake"]), ("datafusion", &["query"]), ("axum", &["http"])];
 
 fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
@@ -42,9 +38,7 @@ fn layer(module: &str) -> Option<usize> {
 fn allowed(from: &str, to: &str) -> Result<bool, String> {
     let known = |module: &str| layer(module).ok_or_else(|| format!("module {module} has no layer"));
     let (low, high) = (known(to)?, known(from)?);
-    Ok(from == to
-        || low < high
-        || low == high && (high == COMPOSITION || WITHIN_A_LAYER.contains(&(from, to))))
+    Ok(from == to || low < high || low == high && (high == COMPOSITION || WITHIN_A_LAYER.contains(&(from, to))))
 }
 
 /// The module of the host that a file belongs to; none for the crate's root.
@@ -57,20 +51,13 @@ fn module_of(path: &Path) -> Option<String> {
 
 /// The code of a file without line comments, so that prose may name what it likes.
 fn code(source: &str) -> String {
-    source
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join("\n")
+    source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
 /// The modules that code names behind `crate::`, groups in braces included.
 fn named(code: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for (_, rest) in code
-        .match_indices("crate::")
-        .map(|(at, found)| (at, &code[at + found.len()..]))
-    {
+    for (_, rest) in code.match_indices("crate::").map(|(at, found)| (at, &code[at + found.len()..])) {
         let rest = rest.trim_start();
         match rest.strip_prefix('{') {
             Some(group) => names.extend(heads(group)),
@@ -99,16 +86,11 @@ fn heads(group: &str) -> Vec<String> {
             _ => {}
         }
     }
-    items
-        .into_iter()
-        .filter_map(|item| identifier(item.trim_start()))
-        .collect()
+    items.into_iter().filter_map(|item| identifier(item.trim_start())).collect()
 }
 
 fn identifier(text: &str) -> Option<String> {
-    let end = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     (end > 0).then(|| text[..end].to_owned())
 }
 
@@ -128,30 +110,21 @@ fn a_module_names_lower_layers_only() {
             continue;
         };
         let code = code(&fs::read_to_string(&path).unwrap());
-        let here = path
-            .strip_prefix(repository())
-            .unwrap()
-            .display()
-            .to_string();
+        let here = path.strip_prefix(repository()).unwrap().display().to_string();
         if code.contains("super::super::") {
-            faults.push(format!(
-                "{here}: write `crate::` instead of `super::super::`, which hides the layer"
-            ));
+            faults.push(format!("{here}: write `crate::` instead of `super::super::`, which hides the layer"));
         }
         for name in named(&code) {
             // What is not a module is an item of the crate's root, such as a macro.
-            let is_module = |name: &str| {
-                layer(name).is_some() || repository().join(format!("host/src/{name}.rs")).exists()
-            };
+            let is_module =
+                |name: &str| layer(name).is_some() || repository().join(format!("host/src/{name}.rs")).exists();
             if !is_module(&name) {
                 continue;
             }
             match allowed(&module, &name) {
                 Ok(true) => {}
                 Ok(false) => faults.push(format!("{here}: `{module}` must not name `{name}`")),
-                Err(message) => faults.push(format!(
-                    "{here}: {message}: give it one in tests/integration/layers.rs"
-                )),
+                Err(message) => faults.push(format!("{here}: {message}: give it one in tests/integration/layers.rs")),
             }
         }
     }

@@ -18,13 +18,10 @@ pub(crate) fn files_in(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)
-            .unwrap_or_else(|e| panic!("cannot list {}: {e}", folder.display()))
-        {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("cannot list {}: {e}", folder.display())) {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.is_dir() && name != "target" && name != "node_modules" && !name.starts_with('.')
-            {
+            if path.is_dir() && name != "target" && name != "node_modules" && !name.starts_with('.') {
                 folders.push(path);
             } else if path.extension().is_some_and(|found| found == extension) {
                 files.push(path);
@@ -37,20 +34,12 @@ pub(crate) fn files_in(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// The project's Rust sources with their text.
 fn sources() -> Vec<(String, String)> {
-    ["host", "plugins", "tests", "xtask"]
-        .into_iter()
-        .flat_map(sources_in)
-        .map(|path| named(&path))
-        .collect()
+    ["host", "plugins", "tests", "xtask"].into_iter().flat_map(sources_in).map(|path| named(&path)).collect()
 }
 
 /// A file's path within the repository and its text.
 fn named(path: &Path) -> (String, String) {
-    let name = path
-        .strip_prefix(repository())
-        .unwrap()
-        .display()
-        .to_string();
+    let name = path.strip_prefix(repository()).unwrap().display().to_string();
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("cannot read {name}: {e}"));
     (name, text)
 }
@@ -62,31 +51,19 @@ fn hold(rule: &str, broken: Vec<String>) {
 
 #[test]
 fn files_are_short() {
-    let long = sources()
-        .into_iter()
-        .filter(|(_, text)| text.lines().count() > MAX_LINES);
-    hold(
-        "split what has over 600 lines",
-        long.map(|(name, _)| name).collect(),
-    );
+    let long = sources().into_iter().filter(|(_, text)| text.lines().count() > MAX_LINES);
+    hold("split what has over 600 lines", long.map(|(name, _)| name).collect());
 }
 
 #[test]
 fn modules_are_not_called_mod() {
-    let wrong = sources()
-        .into_iter()
-        .filter(|(name, _)| name.ends_with("/mod.rs"));
-    hold(
-        "write foo.rs beside foo/",
-        wrong.map(|(name, _)| name).collect(),
-    );
+    let wrong = sources().into_iter().filter(|(name, _)| name.ends_with("/mod.rs"));
+    hold("write foo.rs beside foo/", wrong.map(|(name, _)| name).collect());
 }
 
 #[test]
 fn every_file_says_what_it_owns() {
-    let silent = sources()
-        .into_iter()
-        .filter(|(_, text)| !text.starts_with("//!"));
+    let silent = sources().into_iter().filter(|(_, text)| !text.starts_with("//!"));
     hold("begin with `//!`", silent.map(|(name, _)| name).collect());
 }
 
@@ -114,17 +91,10 @@ fn nothing_is_left_to_do() {
 
 #[test]
 fn no_path_of_one_machine_is_left() {
-    let homes = [
-        concat!("/ro", "ot/"),
-        concat!("/ho", "me/"),
-        concat!("/Use", "rs/"),
-    ];
+    let homes = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Use", "rs/")];
     let extensions = ["rs", "md", "toml", "wit", "sql", "snap", "yaml", "yml"];
     let mut found = Vec::new();
-    for path in extensions
-        .into_iter()
-        .flat_map(|extension| files_in(repository(), extension))
-    {
+    for path in extensions.into_iter().flat_map(|extension| files_in(repository(), extension)) {
         let (name, text) = named(&path);
         if homes.iter().any(|home| text.contains(home)) {
             found.push(name);
@@ -136,9 +106,8 @@ fn no_path_of_one_machine_is_left() {
 #[test]
 fn every_plugin_has_a_readme() {
     let manifests = files_in(&repository().join("plugins"), "toml").into_iter();
-    let folders = manifests
-        .filter(|path| path.ends_with("Cargo.toml"))
-        .filter_map(|path| path.parent().map(Path::to_owned));
+    let folders =
+        manifests.filter(|path| path.ends_with("Cargo.toml")).filter_map(|path| path.parent().map(Path::to_owned));
     let silent: Vec<String> = folders
         .filter(|folder| !folder.join("README.md").is_file())
         .map(|folder| folder.display().to_string())
@@ -172,16 +141,8 @@ fn every_fault_is_tested() {
         .map(|(name, _)| name)
         .collect();
     assert!(names.len() > 40, "the table of faults was not found");
-    let tests: String = ["tests/integration", "host/src"]
-        .into_iter()
-        .flat_map(sources_in)
-        .map(|path| named(&path).1)
-        .collect();
-    let idle = names
-        .into_iter()
-        .filter(|name| !tests.contains(&format!("\"{name}\"")));
-    hold(
-        "no test runs these faults",
-        idle.map(str::to_owned).collect(),
-    );
+    let tests: String =
+        ["tests/integration", "host/src"].into_iter().flat_map(sources_in).map(|path| named(&path).1).collect();
+    let idle = names.into_iter().filter(|name| !tests.contains(&format!("\"{name}\"")));
+    hold("no test runs these faults", idle.map(str::to_owned).collect());
 }

@@ -28,17 +28,11 @@ pub fn telemill() -> Result<PathBuf> {
             let own = env::current_exe().context("the test does not know its own path")?;
             let name = format!("telemill{}", env::consts::EXE_SUFFIX);
             let folders = own.ancestors().skip(1).take(2);
-            let found = folders
-                .map(|folder| folder.join(&name))
-                .find(|path| path.is_file());
+            let found = folders.map(|folder| folder.join(&name)).find(|path| path.is_file());
             found.with_context(|| format!("{name} is not built: run `cargo xtask build`"))?
         }
     };
-    ensure!(
-        program.is_file(),
-        "there is no {}: run `cargo xtask build`",
-        program.display()
-    );
+    ensure!(program.is_file(), "there is no {}: run `cargo xtask build`", program.display());
     Ok(program)
 }
 
@@ -66,28 +60,15 @@ pub fn guest(name: &str) -> Result<Vec<u8>> {
 pub fn lying_guest(lie: &str) -> Result<Vec<u8>> {
     let mut bytes = guest("hostile")?;
     let (start, honest) = DESCRIBE_FAULT.split_once(':').unwrap_or_default();
-    ensure!(
-        lie.len() <= honest.len(),
-        "the lie {lie} is longer than its place"
-    );
+    ensure!(lie.len() <= honest.len(), "the lie {lie} is longer than its place");
     let told = format!("{start}:{lie:.<width$}", width = honest.len());
-    let mut places = bytes
-        .windows(told.len())
-        .enumerate()
-        .filter(|(_, text)| *text == DESCRIBE_FAULT.as_bytes());
-    let (place, _) = places
-        .next()
-        .context("the hostile guest has no text to patch")?;
+    let mut places = bytes.windows(told.len()).enumerate().filter(|(_, text)| *text == DESCRIBE_FAULT.as_bytes());
+    let (place, _) = places.next().context("the hostile guest has no text to patch")?;
     bytes[place..place + told.len()].copy_from_slice(told.as_bytes());
     Ok(bytes)
 }
 
 fn component(folder: &str, name: &str) -> Result<Vec<u8>> {
     let path = repository().join(folder).join(name).with_extension("wasm");
-    fs::read(&path).with_context(|| {
-        format!(
-            "cannot read {}: run `cargo xtask build --plugins`",
-            path.display()
-        )
-    })
+    fs::read(&path).with_context(|| format!("cannot read {}: run `cargo xtask build --plugins`", path.display()))
 }

@@ -27,12 +27,7 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
     build::program(repository, "telemill")?;
     build::program(repository, "bench")?;
     let mut command = Command::new(repository.program("bench"));
-    command
-        .args(arguments)
-        .env("TELEMILL_BIN", repository.program("telemill"));
+    command.args(arguments).env("TELEMILL_BIN", repository.program("telemill"));
     let status = command.status().context("cannot start the benchmark")?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -32,16 +32,9 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
     build::plugins(repository)?;
     build::program(repository, "telemill")?;
     let mut command = Command::new(repository.program("telemill"));
-    command
-        .args(["run", "start"])
-        .arg(repository.root.join(SCENARIO))
-        .arg("--replace")
-        .args(options);
+    command.args(["run", "start"]).arg(repository.root.join(SCENARIO)).arg("--replace").args(options);
     let status = command.status().context("cannot start telemill")?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// `--days N` becomes the run's `--duration Nd`; the rest is the run's own.
@@ -59,9 +52,7 @@ fn translate(arguments: &[String]) -> Result<Vec<String>> {
         };
         let days: u32 = match days.map(str::parse) {
             Some(Ok(days)) if days > 0 => days,
-            _ => bail!(
-                "--days takes a whole number of days from 1, such as `cargo xtask demo --days 1`"
-            ),
+            _ => bail!("--days takes a whole number of days from 1, such as `cargo xtask demo --days 1`"),
         };
         options.extend([String::from("--duration"), format!("{days}d")]);
     }
@@ -81,14 +72,8 @@ mod tests {
 
     #[test]
     fn days_become_the_runs_duration() {
-        assert_eq!(
-            translated("--days 2 --workers 1"),
-            ["--duration", "2d", "--workers", "1"]
-        );
-        assert_eq!(
-            translated("--data-dir d --days=3"),
-            ["--data-dir", "d", "--duration", "3d"]
-        );
+        assert_eq!(translated("--days 2 --workers 1"), ["--duration", "2d", "--workers", "1"]);
+        assert_eq!(translated("--data-dir d --days=3"), ["--data-dir", "d", "--duration", "3d"]);
     }
 
     #[test]

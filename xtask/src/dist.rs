@@ -28,11 +28,7 @@ Example:
 ";
 
 /// Shells that completions are written for, and the file name that each looks for.
-const COMPLETIONS: [(&str, &str); 3] = [
-    ("bash", "telemill"),
-    ("zsh", "_telemill"),
-    ("fish", "telemill.fish"),
-];
+const COMPLETIONS: [(&str, &str); 3] = [("bash", "telemill"), ("zsh", "_telemill"), ("fish", "telemill.fish")];
 
 pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitCode> {
     if let Some(other) = arguments.first() {
@@ -44,9 +40,7 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
     let name = format!("telemill-{}-{triple}", repository.version);
     let dist = repository.root.join("target/dist");
     let folder = dist.join(&name);
-    step("contents", "see the message", || {
-        fill(repository, &folder, &triple)
-    })?;
+    step("contents", "see the message", || fill(repository, &folder, &triple))?;
     step("archive", "see the message", || {
         let archive = pack(&dist, &name)?;
         println!("{}", archive.display());
@@ -58,31 +52,22 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
 /// Makes the folder that becomes the archive, afresh.
 fn fill(repository: &Repository, folder: &Path, triple: &str) -> Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     let root = &repository.root;
     let built = repository.program("telemill");
-    let program = folder
-        .join("bin")
-        .join(format!("telemill{}", std::env::consts::EXE_SUFFIX));
+    let program = folder.join("bin").join(format!("telemill{}", std::env::consts::EXE_SUFFIX));
     copy(&built, &program)?;
     strip(repository, triple, &program)?;
     for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
         copy(&root.join(file), &folder.join(file))?;
     }
-    write(
-        &folder.join("THIRD-PARTY.txt"),
-        &notices::third_party(root, triple)?,
-    )?;
+    write(&folder.join("THIRD-PARTY.txt"), &notices::third_party(root, triple)?)?;
 
     for (shell, file) in COMPLETIONS {
         let mut command = Command::new(&built);
         command.args(["completions", shell]);
-        write(
-            &folder.join("share/completions").join(shell).join(file),
-            &cargo::output(command)?,
-        )?;
+        write(&folder.join("share/completions").join(shell).join(file), &cargo::output(command)?)?;
     }
     let man = folder.join("share/man/man1");
     fs::create_dir_all(&man)?;
@@ -99,22 +84,12 @@ fn fill(repository: &Repository, folder: &Path, triple: &str) -> Result<()> {
 /// The SDK as Cargo packages it: with a manifest that needs no workspace around it.
 fn sdk(repository: &Repository, plugins: &Path) -> Result<()> {
     let mut command = cargo::cargo(&repository.root);
-    command.args([
-        "package",
-        "--quiet",
-        "--package",
-        "telemill-sdk",
-        "--no-verify",
-        "--allow-dirty",
-    ]);
+    command.args(["package", "--quiet", "--package", "telemill-sdk", "--no-verify", "--allow-dirty"]);
     cargo::run(command)?;
     let package = format!("telemill-sdk-{}", repository.version);
     fs::create_dir_all(plugins)?;
     let mut command = Command::new("tar");
-    let archive = repository
-        .cargo_target
-        .join("package")
-        .join(format!("{package}.crate"));
+    let archive = repository.cargo_target.join("package").join(format!("{package}.crate"));
     command.arg("-xzf").arg(archive).arg("-C").arg(plugins);
     cargo::run(command)?;
     let sdk = plugins.join("sdk");
@@ -131,13 +106,8 @@ fn sdk(repository: &Repository, plugins: &Path) -> Result<()> {
 /// program is only larger.
 fn strip(repository: &Repository, triple: &str, program: &Path) -> Result<()> {
     let mut sysroot = Command::new("rustc");
-    sysroot
-        .current_dir(&repository.root)
-        .args(["--print", "sysroot"]);
-    let tools = PathBuf::from(cargo::output(sysroot)?.trim())
-        .join("lib/rustlib")
-        .join(triple)
-        .join("bin");
+    sysroot.current_dir(&repository.root).args(["--print", "sysroot"]);
+    let tools = PathBuf::from(cargo::output(sysroot)?.trim()).join("lib/rustlib").join(triple).join("bin");
     let objcopy = tools.join("rust-objcopy");
     if !objcopy.is_file() {
         return Ok(());
@@ -154,17 +124,12 @@ fn pack(dist: &Path, name: &str) -> Result<PathBuf> {
     command.current_dir(dist).args(["-czf", &archive, name]);
     cargo::run(command)?;
 
-    let sums = [("sha256sum", &[][..]), ("shasum", &["-a", "256"][..])]
-        .into_iter()
-        .find_map(|(tool, options)| {
-            let mut command = Command::new(tool);
-            command.current_dir(dist).args(options).arg(&archive);
-            cargo::output(command).ok()
-        });
-    write(
-        &dist.join("SHA256SUMS"),
-        &sums.context("neither sha256sum nor shasum is on the path")?,
-    )?;
+    let sums = [("sha256sum", &[][..]), ("shasum", &["-a", "256"][..])].into_iter().find_map(|(tool, options)| {
+        let mut command = Command::new(tool);
+        command.current_dir(dist).args(options).arg(&archive);
+        cargo::output(command).ok()
+    });
+    write(&dist.join("SHA256SUMS"), &sums.context("neither sha256sum nor shasum is on the path")?)?;
     Ok(dist.join(archive))
 }
 
@@ -172,8 +137,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::copy(from, to)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }
 

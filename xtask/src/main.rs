@@ -65,15 +65,10 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             print!("{HELP}");
             return Ok(ExitCode::SUCCESS);
         }
-        unknown => bail!(
-            "there is no command `{unknown}`: `cargo xtask --help` lists those that there are"
-        ),
+        unknown => bail!("there is no command `{unknown}`: `cargo xtask --help` lists those that there are"),
     };
     let own = rest.iter().take_while(|argument| argument.as_str() != "--");
-    if own
-        .into_iter()
-        .any(|argument| argument == "-h" || argument == "--help")
-    {
+    if own.into_iter().any(|argument| argument == "-h" || argument == "--help") {
         print!("{help}");
         return Ok(ExitCode::SUCCESS);
     }

@@ -33,28 +33,16 @@ impl Repository {
     /// Reads the workspace around xtask's own sources.
     pub(crate) fn find() -> Result<Self> {
         // `cargo run` sets it: the built program may be shared by several checkouts.
-        let own = std::env::var_os("CARGO_MANIFEST_DIR")
-            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        let root = Path::new(&own)
-            .parent()
-            .context("xtask lies in no repository")?;
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&own).parent().context("xtask lies in no repository")?;
         let metadata = cargo::metadata(root, &["--no-deps"])?;
-        let text = |key: &str| {
-            metadata[key]
-                .as_str()
-                .with_context(|| format!("cargo metadata gives no {key}"))
-        };
+        let text = |key: &str| metadata[key].as_str().with_context(|| format!("cargo metadata gives no {key}"));
         let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
-        let host = packages
-            .iter()
-            .find(|package| package["name"] == "telemill");
+        let host = packages.iter().find(|package| package["name"] == "telemill");
         Ok(Self {
             root: PathBuf::from(text("workspace_root")?),
             cargo_target: PathBuf::from(text("target_directory")?),
-            version: host
-                .and_then(|host| host["version"].as_str())
-                .unwrap_or("0.0.0")
-                .to_owned(),
+            version: host.and_then(|host| host["version"].as_str()).unwrap_or("0.0.0").to_owned(),
             packages,
         })
     }
@@ -81,9 +69,7 @@ impl Repository {
 
     /// A program that `cargo build --release` writes.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
-        self.cargo_target
-            .join("release")
-            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+        self.cargo_target.join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
     fn guests_under(&self, folder: &str) -> Vec<Guest> {
@@ -114,6 +100,5 @@ fn text(value: &Value) -> &str {
 }
 
 fn has(list: &Value, item: &str) -> bool {
-    list.as_array()
-        .is_some_and(|list| list.iter().any(|value| value == item))
+    list.as_array().is_some_and(|list| list.iter().any(|value| value == item))
 }

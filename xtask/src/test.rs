@@ -28,9 +28,9 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
     let filter = match arguments.split_first() {
         None => &[][..],
         Some((separator, filter)) if separator == "--" => filter,
-        Some((other, _)) => bail!(
-            "test takes no `{other}`: a filter stands after `--`, as in `cargo xtask test -- {other}`"
-        ),
+        Some((other, _)) => {
+            bail!("test takes no `{other}`: a filter stands after `--`, as in `cargo xtask test -- {other}`")
+        }
     };
     if filter.is_empty() {
         format(repository)?;
@@ -57,15 +57,7 @@ fn lint(repository: &Repository) -> Result<()> {
     let mend = "mend what it says, then run `cargo clippy --release --workspace --all-targets` until it is silent";
     step("clippy", mend, || {
         let mut command = cargo::cargo(&repository.root);
-        command.args([
-            "clippy",
-            "--release",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ]);
+        command.args(["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
         cargo::run(command)
     })
 }
@@ -79,9 +71,7 @@ fn tests(repository: &Repository, filter: &[String]) -> Result<()> {
         .args(filter)
         .env("TELEMILL_BIN", repository.program("telemill"));
     if cargo::run(command).is_err() {
-        bail!(
-            "tests failed: the names stand above, and `cargo xtask test -- NAME` runs one of them again"
-        );
+        bail!("tests failed: the names stand above, and `cargo xtask test -- NAME` runs one of them again");
     }
     Ok(())
 }

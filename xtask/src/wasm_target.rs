@@ -23,18 +23,9 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     if !rustlib.join(TARGET).join("lib").is_dir() {
         add(root)?;
     }
-    let bundled = rustlib
-        .join(host(root)?)
-        .join("bin")
-        .join(LINKER)
-        .with_extension(std::env::consts::EXE_EXTENSION);
-    let on_path =
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|folder| {
-            folder
-                .join(LINKER)
-                .with_extension(std::env::consts::EXE_EXTENSION)
-                .is_file()
-        });
+    let bundled = rustlib.join(host(root)?).join("bin").join(LINKER).with_extension(std::env::consts::EXE_EXTENSION);
+    let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|folder| folder.join(LINKER).with_extension(std::env::consts::EXE_EXTENSION).is_file());
     if !bundled.is_file() && !on_path {
         bail!(
             "this Rust has no linker for components ({LINKER}), which the official toolchain ships with: \

@@ -1,8 +1,5 @@
 //! The contract as Rust, generated from `wit/`, and the component's exports.
-#![cfg_attr(
-    target_family = "wasm",
-    expect(unsafe_code, reason = "generated from wit/")
-)]
+#![cfg_attr(target_family = "wasm", expect(unsafe_code, reason = "generated from wit/"))]
 
 wit_bindgen::generate!({ path: "../../../wit", world: "generator-plugin" });
 

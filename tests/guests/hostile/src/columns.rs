@@ -1,9 +1,7 @@
 //! Rows cut into the columns of the one table, and the faults that a batch can carry.
 //! Knows nothing of how rows come about.
 
-use crate::bindings::telemill::plugin::types::{
-    Batch, Column, DataType, Dictionary, Field, Text, Values,
-};
+use crate::bindings::telemill::plugin::types::{Batch, Column, DataType, Dictionary, Field, Text, Values};
 use crate::fault::Fault;
 use crate::meters::{self, KINDS, Row};
 
@@ -47,36 +45,19 @@ pub(crate) fn batch(rows: &[Row]) -> Batch {
         packed(rows.iter().flat_map(|row| row.time.to_le_bytes())),
         packed(rows.iter().flat_map(|row| row.id.to_le_bytes())),
         Column {
-            values: Values::Packed(
-                rows.iter()
-                    .flat_map(|row| row.value.unwrap_or(0.0).to_le_bytes())
-                    .collect(),
-            ),
+            values: Values::Packed(rows.iter().flat_map(|row| row.value.unwrap_or(0.0).to_le_bytes()).collect()),
             validity: Some(bits(rows.iter().map(|row| row.value.is_some()))),
         },
         plain(Values::Text(text(names.iter().map(String::as_str)))),
         plain(Values::Dictionary(Dictionary {
-            keys: rows
-                .iter()
-                .flat_map(|row| (row.meter % KINDS.len() as u32).to_le_bytes())
-                .collect(),
+            keys: rows.iter().flat_map(|row| (row.meter % KINDS.len() as u32).to_le_bytes()).collect(),
             values: text(KINDS.into_iter()),
         })),
         plain(Values::Packed(bits(rows.iter().map(|row| row.flag)))),
-        packed(
-            rows.iter()
-                .flat_map(|row| (row.id as i32 % 1000).to_le_bytes()),
-        ),
-        packed(
-            rows.iter()
-                .flat_map(|row| (row.time.div_euclid(86_400_000_000) as i32).to_le_bytes()),
-        ),
+        packed(rows.iter().flat_map(|row| (row.id as i32 % 1000).to_le_bytes())),
+        packed(rows.iter().flat_map(|row| (row.time.div_euclid(86_400_000_000) as i32).to_le_bytes())),
     ];
-    Batch {
-        table: 0,
-        rows: rows.len() as u32,
-        columns,
-    }
+    Batch { table: 0, rows: rows.len() as u32, columns }
 }
 
 /// Breaks the batch as the fault says; leaves it alone where the fault lies elsewhere.
@@ -97,20 +78,14 @@ pub(crate) fn corrupt(batch: &mut Batch, fault: Fault, window_start: i64, window
             validity[0] = 0xfe;
             batch.columns[ID].validity = Some(validity);
         }
-        Fault::RowOutsideWindow => with_packed(batch, TIME, |bytes| {
-            bytes[..8].copy_from_slice(&window_end.to_le_bytes())
-        }),
+        Fault::RowOutsideWindow => {
+            with_packed(batch, TIME, |bytes| bytes[..8].copy_from_slice(&window_end.to_le_bytes()))
+        }
         Fault::RowBeforeWindow => {
-            with_packed(batch, TIME, |bytes| {
-                bytes[..8].copy_from_slice(&(window_start - 1).to_le_bytes())
-            });
+            with_packed(batch, TIME, |bytes| bytes[..8].copy_from_slice(&(window_start - 1).to_le_bytes()));
         }
-        Fault::BadOffsets => with_text(batch, |text| {
-            text.offsets[4..8].copy_from_slice(&u32::MAX.to_le_bytes())
-        }),
-        Fault::ShortOffsets => {
-            with_text(batch, |text| text.offsets.truncate(text.offsets.len() - 4))
-        }
+        Fault::BadOffsets => with_text(batch, |text| text.offsets[4..8].copy_from_slice(&u32::MAX.to_le_bytes())),
+        Fault::ShortOffsets => with_text(batch, |text| text.offsets.truncate(text.offsets.len() - 4)),
         Fault::OffsetsBeyondBytes => with_text(batch, |text| {
             let end = text.offsets.len() - 4;
             text.offsets[end..].copy_from_slice(&(text.bytes.len() as u32 + 1).to_le_bytes());
@@ -118,12 +93,8 @@ pub(crate) fn corrupt(batch: &mut Batch, fault: Fault, window_start: i64, window
         Fault::InvalidUtf8 => with_text(batch, |text| text.bytes[0] = 0xff),
         // The bytes as a whole are good, but the first value ends within a character.
         Fault::SplitCharacter => with_text(batch, |text| {
-            let first = u32::from_le_bytes([
-                text.offsets[4],
-                text.offsets[5],
-                text.offsets[6],
-                text.offsets[7],
-            ]) as usize;
+            let first =
+                u32::from_le_bytes([text.offsets[4], text.offsets[5], text.offsets[6], text.offsets[7]]) as usize;
             text.bytes[first - 1..=first].copy_from_slice("ä".as_bytes());
         }),
         Fault::BadDictionaryKey => {
@@ -136,18 +107,13 @@ pub(crate) fn corrupt(batch: &mut Batch, fault: Fault, window_start: i64, window
             let values = std::iter::repeat_n(long.as_str(), batch.rows as usize);
             batch.columns[NAME].values = Values::Text(text(values));
         }
-        Fault::HugeHostAllocation => {
-            batch.columns[NAME].values = Values::Strings(vec![String::new(); HUGE_LIST_LEN])
-        }
+        Fault::HugeHostAllocation => batch.columns[NAME].values = Values::Strings(vec![String::new(); HUGE_LIST_LEN]),
         _ => {}
     }
 }
 
 fn plain(values: Values) -> Column {
-    Column {
-        values,
-        validity: None,
-    }
+    Column { values, validity: None }
 }
 
 fn packed(bytes: impl Iterator<Item = u8>) -> Column {
@@ -168,10 +134,7 @@ fn bits(values: impl Iterator<Item = bool>) -> Vec<u8> {
 }
 
 fn text<'a>(values: impl Iterator<Item = &'a str>) -> Text {
-    let mut text = Text {
-        offsets: 0u32.to_le_bytes().to_vec(),
-        bytes: Vec::new(),
-    };
+    let mut text = Text { offsets: 0u32.to_le_bytes().to_vec(), bytes: Vec::new() };
     for value in values {
         text.bytes.extend_from_slice(value.as_bytes());
         text.offsets.extend((text.bytes.len() as u32).to_le_bytes());

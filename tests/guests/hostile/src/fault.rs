@@ -119,21 +119,13 @@ impl Config {
     /// Reads the JSON that the host sends; the message says what is wrong with it.
     pub(crate) fn parse(json: &str) -> Result<Self, String> {
         let value: serde_json::Value = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        let name = value
-            .get("fault")
-            .and_then(|v| v.as_str())
-            .unwrap_or("none");
+        let name = value.get("fault").and_then(|v| v.as_str()).unwrap_or("none");
         let fault = FAULTS
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, fault)| *fault)
             .ok_or_else(|| format!("no fault is called {name:?}"))?;
-        let number = |key: &str, default: i64| {
-            value
-                .get(key)
-                .and_then(serde_json::Value::as_i64)
-                .unwrap_or(default)
-        };
+        let number = |key: &str, default: i64| value.get(key).and_then(serde_json::Value::as_i64).unwrap_or(default);
         Ok(Self {
             fault,
             after: number("after_s", 0).saturating_mul(1_000_000),
@@ -166,6 +158,5 @@ static DESCRIBE_FAULT: &str = "hostile-describe-fault:none................";
 pub(crate) fn describe_fault() -> &'static str {
     // The compiler must not fold the text away: the bytes are changed after it has run.
     let text: &str = std::hint::black_box(DESCRIBE_FAULT);
-    text.split_once(':')
-        .map_or("", |(_, name)| name.trim_end_matches('.'))
+    text.split_once(':').map_or("", |(_, name)| name.trim_end_matches('.'))
 }

@@ -42,19 +42,14 @@ impl about::Guest for Hostile {
             summary: "Meters whose generator breaks the contract on demand".into(),
             documentation: "For tests of the host: `fault` says what goes wrong.".into(),
             config_schema: fault::schema(),
-            examples: vec![about::Example {
-                name: "honest".into(),
-                config: r#"{"fault": "none"}"#.into(),
-            }],
+            examples: vec![about::Example { name: "honest".into(), config: r#"{"fault": "none"}"#.into() }],
             attributes: Vec::new(),
         };
         match fault::describe_fault() {
             "bad-name" => descriptor.name = "../Hostile".into(),
             "bad-version" => descriptor.version = "newest".into(),
             "bad-schema" => descriptor.config_schema = "{".into(),
-            "bad-example" => {
-                descriptor.examples[0].config = r#"{"fault": "good intentions"}"#.into()
-            }
+            "bad-example" => descriptor.examples[0].config = r#"{"fault": "good intentions"}"#.into(),
             "forgery" => descriptor.summary = misdeed::FORGED.into(),
             "loop" => misdeed::loop_forever(),
             "panic" => misdeed::panic(),
@@ -66,10 +61,7 @@ impl about::Guest for Hostile {
     fn check(config: String) -> Vec<Problem> {
         match Config::parse(&config) {
             Ok(_) => Vec::new(),
-            Err(message) => vec![Problem {
-                path: "/fault".into(),
-                message,
-            }],
+            Err(message) => vec![Problem { path: "/fault".into(), message }],
         }
     }
 }
@@ -81,10 +73,7 @@ impl generator::Guest for Hostile {
             Fault::PlanLoops => misdeed::loop_forever(),
             Fault::InvalidConfig => {
                 let message = "the guest was told to refuse this".into();
-                return Err(Error::InvalidConfig(vec![Problem {
-                    path: "/fault".into(),
-                    message,
-                }]));
+                return Err(Error::InvalidConfig(vec![Problem { path: "/fault".into(), message }]));
             }
             _ => {}
         }
@@ -145,33 +134,17 @@ impl generator::Guest for Hostile {
             _ => {}
         }
         open(config, &shard);
-        with_shard(|shard| {
-            if shard.meters.restore(&state) {
-                Ok(())
-            } else {
-                Err(Error::UnsupportedState)
-            }
-        })
+        with_shard(|shard| if shard.meters.restore(&state) { Ok(()) } else { Err(Error::UnsupportedState) })
     }
 }
 
 fn parse(config: &str) -> Result<Config, Error> {
-    Config::parse(config).map_err(|message| {
-        Error::InvalidConfig(vec![Problem {
-            path: "/fault".into(),
-            message,
-        }])
-    })
+    Config::parse(config).map_err(|message| Error::InvalidConfig(vec![Problem { path: "/fault".into(), message }]))
 }
 
 fn open(config: Config, shard: &generator::Shard) {
     let meters = Meters::new(shard.seed, config.meters, shard.partition, shard.partitions);
-    let opened = Shard {
-        config,
-        partition: shard.partition,
-        start: shard.span.start,
-        meters,
-    };
+    let opened = Shard { config, partition: shard.partition, start: shard.span.start, meters };
     SHARD.with_borrow_mut(|slot| *slot = Some(opened));
 }
 
@@ -193,12 +166,8 @@ fn advance(shard: &mut Shard, window: &Window) -> Result<Vec<Batch>, Error> {
     let fault = if due { shard.config.fault } else { Fault::None };
     misdeed::commit(fault)?;
     match fault {
-        Fault::DependsOnPartition => rows
-            .iter_mut()
-            .for_each(|row| row.id ^= i64::from(shard.partition)),
-        Fault::DependsOnWindow => rows
-            .iter_mut()
-            .for_each(|row| row.id ^= row.time - window.start),
+        Fault::DependsOnPartition => rows.iter_mut().for_each(|row| row.id ^= i64::from(shard.partition)),
+        Fault::DependsOnWindow => rows.iter_mut().for_each(|row| row.id ^= row.time - window.start),
         _ => {}
     }
     let mut batch = columns::batch(&rows);

@@ -31,17 +31,12 @@ impl Meters {
     /// The meters with index % partitions == partition, all at the start of their walk.
     pub(crate) fn new(seed: u64, meters: u32, partition: u32, partitions: u32) -> Self {
         let own = (0..meters).filter(|meter| meter % partitions.max(1) == partition);
-        Self {
-            seed,
-            levels: own.map(|meter| (meter, 1000)).collect(),
-            effects: Vec::new(),
-        }
+        Self { seed, levels: own.map(|meter| (meter, 1000)).collect(), effects: Vec::new() }
     }
 
     /// Takes the effects of incidents that have become known.
     pub(crate) fn inject(&mut self, incidents: Vec<Incident>) {
-        self.effects
-            .extend(incidents.into_iter().flat_map(|incident| incident.effects));
+        self.effects.extend(incidents.into_iter().flat_map(|incident| incident.effects));
     }
 
     /// One row for each meter at `time`, and the walk goes on by one step.
@@ -62,10 +57,7 @@ impl Meters {
 
     /// How far the meters have walked, 8 bytes each.
     pub(crate) fn save(&self) -> Vec<u8> {
-        self.levels
-            .iter()
-            .flat_map(|(_, level)| level.to_le_bytes())
-            .collect()
+        self.levels.iter().flat_map(|(_, level)| level.to_le_bytes()).collect()
     }
 
     /// Goes on from what [`Meters::save`] gave; false where the state is of another shape.

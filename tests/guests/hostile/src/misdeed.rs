@@ -8,7 +8,8 @@ use crate::bindings::telemill::plugin::types::Error;
 use crate::fault::Fault;
 
 /// A line that forges others: a terminal's escape codes, a made-up log record, a reversed direction.
-pub(crate) const FORGED: &str = "done\r\n2026-01-01T00:00:00Z  INFO run finished run.id=forged\n\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}drawkcab\0";
+pub(crate) const FORGED: &str =
+    "done\r\n2026-01-01T00:00:00Z  INFO run finished run.id=forged\n\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}drawkcab\0";
 
 /// More than any state that a simulation of this size needs.
 pub(crate) const HUGE_STATE_BYTES: usize = 64 << 20;
@@ -23,9 +24,7 @@ pub(crate) fn commit(fault: Fault) -> Result<(), Error> {
         Fault::Panic => panic(),
         Fault::MemoryHog => hog(),
         Fault::StackOverflow => drop(black_box(recurse(0))),
-        Fault::LogFlood => {
-            (0..LOG_FLOOD_LINES).for_each(|i| log(Level::Warn, &format!("line {i} of a flood")))
-        }
+        Fault::LogFlood => (0..LOG_FLOOD_LINES).for_each(|i| log(Level::Warn, &format!("line {i} of a flood"))),
         Fault::LogLine => log(Level::Info, &"x".repeat(LOG_LINE_BYTES)),
         Fault::LogForgery => log(Level::Error, FORGED),
         Fault::ErrorFailed => return Err(Error::Failed("the meters are on strike".into())),
