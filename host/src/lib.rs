@@ -5,3 +5,5 @@
 
 pub mod batch;
 pub mod core;
+pub mod lake;
+pub mod store;
