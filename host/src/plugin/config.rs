@@ -33,7 +33,9 @@ impl ConfigSchema {
             return Err(wrong("must be an object".into()));
         }
         let options = jsonschema::options().offline().with_pattern_options(jsonschema::PatternOptions::regex());
-        let validator = options.build(&schema).map_err(|error| wrong(format!("is no JSON Schema: {}", printable(&error.to_string()))))?;
+        let validator = options
+            .build(&schema)
+            .map_err(|error| wrong(format!("is no JSON Schema: {}", printable(&error.to_string()))))?;
         Ok(Self { schema, validator })
     }
 
@@ -120,7 +122,9 @@ impl<'a> Filler<'a> {
             }
         }
         if let Some(rest) = schema.get("additionalProperties").filter(|rest| rest.is_object()) {
-            for (_, value) in object.iter_mut().filter(|(name, _)| !properties.is_some_and(|known| known.contains_key(*name))) {
+            for (_, value) in
+                object.iter_mut().filter(|(name, _)| !properties.is_some_and(|known| known.contains_key(*name)))
+            {
                 self.fill(rest, value, depth + 1);
             }
         }
@@ -156,8 +160,14 @@ impl<'a> Filler<'a> {
         let tags_fit = properties.into_iter().flatten().all(|(name, property)| {
             object.get(name).is_none_or(|value| property.get("const").is_none_or(|constant| constant == value))
         });
-        let defaulted = |name: &str| properties.and_then(|known| known.get(name)).is_some_and(|property| self.default_of(property, 0).is_some());
-        tags_fit && list(schema, "required").iter().filter_map(Value::as_str).all(|name| object.contains_key(name) || defaulted(name))
+        let defaulted = |name: &str| {
+            properties.and_then(|known| known.get(name)).is_some_and(|property| self.default_of(property, 0).is_some())
+        };
+        tags_fit
+            && list(schema, "required")
+                .iter()
+                .filter_map(Value::as_str)
+                .all(|name| object.contains_key(name) || defaulted(name))
     }
 }
 

@@ -59,7 +59,8 @@ pub(super) fn accept(raw: wit::Descriptor) -> Result<(Descriptor, ConfigSchema),
         problems.push(Problem::new("name", format!("{:?}: {reason}", printable(&raw.name))));
     }
     if let Err(error) = semver::Version::parse(&raw.version) {
-        problems.push(Problem::new("version", format!("{:?} is no semantic version: {error}", printable(&raw.version))));
+        problems
+            .push(Problem::new("version", format!("{:?} is no semantic version: {error}", printable(&raw.version))));
     }
     let schema = if problems.is_empty() { ConfigSchema::compile(&raw.config_schema) } else { Err(Vec::new()) };
     let examples: Vec<_> = raw.examples.into_iter().take(MAX_EXAMPLES).map(example).collect();
@@ -72,7 +73,8 @@ pub(super) fn accept(raw: wit::Descriptor) -> Result<(Descriptor, ConfigSchema),
     };
     for example in &examples {
         let checked = example.as_ref().map_err(Clone::clone).and_then(|example| {
-            let under = |problem: Problem| Problem::new(format!("examples/{}{}", example.name, problem.path), problem.message);
+            let under =
+                |problem: Problem| Problem::new(format!("examples/{}{}", example.name, problem.path), problem.message);
             schema.effective(&example.config).map_err(|found| found.into_iter().map(under).collect())
         });
         problems.extend(checked.err().unwrap_or_default());
@@ -110,5 +112,7 @@ fn size_problems(raw: &wit::Descriptor) -> Vec<Problem> {
         ("attributes", raw.attributes.len(), MAX_ATTRIBUTES, "attributes"),
     ];
     let too_large = sizes.into_iter().filter(|(_, size, most, _)| size > most);
-    too_large.map(|(path, size, most, unit)| Problem::new(path, format!("{size} {unit}; at most {most} are allowed"))).collect()
+    too_large
+        .map(|(path, size, most, unit)| Problem::new(path, format!("{size} {unit}; at most {most} are allowed")))
+        .collect()
 }

@@ -210,11 +210,7 @@ impl Plugin {
         let about = instance.call("check", |store| self.0.exports.about.load(&mut *store, &made))?;
         let text = effective.to_string();
         let problems = instance.call("check", |store| about.telemill_plugin_about().call_check(store, &text))?;
-        if problems.is_empty() {
-            Ok(effective)
-        } else {
-            Err(invalid(convert::list(problems, convert::problem_from)))
-        }
+        if problems.is_empty() { Ok(effective) } else { Err(invalid(convert::list(problems, convert::problem_from))) }
     }
 
     /// The configuration that leaves everything at the schema's defaults.

@@ -93,7 +93,9 @@ pub enum Rejection {
     #[error("it is no WebAssembly: it does not start with \\0asm")]
     NotWasm,
     /// A core module, which knows nothing of interfaces.
-    #[error("it is a core module, not a component; link with wasm-component-ld, or run `wasm-tools component new` on it")]
+    #[error(
+        "it is a core module, not a component; link with wasm-component-ld, or run `wasm-tools component new` on it"
+    )]
     CoreModule,
     /// A cut or damaged file.
     #[error("it is damaged at byte {offset}: {message}")]

@@ -130,7 +130,8 @@ mod tests {
             std::thread::sleep(Duration::from_millis(20));
         }
         sweep(&dir, ".code", 250).unwrap();
-        let left: Vec<_> = ["a.code", "b.code", "c.code", "d.other"].into_iter().filter(|name| dir.join(name).exists()).collect();
+        let left: Vec<_> =
+            ["a.code", "b.code", "c.code", "d.other"].into_iter().filter(|name| dir.join(name).exists()).collect();
         assert_eq!(left, ["b.code", "c.code", "d.other"]);
         fs::remove_dir_all(&dir).unwrap();
     }

@@ -1,7 +1,7 @@
 //! A generator's instance: the contract's functions with the host's own types, and checks on everything that comes back.
 
-use super::bindings::generator::exports::telemill::plugin::generator as wit;
 use super::bindings::generator::GeneratorOnly;
+use super::bindings::generator::exports::telemill::plugin::generator as wit;
 use super::convert;
 use super::engine::Plugin;
 use super::error::PluginError;
@@ -134,11 +134,7 @@ impl Generator {
     ///
     /// # Errors
     /// Rows that break the contract, and what [`Self::advance`] can fail with.
-    pub fn rows(
-        &mut self,
-        layouts: &[TableLayout],
-        window: Window,
-    ) -> Result<Vec<(usize, RecordBatch)>, PluginError> {
+    pub fn rows(&mut self, layouts: &[TableLayout], window: Window) -> Result<Vec<(usize, RecordBatch)>, PluginError> {
         let batches = self.advance(window)?;
         let checked: Result<_, _> = batches.into_iter().map(|batch| to_arrow(batch, layouts, window)).collect();
         checked.map_err(|source| PluginError::BadRows {

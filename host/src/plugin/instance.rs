@@ -123,7 +123,11 @@ impl Instance {
 
     /// Refuses results of more than `output_bytes`.
     pub(super) fn check_output(&self, call: &'static str, bytes: u64) -> Result<(), PluginError> {
-        if bytes > self.limits.output_bytes { Err(self.over(call, Limit::OutputBytes, self.limits.output_bytes, Some(bytes))) } else { Ok(()) }
+        if bytes > self.limits.output_bytes {
+            Err(self.over(call, Limit::OutputBytes, self.limits.output_bytes, Some(bytes)))
+        } else {
+            Ok(())
+        }
     }
 
     fn over(&self, call: &'static str, limit: Limit, allowed: u64, used: Option<u64>) -> PluginError {
@@ -147,7 +151,10 @@ impl Instance {
                 if message.contains(HOST_BYTES_MESSAGE) {
                     return self.over(call, Limit::HostBytes, limits.host_bytes, None);
                 }
-                self.broken(call, vec![Problem::new("", format!("it returned what can't be read: {}", printable(&message)))])
+                self.broken(
+                    call,
+                    vec![Problem::new("", format!("it returned what can't be read: {}", printable(&message)))],
+                )
             }
         }
     }

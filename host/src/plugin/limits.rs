@@ -76,7 +76,9 @@ impl Limits {
             ("component_bytes", self.component_bytes, 1, 1024 * MIB),
         ];
         let outside = ranges.into_iter().filter(|(_, value, least, most)| !(least..=most).contains(&value));
-        outside.map(|(key, value, least, most)| Problem::new(key, format!("is {value}; {least} to {most} is possible"))).collect()
+        outside
+            .map(|(key, value, least, most)| Problem::new(key, format!("is {value}; {least} to {most} is possible")))
+            .collect()
     }
 }
 

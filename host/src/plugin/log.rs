@@ -120,7 +120,8 @@ pub(super) fn printable(text: &str) -> String {
             shown.push('…');
             break;
         }
-        let hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        let hides =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
         if c.is_control() || hides { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown

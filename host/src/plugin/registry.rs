@@ -4,10 +4,10 @@
 use super::descriptor::Descriptor;
 use super::engine::{Engine, Plugin};
 use super::error::PluginError;
+use super::files;
 use super::log::printable;
 use super::shipped;
 use super::world::{CONTRACT_VERSION, PluginKind};
-use super::files;
 use crate::core::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -152,7 +152,10 @@ impl Registry {
         }
         let path = self.component_path(wanted);
         if !path.exists() {
-            return Err(not_found(format!("no run in this data folder used it; {} lists those that were", "`telemill plugin list`")));
+            return Err(not_found(format!(
+                "no run in this data folder used it; {} lists those that were",
+                "`telemill plugin list`"
+            )));
         }
         let bytes = self.read(&path)?;
         let found = Digest::of(&bytes);

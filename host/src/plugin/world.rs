@@ -105,7 +105,11 @@ impl World {
         }
         let offered = ["host", "types"].map(full_name);
         let others: Vec<_> = ours.into_iter().filter(|name| !offered.contains(name)).collect();
-        if others.is_empty() { Ok(()) } else { Err(Rejection::OtherContract { names: listed(&others), ours: CONTRACT_VERSION }) }
+        if others.is_empty() {
+            Ok(())
+        } else {
+            Err(Rejection::OtherContract { names: listed(&others), ours: CONTRACT_VERSION })
+        }
     }
 
     /// Which kind of plugin it is.
@@ -115,9 +119,15 @@ impl World {
         let no_world = |message: String| Err(Rejection::NoWorld { message });
         match (kinds.as_slice(), has("about")) {
             ([kind], true) => Ok(*kind),
-            ([kind], false) => no_world(format!("it exports {} and not {}", full_name(kind.interface()), full_name("about"))),
+            ([kind], false) => {
+                no_world(format!("it exports {} and not {}", full_name(kind.interface()), full_name("about")))
+            }
             ([], _) => {
-                let others: Vec<_> = self.exports.iter().filter(|name| name.starts_with(PACKAGE) && **name != full_name("about")).collect();
+                let others: Vec<_> = self
+                    .exports
+                    .iter()
+                    .filter(|name| name.starts_with(PACKAGE) && **name != full_name("about"))
+                    .collect();
                 if others.is_empty() {
                     no_world(format!(
                         "it exports neither {} nor {} nor {}",
@@ -182,7 +192,13 @@ mod tests {
         assert_eq!(world(&[], &[about, generator]).kind(), Ok(PluginKind::Generator));
         assert!(matches!(world(&[], &[generator]).kind(), Err(Rejection::NoWorld { .. })));
         assert!(matches!(world(&[], &[about]).kind(), Err(Rejection::NoWorld { .. })));
-        assert!(matches!(world(&[], &[about, generator, "telemill:plugin/validator@0.1.0"]).kind(), Err(Rejection::NoWorld { .. })));
-        assert!(matches!(world(&[], &["telemill:plugin/generator@0.2.0"]).kind(), Err(Rejection::OtherContract { .. })));
+        assert!(matches!(
+            world(&[], &[about, generator, "telemill:plugin/validator@0.1.0"]).kind(),
+            Err(Rejection::NoWorld { .. })
+        ));
+        assert!(matches!(
+            world(&[], &["telemill:plugin/generator@0.2.0"]).kind(),
+            Err(Rejection::OtherContract { .. })
+        ));
     }
 }
