@@ -31,7 +31,8 @@ pub struct CheckOptions {
     pub start: Timestamp,
     /// How much of it a pass covers, in microseconds; cut to whole steps.
     pub length_us: u64,
-    /// A configuration to check with as well; the schema's defaults and the plugin's examples always are.
+    /// The configuration to try the laws with; without it, the schema's defaults. The plugin's examples always have to
+    /// work.
     pub config: Option<Value>,
     /// What an incident model and a validator are checked against; without it, a generator that ships.
     pub sample: Option<Sample>,
@@ -152,14 +153,15 @@ struct Config {
     effective: Value,
 }
 
-/// The defaults, the examples and what the options ask for, each of which has to be accepted.
+/// What the options ask for, the defaults and the examples, each of which has to be accepted. The laws are tried with the
+/// first.
 fn configurations(record: &mut Record, plugin: &Plugin, options: &CheckOptions) -> Vec<Config> {
     let mut configs = Vec::new();
     let empty = Value::Object(serde_json::Map::new());
-    let examples =
-        plugin.descriptor().examples.iter().map(|example| (format!("example {}", example.name), &example.config));
     let asked = options.config.iter().map(|config| ("the configuration given".to_owned(), config));
-    for (name, config) in [("defaults".to_owned(), &empty)].into_iter().chain(examples).chain(asked) {
+    let examples = plugin.descriptor().examples.iter();
+    let examples = examples.map(|example| (format!("example {}", example.name), &example.config));
+    for (name, config) in asked.chain([("defaults".to_owned(), &empty)]).chain(examples) {
         let made = record.make(&format!("configuration: {name}"), || {
             let effective = plugin.check_config(config).map_err(|error| error.to_string())?;
             Ok((String::new(), effective))

@@ -145,7 +145,6 @@ fn configuration(limits: &Limits) -> wasmtime::Config {
         .wasm_memory64(false)
         .gc_support(false)
         .wasm_gc(false)
-        .wasm_function_references(false)
         .max_wasm_stack(usize::try_from(limits.stack_bytes).unwrap_or(usize::MAX));
     config
 }

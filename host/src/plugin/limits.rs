@@ -156,6 +156,7 @@ impl ResourceLimiter for Usage {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -128,6 +128,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests {
     use super::*;
     use std::sync::Mutex;

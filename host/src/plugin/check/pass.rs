@@ -67,7 +67,6 @@ impl Shown {
 pub(super) struct Subject<'a> {
     pub(super) plugin: &'a Plugin,
     pub(super) config: &'a Value,
-    pub(super) simulation: &'a Simulation,
     pub(super) layouts: &'a [TableLayout],
     /// Where signals show, as table and column; none where the column is not declared.
     shown_at: Vec<Option<(usize, usize)>>,
@@ -77,7 +76,7 @@ impl<'a> Subject<'a> {
     pub(super) fn new(
         plugin: &'a Plugin,
         config: &'a Value,
-        simulation: &'a Simulation,
+        simulation: &Simulation,
         layouts: &'a [TableLayout],
     ) -> Self {
         let place = |signal: &Signal| {
@@ -85,7 +84,7 @@ impl<'a> Subject<'a> {
             Some((table, simulation.tables.get(table)?.field_index(&signal.column)?))
         };
         let shown_at = simulation.signals.iter().map(place).collect();
-        Self { plugin, config, simulation, layouts, shown_at }
+        Self { plugin, config, layouts, shown_at }
     }
 
     /// An instance, opened.
