@@ -433,3 +433,6 @@ impl<C: Build> Build for Nullable<C> {
         column
     }
 }
+
+#[cfg(test)]
+mod tests;

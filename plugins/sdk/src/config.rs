@@ -55,3 +55,60 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     }
     pointer
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, JsonSchema, PartialEq)]
+    #[serde(default, deny_unknown_fields)]
+    struct Shop {
+        /// Requests a second.
+        base_tps: f64,
+        hosts: Vec<Host>,
+        anything: Value,
+    }
+
+    #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, PartialEq)]
+    #[serde(default, deny_unknown_fields)]
+    struct Host {
+        name: String,
+        cores: u32,
+    }
+
+    impl Default for Shop {
+        fn default() -> Self {
+            Self { base_tps: 20.0, hosts: vec![Host { name: "a".into(), cores: 4 }], anything: Value::Null }
+        }
+    }
+
+    #[test]
+    fn every_property_has_its_default() {
+        let schema: Value = serde_json::from_str(&schema::<Shop>()).unwrap();
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(schema["properties"]["base_tps"]["default"], 20.0);
+        assert_eq!(schema["properties"]["base_tps"]["description"], "Requests a second.");
+        assert_eq!(schema["properties"]["hosts"]["default"][0]["cores"], 4);
+        assert_eq!(schema["properties"]["anything"]["default"], Value::Null);
+        assert_eq!(schema["$defs"]["Host"]["properties"]["cores"]["default"], 0);
+        assert_eq!(schema["additionalProperties"], false);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_by_its_pointer() {
+        let path = |json: &str| match parse::<Shop>(json) {
+            Err(Error::InvalidConfig(problems)) => problems[0].path.clone(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(path(r#"{"hosts": [{}, {"cores": "many"}]}"#), "/hosts/1/cores");
+        assert_eq!(path(r#"{"base_tps": null}"#), "/base_tps");
+        assert_eq!(path(r#"{"hosts": [{"core": 1}]}"#), "/hosts/0/core");
+        assert_eq!(path("["), "");
+        assert_eq!(parse::<Shop>("{}").unwrap(), Shop::default());
+        assert_eq!(parse::<Shop>("").unwrap(), Shop::default());
+    }
+}

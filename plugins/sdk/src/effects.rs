@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::{Error, Incident, Simulation, Timestamp, Window};
+use crate::{Error, Incident, Role, Simulation, Timestamp, Window};
+
+mod bend;
+#[cfg(test)]
+mod tests;
+
+use bend::{Bend, Sum};
 
 /// Whether a target is in trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,76 +37,6 @@ impl Phase {
             Self::Incident(_) => "incident",
             Self::Recovery(_) => "recovery",
         }
-    }
-}
-
-/// An effect on one signal of one target, found and checked.
-#[derive(Clone, Copy, Debug)]
-struct Bend {
-    operation: crate::Operation,
-    value: f64,
-    start: Timestamp,
-    full: Timestamp,
-    release: Timestamp,
-    end: Timestamp,
-    incident: usize,
-    decoy: bool,
-}
-
-impl Bend {
-    /// How far it has set in, 0 to 1.
-    #[inline]
-    fn strength(&self, t: Timestamp) -> f64 {
-        if t < self.start || t >= self.end {
-            0.0
-        } else if t < self.full {
-            (t - self.start) as f64 / (self.full - self.start) as f64
-        } else if t < self.release {
-            1.0
-        } else {
-            (self.end - t) as f64 / (self.end - self.release) as f64
-        }
-    }
-}
-
-/// The bends of some list at one instant, summed up: base x scales + offsets, then the latest `set`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Sum {
-    scale: f64,
-    offset: f64,
-    set: f64,
-    set_strength: f64,
-}
-
-impl Sum {
-    const NEUTRAL: Self = Self { scale: 1.0, offset: 0.0, set: 0.0, set_strength: 0.0 };
-
-    /// Adds up the bends that `keep` lets through. Bends are sorted by start, so the last `set` is the latest.
-    #[inline]
-    fn of(bends: &[Bend], t: Timestamp, keep: impl Fn(&Bend) -> bool) -> Self {
-        let mut sum = Self::NEUTRAL;
-        for bend in bends.iter().filter(|bend| keep(bend)) {
-            let strength = bend.strength(t);
-            if strength <= 0.0 {
-                continue;
-            }
-            match bend.operation {
-                crate::Operation::Scale => sum.scale *= 1.0 + (bend.value - 1.0) * strength,
-                crate::Operation::Offset => sum.offset += bend.value * strength,
-                crate::Operation::Set => {
-                    sum.set = bend.value;
-                    sum.set_strength = strength;
-                }
-            }
-        }
-        sum
-    }
-
-    #[inline]
-    fn apply(&self, base: f64) -> f64 {
-        let bent = base * self.scale + self.offset;
-        // At full strength the value itself, and not a sum that rounds near it.
-        if self.set_strength >= 1.0 { self.set } else { bent + (self.set - bent) * self.set_strength }
     }
 }
 
@@ -278,7 +214,7 @@ impl Effects {
                     release: effect.release,
                     end: effect.end,
                     incident: index,
-                    decoy: incident.role == crate::Role::Decoy,
+                    decoy: incident.role == Role::Decoy,
                 };
                 if let Some(bends) = self.bends.get_mut(target * layout.signals.len() + signal) {
                     bends.push(bend);

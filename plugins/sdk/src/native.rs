@@ -1,5 +1,9 @@
 //! Plugins without WASM: what the host does with them, in a few lines, for unit tests and benchmarks.
 
+mod select;
+#[cfg(test)]
+mod tests;
+
 use crate::session::{GeneratorSession, IncidentModelSession, ValidatorSession};
 use crate::time::DAY;
 use crate::{Batch, Error, Generator, Incident, IncidentModel, Report, Shard, Simulation, Table, Target, Validator, Window};
@@ -163,5 +167,3 @@ pub fn judge<V: Validator>(config: &str, tables: &[Table], window: Window, batch
     }
     session.finish()
 }
-
-mod select;

@@ -122,3 +122,82 @@ impl TryRng for Stream {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::{Rng, RngExt};
+    use rand_distr::{Distribution, Normal};
+
+    use super::*;
+
+    const A: Process = Process::named("a");
+    const B: Process = Process::named("b");
+
+    #[test]
+    fn the_generator_is_xoroshiro128_plus_plus() {
+        // The reference implementation's first outputs for the state (1, 2).
+        let mut stream = Stream { low: 1, high: 2 };
+        let expected = [393_217, 669_327_710_093_319, 1_732_421_326_133_921_491];
+        assert_eq!(expected, [stream.next(), stream.next(), stream.next()]);
+    }
+
+    #[test]
+    fn every_part_of_the_key_counts() {
+        let mut keys = BTreeSet::new();
+        for seed in 0..8 {
+            for process in [A, B] {
+                for entity in 0..16 {
+                    for step in -16..16 {
+                        keys.insert(Stream::of(seed, process, entity, step).next());
+                    }
+                }
+            }
+        }
+        assert_eq!(keys.len(), 8 * 2 * 16 * 32);
+    }
+
+    #[test]
+    fn streams_of_neighbouring_keys_are_independent() {
+        // First draws of neighbouring entities and steps: mean 1/2, variance 1/12, no correlation with the neighbour.
+        for of in [|i: u64| Stream::of(1, A, i, 0).unit(), |i: u64| Stream::of(1, A, 0, i as i64).unit()] {
+            let xs: Vec<f64> = (0..100_000).map(of).collect();
+            let n = xs.len() as f64;
+            let mean = xs.iter().sum::<f64>() / n;
+            let variance = xs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+            let covariance = xs.windows(2).map(|w| (w[0] - mean) * (w[1] - mean)).sum::<f64>() / n;
+            assert!((mean - 0.5).abs() < 0.004, "{mean}");
+            assert!((variance - 1.0 / 12.0).abs() < 0.002, "{variance}");
+            assert!((covariance / variance).abs() < 0.015, "{covariance}");
+        }
+    }
+
+    #[test]
+    fn it_serves_rand_and_rand_distr() {
+        let mut stream = Stream::of(7, A, 0, 0);
+        let dice: u32 = stream.random_range(1..7);
+        assert!((1..7).contains(&dice));
+        let mut bytes = [0u8; 11];
+        stream.fill_bytes(&mut bytes);
+        assert!(bytes.iter().any(|byte| *byte != 0));
+        let normal = Normal::new(10.0, 2.0).into_iter().flat_map(|normal| {
+            (0..20_000).map(move |i| normal.sample(&mut Stream::of(7, B, i, 3)))
+        });
+        let xs: Vec<f64> = normal.collect();
+        let mean = xs.iter().sum::<f64>() / xs.len() as f64;
+        assert!(xs.len() == 20_000 && (mean - 10.0).abs() < 0.06, "{mean}");
+    }
+
+    #[test]
+    fn below_and_between_stay_inside() {
+        let mut stream = Stream::of(3, A, 0, 0);
+        let mut seen = [0u32; 6];
+        for _ in 0..6000 {
+            seen[stream.below(6) as usize] += 1;
+            assert!((2.0..3.0).contains(&stream.between(2.0, 3.0)));
+        }
+        assert!(seen.iter().all(|n| (850..1150).contains(n)), "{seen:?}");
+        assert_eq!(stream.below(0), 0);
+    }
+}

@@ -175,3 +175,55 @@ impl Clock {
         Local { day, weekday: (day + 3).rem_euclid(7) as u8, micros: local.rem_euclid(DAY) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn daylight_saving_is_seen_to_the_microsecond() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let mut clock = berlin.clock();
+        // 2026-03-29T01:00:00Z: 02:00 becomes 03:00.
+        let change = 1_774_746_000 * SECOND;
+        assert_eq!(clock.at(change - 1).micros, 2 * HOUR - 1);
+        let after = clock.at(change);
+        assert_eq!((after.micros, after.weekday, after.date()), (3 * HOUR, 6, (2026, 3, 29)));
+        assert!(after.is_weekend());
+        assert_eq!(berlin.at(2026, 3, 29, 3 * 3600), Some(change));
+        // A time that the change leaves out is the same length after it.
+        assert_eq!(berlin.at(2026, 3, 29, 2 * 3600 + 1800), Some(change + HOUR / 2));
+        assert!(Zone::named("Atlantis/Capital").is_err());
+    }
+
+    #[test]
+    fn windows_are_cut_into_steps() {
+        let steps: Vec<Window> = Window::new(-5, 7).steps(5).collect();
+        assert_eq!(steps, [Window::new(-5, 0), Window::new(0, 5), Window::new(5, 7)]);
+        assert_eq!(Window::new(3, 3).steps(1).count(), 0);
+        assert_eq!(Window::new(0, i64::MAX).steps(i64::MAX).count(), 1);
+        assert_eq!((step_index(-1, 10), step_index(0, 10)), (-1, 0));
+    }
+
+    proptest! {
+        /// A clock that jumps about tells the same as a fresh one, and the same as jiff.
+        #[test]
+        fn a_clock_is_right_wherever_it_was_before(times in prop::collection::vec(-4_000_000_000i64..8_000_000_000, 1..20)) {
+            let zone = Zone::named("America/New_York").unwrap();
+            let tz = jiff::tz::TimeZone::get("America/New_York").unwrap();
+            let mut clock = zone.clock();
+            for t in times.into_iter().map(|t| t * SECOND) {
+                let local = clock.at(t);
+                prop_assert_eq!(local, zone.clock().at(t));
+                let civil = tz.to_datetime(jiff::Timestamp::from_microsecond(t).unwrap());
+                prop_assert_eq!(local.date(), (civil.year(), civil.month(), civil.day()));
+                prop_assert_eq!(local.micros / HOUR, i64::from(civil.hour()));
+                prop_assert_eq!(i8::try_from(local.weekday).unwrap(), civil.weekday().to_monday_zero_offset());
+            }
+        }
+    }
+}

@@ -63,3 +63,40 @@ impl Weighted {
         if (bits as u32) < keep || keep == u32::MAX { slot } else { other as usize }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Process;
+
+    fn shares(weighted: &Weighted, draws: u64) -> Vec<f64> {
+        let mut counts = vec![0u64; weighted.len()];
+        for i in 0..draws {
+            counts[weighted.draw(&mut Stream::of(1, Process::named("w"), i, 0))] += 1;
+        }
+        counts.iter().map(|n| *n as f64 / draws as f64).collect()
+    }
+
+    #[test]
+    fn shares_follow_the_weights() {
+        let weights = [0.0, 5.0, 1.0, 0.001, 3.999, f64::NAN, -2.0];
+        for (share, weight) in shares(&Weighted::new(&weights), 200_000).iter().zip([0.0, 0.5, 0.1, 0.0001, 0.3999, 0.0, 0.0]) {
+            assert!((share - weight).abs() < 0.005, "{share} {weight}");
+            assert!(weight > 0.0 || *share == 0.0);
+        }
+    }
+
+    #[test]
+    fn zipf_has_its_exponent() {
+        let shares = shares(&Weighted::zipf(1000, 1.0), 400_000);
+        assert!((shares[0] / shares[9] - 10.0).abs() < 1.5, "{}", shares[0] / shares[9]);
+    }
+
+    #[test]
+    fn there_is_always_a_thing_to_draw() {
+        for weighted in [Weighted::new(&[]), Weighted::new(&[0.0]), Weighted::new(&[1e300, 1e300])] {
+            let draw = weighted.pick(u64::MAX);
+            assert!(draw < weighted.len());
+        }
+    }
+}
