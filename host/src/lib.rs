@@ -1,1 +1,7 @@
-//! x
+//! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
+//!
+//! Layers, lowest first: [`core`] and [`config`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and
+//! [`query`]; [`run`] and [`ingest`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+
+pub mod batch;
+pub mod core;

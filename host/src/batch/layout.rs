@@ -1,0 +1,49 @@
+//! A table of the contract as an Arrow schema.
+
+use crate::core::schema::{DataType, Field, Table};
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The key under which Parquet keeps a column's id, which is also its column id in the catalog.
+const FIELD_ID: &str = "PARQUET:field_id";
+
+/// A declared table and the Arrow schema that its rows have everywhere in the host.
+///
+/// Text columns are `Utf8` in the schema; batches of one table all have exactly this schema.
+#[derive(Debug, Clone)]
+pub struct TableLayout {
+    /// The declaration.
+    pub table: Table,
+    /// Its Arrow schema; column i has the Parquet field id i + 1.
+    pub schema: SchemaRef,
+}
+
+impl TableLayout {
+    /// The layout of `table`.
+    pub fn new(table: Table) -> Self {
+        let fields = table.fields.iter().enumerate().map(|(index, field)| arrow_field(field, index + 1));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Self { table, schema }
+    }
+}
+
+fn arrow_field(field: &Field, id: usize) -> ArrowField {
+    ArrowField::new(&field.name, arrow_type(field.data_type), field.nullable)
+        .with_metadata(HashMap::from([(FIELD_ID.to_owned(), id.to_string())]))
+}
+
+/// The Arrow type of a logical type. Repeated text is `Dictionary(Int32, Utf8)` only inside guests' batches; see
+/// [`super::to_arrow`].
+pub(super) fn arrow_type(data_type: DataType) -> ArrowType {
+    match data_type {
+        DataType::Boolean => ArrowType::Boolean,
+        DataType::Int32 => ArrowType::Int32,
+        DataType::Int64 => ArrowType::Int64,
+        DataType::Float32 => ArrowType::Float32,
+        DataType::Float64 => ArrowType::Float64,
+        DataType::Utf8 => ArrowType::Utf8,
+        DataType::Date => ArrowType::Date32,
+        DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    }
+}

@@ -1,0 +1,9 @@
+//! The words that every layer shares: time, tables, incidents, reports, ids and digests. No I/O.
+
+pub mod digest;
+pub mod id;
+pub mod incident;
+pub mod problem;
+pub mod report;
+pub mod schema;
+pub mod time;

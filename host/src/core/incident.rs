@@ -1,0 +1,123 @@
+//! Ground truth: what goes wrong in a simulated system, when, where and why.
+
+use super::problem::Problem;
+use super::schema::{Attribute, Simulation};
+use super::time::{Timestamp, Window};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// How an effect combines with the base value of its signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Multiplies.
+    Scale,
+    /// Adds.
+    Offset,
+    /// Replaces.
+    Set,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Harmless so far.
+    Low,
+    /// Somebody should look.
+    Medium,
+    /// Fails a report; users notice.
+    High,
+    /// Fails a report; the system is down.
+    Critical,
+}
+
+/// Whether trouble is real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Trouble; rows are marked with it.
+    Incident,
+    /// Looks like trouble and is none; never marks a row.
+    Decoy,
+}
+
+/// One signal of one target bent over time: in full force from `full` to `release`, linear ramps before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The target, or a parent of targets.
+    pub target: String,
+    /// The signal.
+    pub signal: String,
+    /// How `value` acts.
+    pub operation: Operation,
+    /// Factor, addend or replacement, in the signal's unit.
+    pub value: f64,
+    /// Untouched before.
+    pub start: Timestamp,
+    /// In full force from here.
+    pub full: Timestamp,
+    /// In full force until here.
+    pub release: Timestamp,
+    /// Untouched from here.
+    pub end: Timestamp,
+}
+
+/// Something that went wrong, with its effects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Unique in a run.
+    pub id: String,
+    /// One of the model's kinds.
+    pub kind: String,
+    /// Real or a decoy.
+    pub role: Role,
+    /// One line for people.
+    pub title: String,
+    /// How bad.
+    pub severity: Severity,
+    /// The id of the incident that brought this one about.
+    pub cause: Option<String>,
+    /// From the first start to the last release.
+    pub window: Window,
+    /// When everything is back to normal.
+    pub recovered: Timestamp,
+    /// What it does.
+    pub effects: Vec<Effect>,
+    /// What else the model says of it.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Incident {
+    /// What is wrong with the incident by itself and against the simulation that it is meant for.
+    pub fn problems(&self, simulation: &Simulation) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut add = |message: String| found.push(Problem::new(format!("incident {}", self.id), message));
+        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
+            add("the id must have 1 to 128 bytes and no control characters".into());
+        }
+        if self.window.is_empty() || self.recovered < self.window.end {
+            add("the window must not be empty, and `recovered` not before its end".into());
+        }
+        let known: BTreeSet<_> =
+            simulation.targets.iter().flat_map(|t| t.parents.iter().chain([&t.name])).map(String::as_str).collect();
+        let signals: BTreeSet<_> = simulation.signals.iter().map(|signal| signal.name.as_str()).collect();
+        for effect in &self.effects {
+            if !(effect.start <= effect.full && effect.full <= effect.release && effect.release <= effect.end) {
+                add(format!("an effect on {} must have start <= full <= release <= end", effect.target));
+            }
+            if !effect.value.is_finite() {
+                add(format!("an effect on {} has the value {}", effect.target, effect.value));
+            }
+            if !known.contains(effect.target.as_str()) {
+                add(format!("acts on a target that the simulation does not have: {:?}", effect.target));
+            }
+            if !signals.contains(effect.signal.as_str()) {
+                add(format!("bends a signal that the simulation does not have: {:?}", effect.signal));
+            }
+        }
+        found
+    }
+}
