@@ -79,7 +79,8 @@ mod tests {
         let mut forward = OrnsteinUhlenbeck::new(7, 12.0);
         let path: Vec<f64> = (-500..500).map(|step| forward.at(step)).collect();
         let mut backward = OrnsteinUhlenbeck::new(7, 12.0);
-        for (i, step) in (-500..500).enumerate().rev() {
+        for (i, step) in (-500..500i32).enumerate().rev() {
+            let step = i64::from(step);
             assert_eq!(Some(&backward.at(step)), path.get(i));
             let mut jumped = OrnsteinUhlenbeck::new(7, 12.0);
             assert_eq!(Some(&jumped.at(step)), path.get(i));

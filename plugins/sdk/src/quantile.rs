@@ -33,6 +33,11 @@ impl QuantileTable {
         Self { body, low, high }
     }
 
+    /// Lognormal with median 1 and spread `sigma`.
+    pub fn lognormal(sigma: f64) -> Self {
+        Self::new(|p| (sigma * normal_quantile(p)).exp())
+    }
+
     /// Lognormal with median 1 and spread `sigma`, whose uppermost `tail_share` is Pareto with exponent
     /// `alpha`: the two meet at their common quantile.
     pub fn lognormal_with_pareto_tail(sigma: f64, tail_share: f64, alpha: f64) -> Self {
@@ -55,6 +60,11 @@ impl QuantileTable {
         } else {
             self.draw_edge(bin, bits)
         }
+    }
+
+    /// The value at a probability: the middle of the bin that holds it.
+    pub fn quantile(&self, p: f64) -> f64 {
+        f64::from(self.draw((p.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32))
     }
 
     #[cold]
@@ -144,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_pareto_tail_is_heavier_than_the_lognormal_it_replaces() {
-        let plain = QuantileTable::lognormal_with_pareto_tail(0.42, 1e-9, 2.0);
+        let plain = QuantileTable::lognormal(0.42);
         let heavy = QuantileTable::lognormal_with_pareto_tail(0.42, 0.02, 2.0);
         assert_eq!(plain.draw(1 << 31), heavy.draw(1 << 31));
         assert!(heavy.draw(u32::MAX) > 5.0 * plain.draw(u32::MAX));
