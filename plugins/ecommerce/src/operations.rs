@@ -20,7 +20,7 @@ const MEMORY_PRESSES: f64 = 82.0;
 /// A pool begins to make callers wait here, as a share of its connections.
 const POOL_PRESSES: f64 = 0.92;
 /// What full pressure of memory or pool does.
-const PRESSURE_SLOWDOWN: f64 = 3.0;
+const PRESSURE_SLOWDOWN: f64 = 0.5;
 const PRESSURE_ERRORS: f64 = 0.30;
 /// From this factor on an operation is slow as a whole: no more single stragglers, but a narrow hump.
 const SLOW: f64 = 4.0;

@@ -93,7 +93,7 @@ const LATENCY_SPREAD: f64 = 0.36;
 const LATENCY_TAIL_SHARE: f64 = 0.015;
 const LATENCY_TAIL_EXPONENT: f64 = 2.5;
 /// In trouble all calls are slow, and alike.
-const SLOW_SPREAD: f64 = 0.42;
+const SLOW_SPREAD: f64 = 0.35;
 const AMOUNT_SPREAD: f64 = 0.75;
 
 /// What a row needs of its operation, close together.
@@ -294,7 +294,7 @@ impl TransactionLog {
         } else if fate < state.timed_out_below {
             (Cause::Timeout, TIMEOUT_MS + few * 8, 1 + few % 3, CLOSED)
         } else if fate < state.stressed_below && state.stress == Cause::Pool {
-            (Cause::Pool, latency_ms.max(POOL_TIMEOUT_MS) + few, 1 + few % 2, CLOSED)
+            (Cause::Pool, latency_ms.max(POOL_TIMEOUT_MS + few), 1 + few % 2, CLOSED)
         } else if fate < state.stressed_below {
             (state.stress, latency_ms, again + few % 2, CLOSED)
         } else {
