@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::{DataType, Field, Table};
 
+mod scan;
+
 /// Strings end to end: value i is `bytes[offsets[i]..offsets[i + 1]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
@@ -81,7 +83,7 @@ fn read_u32(bytes: &[u8], i: usize) -> Option<u32> {
 
 #[inline]
 fn bit(bytes: &[u8], i: usize) -> bool {
-    bytes.get(i / 8).is_some_and(|byte| byte >> (i % 8) & 1 == 1)
+    bytes.get(i / 8).is_some_and(|byte| (byte >> (i % 8)) & 1 == 1)
 }
 
 impl Column {

@@ -394,9 +394,9 @@ impl<C: Build> Nullable<C> {
         }
     }
 
-    /// The column inside, to which the caller must add exactly one row: `message.next().push_fmt(...)`.
+    /// The column inside, to which the caller must add exactly one row: `message.present().push_fmt(...)`.
     #[inline]
-    pub fn next(&mut self) -> &mut C {
+    pub fn present(&mut self) -> &mut C {
         if let Some(validity) = &mut self.validity {
             validity.push(true);
         }

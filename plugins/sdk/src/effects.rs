@@ -203,9 +203,12 @@ impl Effects {
             let Some(signal) = layout.signals.iter().position(|name| *name == effect.signal) else {
                 continue;
             };
-            for (target, _) in layout.targets.iter().enumerate().filter(|(_, layout)| {
-                layout.signals.contains(&signal) && layout.names.contains(&effect.target)
-            }) {
+            for (target, _) in layout
+                .targets
+                .iter()
+                .enumerate()
+                .filter(|(_, layout)| layout.signals.contains(&signal) && layout.names.contains(&effect.target))
+            {
                 let bend = Bend {
                     operation: effect.operation,
                     value: effect.value,
@@ -272,10 +275,9 @@ impl Effects {
     /// that fades, then the one that began first, then the smaller id.
     pub fn phase(&self, target: usize, t: Timestamp) -> Phase {
         let bends = self.active_on_target.get(target).map_or(&[] as &[Bend], Vec::as_slice);
-        let first = bends
-            .iter()
-            .filter(|bend| bend.start <= t && t < bend.end)
-            .min_by(|a, b| (t >= a.release, a.start, self.id(a.incident)).cmp(&(t >= b.release, b.start, self.id(b.incident))));
+        let first = bends.iter().filter(|bend| bend.start <= t && t < bend.end).min_by(|a, b| {
+            (t >= a.release, a.start, self.id(a.incident)).cmp(&(t >= b.release, b.start, self.id(b.incident)))
+        });
         match first {
             None => Phase::Normal,
             Some(bend) if t < bend.release => Phase::Incident(bend.incident),

@@ -39,8 +39,8 @@ macro_rules! export_plugin {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Exported = $crate::glue::$export<$plugin>;
-            $crate::bindings::about::export_about!(Exported with_types_in $crate::bindings::about);
-            $crate::bindings::$interface::$macro!(Exported with_types_in $crate::bindings::$interface);
+    $crate::bindings::about::export_about!(Exported with_types_in $crate::bindings::about);
+    $crate::bindings::$interface::$macro!(Exported with_types_in $crate::bindings::$interface);
         };
         // Natively the type is only checked to be what the macro wants.
         #[cfg(not(target_family = "wasm"))]

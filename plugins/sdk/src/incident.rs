@@ -1,5 +1,8 @@
 //! Incidents as ground truth: what goes wrong, when, why, and with which effects. How effects combine is in [`crate::effects`].
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::{Attribute, Timestamp, Window};
 
 /// A kind of incident that a model knows and that can be triggered by hand.
@@ -44,8 +47,9 @@ pub struct Effect {
     pub end: Timestamp,
 }
 
-/// How bad something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How bad something is. In a configuration it is written in lower case, and a rule that does not say is `high`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -54,6 +58,7 @@ pub enum Severity {
     /// Users notice.
     Medium,
     /// Users can't do something.
+    #[default]
     High,
     /// Users can't do anything.
     Critical,

@@ -6,7 +6,9 @@ mod tests;
 
 use crate::session::{GeneratorSession, IncidentModelSession, ValidatorSession};
 use crate::time::DAY;
-use crate::{Batch, Error, Generator, Incident, IncidentModel, Report, Shard, Simulation, Table, Target, Validator, Window};
+use crate::{
+    Batch, Error, Generator, Incident, IncidentModel, Report, Shard, Simulation, Table, Target, Validator, Window,
+};
 
 /// A run of a generator over a span, partition after partition.
 ///

@@ -57,12 +57,19 @@ impl Output {
         let Some((index, declared)) = index.and_then(|index| Some((index, self.tables.get(index)?))) else {
             return Err(Error::failed(format!("table {table:?} is not declared in the simulation")));
         };
-        let rows = u32::try_from(rows).map_err(|_| Error::failed(format!("table {table:?}: {rows} rows are too many for a batch")))?;
+        let rows = u32::try_from(rows)
+            .map_err(|_| Error::failed(format!("table {table:?}: {rows} rows are too many for a batch")))?;
         if declared.fields.len() != columns.len() {
-            return Err(Error::failed(format!("table {table:?} has {} fields and {} columns", declared.fields.len(), columns.len())));
+            return Err(Error::failed(format!(
+                "table {table:?} has {} fields and {} columns",
+                declared.fields.len(),
+                columns.len()
+            )));
         }
         for (field, column) in declared.fields.iter().zip(&columns) {
-            column.check(field, rows).map_err(|what| Error::failed(format!("column {:?} of table {table:?}: {what}", field.name)))?;
+            column
+                .check(field, rows)
+                .map_err(|what| Error::failed(format!("column {:?} of table {table:?}: {what}", field.name)))?;
         }
         self.batches.push(Batch::new(index as u32, rows, columns, Arc::clone(&self.tables)));
         Ok(())

@@ -48,6 +48,25 @@ pub const fn hash(seed: u64, process: Process, entity: u64, step: i64) -> u64 {
     mix(key.wrapping_add((step as u64).wrapping_mul(GOLDEN)) ^ 0xbb67_ae85_84ca_a73b)
 }
 
+/// 64 bits of some bytes, on top of `start`: for checksums and sets of values, no defence against an adversary.
+#[inline]
+pub fn hash_bytes(start: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut sum = start ^ (bytes.len() as u64).wrapping_mul(GOLDEN);
+    for word in words {
+        sum = mix(sum ^ u64::from_le_bytes(*word)).wrapping_add(GOLDEN);
+    }
+    let mut last = [0u8; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    mix(sum ^ u64::from_le_bytes(last))
+}
+
+/// 64 bits of a number, on top of `start`.
+#[inline]
+pub const fn hash_u64(start: u64, value: u64) -> u64 {
+    mix(mix(start.wrapping_add(GOLDEN)) ^ value)
+}
+
 /// A stream of random numbers of one key: Xoroshiro128++ (Blackman and Vigna 2019). It is cheap to make, so make
 /// one for each entity and step, and use it with everything of `rand` and `rand_distr`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,9 +200,9 @@ mod tests {
         let mut bytes = [0u8; 11];
         stream.fill_bytes(&mut bytes);
         assert!(bytes.iter().any(|byte| *byte != 0));
-        let normal = Normal::new(10.0, 2.0).into_iter().flat_map(|normal| {
-            (0..20_000).map(move |i| normal.sample(&mut Stream::of(7, B, i, 3)))
-        });
+        let normal = Normal::new(10.0, 2.0)
+            .into_iter()
+            .flat_map(|normal| (0..20_000).map(move |i| normal.sample(&mut Stream::of(7, B, i, 3))));
         let xs: Vec<f64> = normal.collect();
         let mean = xs.iter().sum::<f64>() / xs.len() as f64;
         assert!(xs.len() == 20_000 && (mean - 10.0).abs() < 0.06, "{mean}");

@@ -57,7 +57,14 @@ pub struct Field {
 impl Field {
     /// A field that every row has, without a unit.
     pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
-        Self { name: name.into(), data_type, nullable: false, unit: None, summary: String::new(), attributes: Vec::new() }
+        Self {
+            name: name.into(),
+            data_type,
+            nullable: false,
+            unit: None,
+            summary: String::new(),
+            attributes: Vec::new(),
+        }
     }
 }
 
@@ -174,5 +181,12 @@ impl Simulation {
 /// The lines of a doc comment as one line; [`crate::table!`] uses it.
 #[doc(hidden)]
 pub fn summary(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+    lines
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim_end_matches('.')
+        .to_owned()
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Batch, Column, Effects, Error, Generator, Incident, IncidentModel, Input, Output, Problem, Report, Selection, Shard,
-    Simulation, Table, TableKind, Target, Validator, Window, config,
+    Batch, Column, Effects, Error, Generator, Incident, IncidentModel, Input, Output, Problem, Report, Selection,
+    Shard, Simulation, Table, TableKind, Target, Validator, Window, config,
 };
 
 mod state;
@@ -74,11 +74,7 @@ impl<G: Generator> GeneratorSession<G> {
         Self::begin(json, shard, |config, shard| G::restore(config, shard, state))
     }
 
-    fn begin(
-        json: &str,
-        shard: Shard,
-        open: impl FnOnce(G::Config, Shard) -> Result<G, Error>,
-    ) -> Result<Self, Error> {
+    fn begin(json: &str, shard: Shard, open: impl FnOnce(G::Config, Shard) -> Result<G, Error>) -> Result<Self, Error> {
         if shard.partition >= shard.partitions {
             return Err(Error::failed(format!("there is no partition {} of {}", shard.partition, shard.partitions)));
         }
@@ -210,7 +206,8 @@ impl<V: Validator> ValidatorSession<V> {
         let config: V::Config = config::parse(json)?;
         refuse(V::check(&config))?;
         let (validator, selections) = V::open(config, tables, window)?;
-        let selected = selections.iter().map(|selection| selected_table(selection, tables)).collect::<Result<_, _>>()?;
+        let selected =
+            selections.iter().map(|selection| selected_table(selection, tables)).collect::<Result<_, _>>()?;
         Ok(Self { validator, selections, selected })
     }
 
@@ -224,10 +221,9 @@ impl<V: Validator> ValidatorSession<V> {
     /// # Errors
     /// Where the columns are not those selected, or the validator can't go on.
     pub fn observe(&mut self, table: u32, rows: u32, columns: Vec<Column>) -> Result<(), Error> {
-        let declared = self
-            .selected
-            .get(table as usize)
-            .ok_or_else(|| Error::failed(format!("rows of selection {table}, and there are {}", self.selected.len())))?;
+        let declared = self.selected.get(table as usize).ok_or_else(|| {
+            Error::failed(format!("rows of selection {table}, and there are {}", self.selected.len()))
+        })?;
         if declared.fields.len() != columns.len() {
             return Err(Error::failed(format!(
                 "selection of {:?} has {} columns and got {}",

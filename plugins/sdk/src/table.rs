@@ -64,11 +64,10 @@ macro_rules! table {
         impl $name {
             /// The declaration of the table.
             $visibility fn table() -> $crate::Table {
-                #[allow(unused_mut, reason = "a table without options sets none")]
-                let mut table = $crate::Table {
+                $crate::Table {
                     name: $table.to_owned(),
                     summary: $crate::schema::summary(&[$($summary),+]),
-                    kind: $crate::TableKind::Events,
+                    kind: [$($crate::TableKind::$kind,)? $crate::TableKind::Events][0],
                     fields: vec![$($crate::Field {
                         name: stringify!($field).to_owned(),
                         data_type: <$column as $crate::column::Build>::DATA_TYPE,
@@ -77,14 +76,10 @@ macro_rules! table {
                         summary: $crate::schema::summary(&[$($field_summary),+]),
                         attributes: Vec::new(),
                     }),*],
-                    primary_key: Vec::new(),
-                    time_field: None,
+                    primary_key: vec![$($($key.to_owned()),*)?],
+                    time_field: None $(.or(Some($time_field.to_owned())))?,
                     attributes: Vec::new(),
-                };
-                $(table.time_field = Some($time_field.to_owned());)?
-                $(table.primary_key = vec![$($key.to_owned()),*];)?
-                $(table.kind = $crate::TableKind::$kind;)?
-                table
+                }
             }
         }
 

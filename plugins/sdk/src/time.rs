@@ -87,9 +87,9 @@ impl Zone {
     /// # Errors
     /// `invalid-config` (with an empty path) where there is no such zone.
     pub fn named(name: &str) -> Result<Self, Error> {
-        jiff::tz::TimeZone::get(name)
-            .map(Self)
-            .map_err(|_| Error::invalid("", format!("there is no time zone {name:?}; use an IANA name such as Europe/Berlin")))
+        jiff::tz::TimeZone::get(name).map(Self).map_err(|_| {
+            Error::invalid("", format!("there is no time zone {name:?}; use an IANA name such as Europe/Berlin"))
+        })
     }
 
     /// Coordinated Universal Time.
@@ -105,7 +105,10 @@ impl Zone {
     /// The instant of a civil time in this zone, `seconds` after midnight; in a gap, the same time after it.
     pub fn at(&self, year: i16, month: i8, day: i8, seconds: u32) -> Option<Timestamp> {
         let date = jiff::civil::Date::new(year, month, day).ok()?;
-        let civil = date.to_datetime(jiff::civil::Time::midnight()).checked_add(jiff::SignedDuration::from_secs(i64::from(seconds))).ok()?;
+        let civil = date
+            .to_datetime(jiff::civil::Time::midnight())
+            .checked_add(jiff::SignedDuration::from_secs(i64::from(seconds)))
+            .ok()?;
         Some(self.0.to_ambiguous_timestamp(civil).compatible().ok()?.as_microsecond())
     }
 
@@ -114,7 +117,9 @@ impl Zone {
             return (0, i64::MIN, i64::MAX);
         };
         let offset = i64::from(self.0.to_offset(stamp).seconds()) * SECOND;
-        let after = |stamp: jiff::Timestamp| self.0.following(stamp).next().map_or(i64::MAX, |next| next.timestamp().as_microsecond());
+        let after = |stamp: jiff::Timestamp| {
+            self.0.following(stamp).next().map_or(i64::MAX, |next| next.timestamp().as_microsecond())
+        };
         // `preceding` is strict, so one microsecond later finds a transition at `t` itself.
         let before = stamp
             .checked_add(jiff::SignedDuration::from_micros(1))
@@ -158,7 +163,8 @@ impl Local {
 
     /// Year, month (1 to 12) and day of the month (1 to 31).
     pub fn date(&self) -> (i16, i8, i8) {
-        let date = jiff::civil::Date::constant(1970, 1, 1).saturating_add(jiff::Span::new().days(self.day.clamp(-4_000_000, 2_900_000)));
+        let date = jiff::civil::Date::constant(1970, 1, 1)
+            .saturating_add(jiff::Span::new().days(self.day.clamp(-4_000_000, 2_900_000)));
         (date.year(), date.month(), date.day())
     }
 }

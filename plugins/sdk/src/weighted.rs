@@ -80,7 +80,9 @@ mod tests {
     #[test]
     fn shares_follow_the_weights() {
         let weights = [0.0, 5.0, 1.0, 0.001, 3.999, f64::NAN, -2.0];
-        for (share, weight) in shares(&Weighted::new(&weights), 200_000).iter().zip([0.0, 0.5, 0.1, 0.0001, 0.3999, 0.0, 0.0]) {
+        for (share, weight) in
+            shares(&Weighted::new(&weights), 200_000).iter().zip([0.0, 0.5, 0.1, 0.0001, 0.3999, 0.0, 0.0])
+        {
             assert!((share - weight).abs() < 0.005, "{share} {weight}");
             assert!(weight > 0.0 || *share == 0.0);
         }

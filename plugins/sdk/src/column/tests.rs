@@ -83,7 +83,7 @@ proptest! {
         let mut column = Nullable::<TextColumn>::default();
         for (i, row) in rows.iter().enumerate() {
             match row {
-                Some(text) if i % 2 == 0 => column.next().push_str(text),
+                Some(text) if i % 2 == 0 => column.present().push_str(text),
                 other => column.push_option(other.as_deref()),
             }
         }

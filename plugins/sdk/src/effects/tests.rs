@@ -73,7 +73,8 @@ const TIMES: [i64; 4] = [0, 10, 20, 40];
 
 #[test]
 fn an_effect_ramps_in_and_out() {
-    let effects = effects(vec![incident("a", Role::Incident, vec![effect("shop", "latency", Operation::Scale, 3.0, TIMES)])]);
+    let effects =
+        effects(vec![incident("a", Role::Incident, vec![effect("shop", "latency", Operation::Scale, 3.0, TIMES)])]);
     let at = |t| effects.at(SHOP, LATENCY, t).apply(100.0);
     assert_eq!([at(-1), at(0), at(5), at(10), at(19)], [100.0, 100.0, 200.0, 300.0, 300.0]);
     assert_eq!([at(20), at(30), at(40)], [300.0, 200.0, 100.0]);

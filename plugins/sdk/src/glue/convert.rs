@@ -107,7 +107,11 @@ impl TryFrom<types::Column> for crate::Column {
                 Values::Dictionary { keys: dictionary.keys, values: text(dictionary.values) }
             }
             // The contract says that the host sends none of the typed lists.
-            _ => return Err(types::Error::Failed("the host sent a column that is neither packed, text nor dictionary".to_owned())),
+            _ => {
+                return Err(types::Error::Failed(
+                    "the host sent a column that is neither packed, text nor dictionary".to_owned(),
+                ));
+            }
         };
         Ok(Self { values, validity: column.validity })
     }

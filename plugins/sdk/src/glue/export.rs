@@ -165,18 +165,10 @@ mod incident_model {
 impl<M: IncidentModel> incident_model::Guest for IncidentModelExport<M> {
     fn kinds() -> Vec<incident_model::Kind> {
         log_panics();
-        M::kinds()
-            .into_iter()
-            .map(|kind| incident_model::Kind { name: kind.name, summary: kind.summary })
-            .collect()
+        M::kinds().into_iter().map(|kind| incident_model::Kind { name: kind.name, summary: kind.summary }).collect()
     }
 
-    fn open(
-        config: String,
-        seed: u64,
-        span: types::Window,
-        targets: Vec<types::Target>,
-    ) -> Result<(), types::Error> {
+    fn open(config: String, seed: u64, span: types::Window, targets: Vec<types::Target>) -> Result<(), types::Error> {
         log_panics();
         begin(IncidentModelSession::<M>::open(&config, seed, span.into(), each(targets)))
     }

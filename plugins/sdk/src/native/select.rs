@@ -12,11 +12,8 @@ pub(super) fn rows(
     batches: &[Batch],
 ) -> Result<Vec<(u32, Vec<Column>)>, Error> {
     let missing = |name: &str| Error::failed(format!("no {name:?} in table {:?}", selection.table));
-    let (index, table) = tables
-        .iter()
-        .enumerate()
-        .find(|(_, table)| table.name == selection.table)
-        .ok_or_else(|| missing("rows"))?;
+    let (index, table) =
+        tables.iter().enumerate().find(|(_, table)| table.name == selection.table).ok_or_else(|| missing("rows"))?;
     let batches: Vec<&Batch> = batches.iter().filter(|batch| batch.table() == index).collect();
     let position = |name: &String| table.position(name).ok_or_else(|| missing(name));
     let columns: Vec<usize> = selection.columns.iter().map(position).collect::<Result<_, _>>()?;
@@ -24,9 +21,7 @@ pub(super) fn rows(
     if keys.is_empty() {
         return Ok(batches
             .iter()
-            .map(|batch| {
-                (batch.rows() as u32, columns.iter().filter_map(|&i| batch.column(i).cloned()).collect())
-            })
+            .map(|batch| (batch.rows() as u32, columns.iter().filter_map(|&i| batch.column(i).cloned()).collect()))
             .collect());
     }
     let mut order: Vec<(usize, usize)> =
@@ -39,10 +34,8 @@ pub(super) fn rows(
             })
             .fold(Ordering::Equal, Ordering::then)
     });
-    let gathered = columns
-        .iter()
-        .filter_map(|&i| table.fields.get(i).map(|field| gather(field, &batches, i, &order)))
-        .collect();
+    let gathered =
+        columns.iter().filter_map(|&i| table.fields.get(i).map(|field| gather(field, &batches, i, &order))).collect();
     Ok(vec![(order.len() as u32, gathered)])
 }
 

@@ -8,8 +8,8 @@ use super::*;
 use crate::batch::Values;
 use crate::time::{HOUR, MINUTE, SECOND};
 use crate::{
-    About, BoolColumn, Effect, Effects, F64Column, Finding, I64Column, Input, Nullable, Operation, Output, Process, Role, Rows,
-    Selection, Severity, Signal, Stream, TextColumn, TimestampColumn,
+    About, BoolColumn, Effect, Effects, F64Column, Finding, I64Column, Input, Nullable, Operation, Output, Process,
+    Role, Rows, Selection, Severity, Signal, Stream, TextColumn, TimestampColumn,
 };
 
 crate::table! {
@@ -113,7 +113,7 @@ impl Generator for Urn {
                 self.rows.red.push(stream.chance(0.5));
                 match ball % 3 {
                     0 => self.rows.label.push_null(),
-                    _ => self.rows.label.next().push_numbered("ball-", ball),
+                    _ => self.rows.label.present().push_numbered("ball-", ball),
                 }
             }
         }
@@ -201,7 +201,10 @@ fn the_declaration_is_that_of_the_macro() {
     let table = plan::<Urn>("{}").unwrap().tables.remove(0);
     assert_eq!((table.summary.as_str(), table.time_field.as_deref()), ("Balls that fell into an urn", Some("time")));
     let weight = table.field("weight").unwrap();
-    assert_eq!((weight.unit.as_deref(), weight.summary.as_str(), weight.nullable), (Some("g"), "How heavy it is", false));
+    assert_eq!(
+        (weight.unit.as_deref(), weight.summary.as_str(), weight.nullable),
+        (Some("g"), "How heavy it is", false)
+    );
     assert!(table.field("label").unwrap().nullable);
 }
 
@@ -224,11 +227,9 @@ fn mistakes_of_a_generator_name_the_column() {
     let mut rows = Balls::default();
     rows.time.push(1);
     let mut output = Output::new(vec![Balls::table()]);
-    assert_eq!(
-        rows.finish(&mut output),
-        Err(Error::failed("column \"ball\" of table \"balls\" has 0 rows of 1"))
-    );
-    let mut session = GeneratorSession::<Urn>::open("{}", Shard { seed: 0, partition: 0, partitions: 1, span: SPAN }).unwrap();
+    assert_eq!(rows.finish(&mut output), Err(Error::failed("column \"ball\" of table \"balls\" has 0 rows of 1")));
+    let mut session =
+        GeneratorSession::<Urn>::open("{}", Shard { seed: 0, partition: 0, partitions: 1, span: SPAN }).unwrap();
     assert!(session.feed(0, 1, Vec::new()).is_err_and(|error| error.to_string().contains("hosts")));
     let nobody = Shard { seed: 0, partition: 1, partitions: 1, span: SPAN };
     assert!(GeneratorSession::<Urn>::open("{}", nobody).is_err());

@@ -4,26 +4,20 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::random::{Process, hash};
+use crate::random::hash_bytes;
 use crate::{About, Error};
 
 const SUM_BYTES: usize = 8;
 
 fn checksum(about: &About, bytes: &[u8]) -> [u8; SUM_BYTES] {
-    let plugin = Process::named(&about.name);
-    let version = Process::named(&about.version);
-    let start = hash(0, plugin, 0, 0) ^ hash(0, version, 1, 0);
-    let sum = bytes.chunks(8).fold(start, |sum, chunk| {
-        let mut word = [0u8; 8];
-        word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-        hash(sum, plugin, u64::from_le_bytes(word), chunk.len() as i64)
-    });
-    sum.to_le_bytes()
+    let plugin = hash_bytes(hash_bytes(0, about.name.as_bytes()), about.version.as_bytes());
+    hash_bytes(plugin, bytes).to_le_bytes()
 }
 
 /// A state as bytes.
 pub(super) fn pack<S: Serialize>(about: &About, state: &S) -> Result<Vec<u8>, Error> {
-    let packed = postcard::to_stdvec(state).map_err(|error| Error::failed(format!("the state can't be saved: {error}")))?;
+    let packed =
+        postcard::to_stdvec(state).map_err(|error| Error::failed(format!("the state can't be saved: {error}")))?;
     let mut bytes = checksum(about, &packed).to_vec();
     bytes.extend_from_slice(&packed);
     Ok(bytes)
