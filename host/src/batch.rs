@@ -6,8 +6,10 @@ mod check;
 mod fingerprint;
 mod layout;
 mod outgoing;
+#[cfg(test)]
+mod tests;
 
-pub use check::{BadBatch, to_arrow};
+pub use check::{BadBatch, Fault, to_arrow};
 pub use fingerprint::{TableFingerprint, dataset_fingerprint};
 pub use layout::TableLayout;
 pub use outgoing::to_guest;
