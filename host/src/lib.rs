@@ -5,3 +5,4 @@
 
 pub mod batch;
 pub mod core;
+pub mod query;

@@ -1,7 +1,7 @@
 //! The lake as DataFusion's catalog: a dataset is a schema, and nobody can add to it.
 
 use super::table::LakeTable;
-use super::view::LakeView;
+use super::view::DatasetView;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::DataFusionError;
@@ -11,45 +11,40 @@ use std::sync::Arc;
 /// The catalog's name in `information_schema`.
 pub(super) const CATALOG: &str = "telemill";
 
-/// All datasets of a view.
+/// The datasets of one query.
 #[derive(Debug)]
 pub(super) struct LakeCatalog {
-    view: Arc<LakeView>,
+    datasets: Vec<Arc<DatasetView>>,
 }
 
 impl LakeCatalog {
-    pub(super) fn new(view: Arc<LakeView>) -> Self {
-        Self { view }
+    pub(super) fn new(datasets: Vec<Arc<DatasetView>>) -> Self {
+        Self { datasets }
     }
 }
 
 impl CatalogProvider for LakeCatalog {
     fn schema_names(&self) -> Vec<String> {
-        self.view.datasets.keys().cloned().collect()
+        self.datasets.iter().map(|dataset| dataset.name.clone()).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        self.view.datasets.contains_key(name).then(|| {
-            let dataset = DatasetSchema { view: Arc::clone(&self.view), name: name.to_owned() };
-            Arc::new(dataset) as Arc<dyn SchemaProvider>
-        })
+        let dataset = self.datasets.iter().find(|dataset| dataset.name == name)?;
+        Some(Arc::new(DatasetSchema(Arc::clone(dataset))))
     }
 }
 
 #[derive(Debug)]
-struct DatasetSchema {
-    view: Arc<LakeView>,
-    name: String,
-}
+struct DatasetSchema(Arc<DatasetView>);
 
 #[async_trait]
 impl SchemaProvider for DatasetSchema {
     fn table_names(&self) -> Vec<String> {
-        self.view.datasets.get(&self.name).into_iter().flat_map(|tables| tables.keys().cloned()).collect()
+        self.0.tables.keys().cloned().collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        let table = self.view.datasets.get(&self.name).and_then(|tables| tables.get(name));
+        let table = self.0.tables.get(name);
         Ok(table.map(|table| Arc::new(LakeTable::new(table, &table.files)) as Arc<dyn TableProvider>))
     }
 
@@ -58,6 +53,6 @@ impl SchemaProvider for DatasetSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.view.datasets.get(&self.name).is_some_and(|tables| tables.contains_key(name))
+        self.0.tables.contains_key(name)
     }
 }

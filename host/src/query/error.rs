@@ -1,5 +1,6 @@
 //! Why a query failed, and what its author does next.
 
+use crate::lake::LakeError;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use parquet::errors::ParquetError;
@@ -73,6 +74,9 @@ pub enum QueryError {
         /// The limit.
         limit_bytes: u64,
     },
+    /// The catalog can't be read.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
     /// A file of the lake can't be read.
     #[error("can't read the lake's file {path}: {reason}")]
     File {

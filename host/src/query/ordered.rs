@@ -43,7 +43,7 @@ impl Sort {
         };
         for files in stretches {
             // One thread: rows that the order leaves equal then come in the same sequence every time.
-            let session = self.engine.session(1);
+            let session = self.engine.session(Vec::new(), 1, self.scan.batch_rows);
             let mut rows = session.read_table(Arc::new(LakeTable::new(&self.table, &files)))?;
             if let Some(filter) = self.filter() {
                 rows = rows.filter(filter)?;

@@ -5,6 +5,7 @@ use crate::core::schema::DataType;
 use arrow::array::{Array, Int64Array, UInt64Array};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +34,7 @@ impl Engine {
     /// # Errors
     /// Unknown names, and those of [`Engine::sql`].
     pub async fn profile(&self, dataset: &str, table: &str, distinct: bool) -> Result<Vec<ColumnProfile>, QueryError> {
-        let view = self.view.table(dataset, table)?;
+        let view = Arc::clone(self.dataset(dataset).await?.table(table)?);
         // Results have aliases by position: those of two columns may be spelled alike.
         let results = view.layout.table.fields.iter().enumerate().map(|(index, field)| {
             let name = quoted(&field.name);

@@ -84,7 +84,7 @@ impl Engine {
     /// # Errors
     /// Unknown names, and a window over a table without a time field.
     pub async fn scan(&self, scan: &Scan) -> Result<Rows, QueryError> {
-        let table = Arc::clone(self.view.table(&scan.dataset, &scan.table)?);
+        let table = Arc::clone(self.dataset(&scan.dataset).await?.table(&scan.table)?);
         let columns = match scan.columns.as_slice() {
             [] => (0..table.layout.table.fields.len()).collect(),
             names => names.iter().map(|name| column_index(&table, name)).collect::<Result<Vec<_>, _>>()?,
@@ -103,7 +103,7 @@ impl Engine {
         let files: Vec<_> = files.collect();
         let stream = if scan.order_by.is_empty() {
             let reader = FileReader {
-                store: Arc::clone(&self.view.store),
+                store: self.lake.files().objects(),
                 time_column: table.layout.table.time_field.clone(),
                 window: scan.window,
                 schema: Arc::clone(&schema),
@@ -123,7 +123,7 @@ fn column_index(table: &TableView, name: &str) -> Result<usize, QueryError> {
     table.layout.table.field_index(name).ok_or_else(|| QueryError::UnknownColumn {
         table: table.layout.table.name.clone(),
         column: name.to_owned(),
-        known: table.column_names(),
+        known: table.layout.table.fields.iter().map(|field| field.name.clone()).collect(),
     })
 }
 

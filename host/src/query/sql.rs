@@ -1,6 +1,7 @@
 //! SQL text to rows: parsed, checked for names and for being read-only, planned, run.
 
 use super::catalog::CATALOG;
+use super::view::DatasetView;
 use super::{Engine, QueryError, Rows};
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
@@ -10,10 +11,15 @@ use datafusion::sql::TableReference;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longest SQL text: what people and programs write is far shorter, and a parser's time grows with it.
 const MAX_SQL_BYTES: usize = 1 << 20;
+
+/// Where SQL keeps what there is.
+const INFORMATION_SCHEMA: &str = "information_schema";
 
 impl Engine {
     /// Runs one SQL statement that reads. Rows come as they are found; dropping them stops the query.
@@ -37,39 +43,77 @@ impl Engine {
     }
 
     async fn plan(&self, sql: &str) -> Result<(SessionState, LogicalPlan), QueryError> {
-        let state = self.session(self.threads()).state();
-        let dialect = state.config_options().sql_parser.dialect;
-        let statement = state.sql_to_statement(sql, &dialect)?;
+        let parser = self.session(Vec::new(), 1, self.limits.batch_rows).state();
+        let dialect = parser.config_options().sql_parser.dialect;
+        let statement = parser.sql_to_statement(sql, &dialect)?;
         refuse_changes(&statement)?;
-        for table in state.resolve_table_references(&statement)? {
-            self.check_table(&table)?;
-        }
+        let datasets = self.named(&parser.resolve_table_references(&statement)?, &statement).await?;
+        let state = self.session(datasets, self.threads(), self.limits.batch_rows).state();
         let plan = state.statement_to_plan(statement).await?;
         let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         reading.verify_plan(&plan).map_err(|_| QueryError::NotReadOnly { what: first_word(sql) })?;
         Ok((state, plan))
     }
 
-    /// Says what there is, where a query names what there is not.
-    fn check_table(&self, table: &TableReference) -> Result<(), QueryError> {
-        if table.catalog().is_some_and(|catalog| catalog != CATALOG) {
-            return Err(QueryError::UnknownDataset { name: table.to_string() });
-        }
-        match table.schema() {
-            Some("information_schema") => Ok(()),
-            Some(dataset) => self.view.table(dataset, table.table()).map(drop),
-            None if self.view.datasets.len() == 1 => self.view.table(self.view.default_dataset(), table.table()).map(drop),
-            None => {
-                let holds = |tables: &std::collections::BTreeMap<_, _>| tables.contains_key(table.table());
-                let holding = self.view.datasets.iter().filter(|(_, tables)| holds(tables));
-                let mut candidates: Vec<_> =
-                    holding.map(|(dataset, _)| format!("{dataset}.{}", table.table())).collect();
-                if candidates.is_empty() {
-                    candidates = vec![format!("DATASET.{}", table.table()), "`telemill dataset list` for the datasets".to_owned()];
+    /// The datasets that a query names; all of them, where it asks what there is.
+    ///
+    /// # Errors
+    /// A table that is not there, with what is there instead.
+    async fn named(&self, tables: &[TableReference], statement: &Statement) -> Result<Vec<Arc<DatasetView>>, QueryError> {
+        let mut datasets: BTreeMap<&str, _> = BTreeMap::new();
+        let mut all = asks_what_there_is(statement);
+        for table in tables {
+            if table.catalog().is_some_and(|catalog| catalog != CATALOG) {
+                return Err(QueryError::UnknownDataset { name: table.to_string() });
+            }
+            let name = match table.schema().or(self.default_dataset()) {
+                Some(INFORMATION_SCHEMA) => {
+                    all = true;
+                    continue;
                 }
-                Err(QueryError::NoDataset { table: table.table().to_owned(), candidates })
+                Some(name) => name,
+                None => return Err(self.without_dataset(table.table()).await),
+            };
+            let dataset = self.dataset(name).await?;
+            dataset.table(table.table())?;
+            datasets.insert(name, dataset);
+        }
+        if all {
+            for name in self.names.iter() {
+                datasets.insert(name, self.dataset(name).await?);
             }
         }
+        Ok(datasets.into_values().collect())
+    }
+
+    /// The error for a table that is named without its dataset, with the names that could be meant.
+    async fn without_dataset(&self, table: &str) -> QueryError {
+        let mut candidates = Vec::new();
+        for name in self.names.iter() {
+            match self.dataset(name).await {
+                Ok(dataset) if dataset.tables.contains_key(table) => candidates.push(format!("{name}.{table}")),
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+        if candidates.is_empty() {
+            candidates.push(format!("DATASET.{table}; `telemill dataset list` shows the datasets"));
+        }
+        QueryError::NoDataset { table: table.to_owned(), candidates }
+    }
+}
+
+fn asks_what_there_is(statement: &Statement) -> bool {
+    match statement {
+        Statement::Explain(explain) => asks_what_there_is(&explain.statement),
+        Statement::Statement(statement) => matches!(
+            statement.as_ref(),
+            SqlStatement::ShowTables { .. }
+                | SqlStatement::ShowColumns { .. }
+                | SqlStatement::ShowFunctions { .. }
+                | SqlStatement::ShowVariable { .. }
+        ),
+        _ => false,
     }
 }
 
