@@ -5,4 +5,7 @@
 
 pub mod batch;
 pub mod core;
+pub mod ingest;
+pub mod lake;
 pub mod query;
+pub mod store;

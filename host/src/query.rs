@@ -3,6 +3,7 @@
 
 mod catalog;
 mod error;
+mod file;
 mod limits;
 mod objects;
 mod ordered;

@@ -10,36 +10,32 @@ use std::io::BufRead;
 const MAX_COLUMNS: usize = crate::core::schema::MAX_FIELDS;
 
 /// Reads records of NDJSON or of bulk lines.
-pub(super) struct JsonReader {
+pub(super) struct JsonReader<'p> {
     lines: Lines,
     actions: bool,
-    columns: Columns,
+    columns: Columns<'p>,
     scanner: Scanner,
 }
 
-/// The file's columns, in the order in which they were first seen.
+/// The file's columns: those that come up, in the order in which they were first seen, or those that a table has.
 #[derive(Default)]
-struct Columns {
+struct Columns<'p> {
     names: Vec<String>,
     places: HashMap<String, usize>,
-    /// Whether names that come up are added.
-    open: bool,
+    /// The table's places for names; none while the file decides.
+    resolve: Option<(usize, Box<dyn Fn(&str) -> Option<usize> + 'p>)>,
 }
 
-impl JsonReader {
+impl<'p> JsonReader<'p> {
     /// Reads with the columns that come up.
     pub(super) fn new(reader: Box<dyn BufRead>, actions: bool) -> Self {
-        let columns = Columns { open: true, ..Columns::default() };
-        Self { lines: Lines::new(reader), actions, columns, scanner: Scanner::default() }
+        Self { lines: Lines::new(reader), actions, columns: Columns::default(), scanner: Scanner::default() }
     }
 
-    /// Reads with these columns, and refuses others.
-    pub(super) fn with_columns(reader: Box<dyn BufRead>, actions: bool, names: &[String]) -> Self {
-        let mut this = Self::new(reader, actions);
-        this.columns.places = names.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
-        this.columns.names = names.to_vec();
-        this.columns.open = false;
-        this
+    /// From here on, cells have the places that `resolve` gives their names, of which there are `count`; a name
+    /// without a place makes a bad row.
+    pub(super) fn resolve_by(&mut self, count: usize, resolve: impl Fn(&str) -> Option<usize> + 'p) {
+        self.columns.resolve = Some((count, Box::new(resolve)));
     }
 
     /// The names so far.
@@ -68,7 +64,7 @@ impl JsonReader {
             if wants_action {
                 return Ok(Found::Bad(line, "is no action line of index or create".to_owned()));
             }
-            record.reset(self.columns.names.len());
+            record.reset(self.columns.count());
             let text = self.lines.raw();
             let text = super::lines::trimmed(text, line);
             return Ok(match self.scanner.object(text, &mut |key, cell| self.columns.set(record, key, cell)) {
@@ -79,20 +75,39 @@ impl JsonReader {
     }
 }
 
-impl Columns {
+impl Columns<'_> {
+    fn count(&self) -> usize {
+        self.resolve.as_ref().map_or(self.names.len(), |(count, _)| *count)
+    }
+
     fn set(&mut self, record: &mut Record, key: &str, cell: Cell<'_>) -> Result<(), String> {
         let place = match self.places.get(key) {
             Some(place) => *place,
-            None if self.open && self.names.len() < MAX_COLUMNS => {
-                self.names.push(key.to_owned());
-                self.places.insert(key.to_owned(), self.names.len() - 1);
-                self.names.len() - 1
-            }
-            None if self.open => return Err(format!("has a key beyond the {MAX_COLUMNS}th of the file: {key:?}")),
-            None => return Err(format!("has a key that is no column of the table: {key:?}")),
+            None => self.add(key)?,
         };
+        if record.get(place) != Cell::Null {
+            return Err(format!("has a key twice: {key:?}"));
+        }
         record.set(place, cell);
         Ok(())
+    }
+
+    /// The place of a name that is new.
+    fn add(&mut self, key: &str) -> Result<usize, String> {
+        if self.places.len() >= MAX_COLUMNS {
+            return Err(format!("has a key beyond the {MAX_COLUMNS}th of the file: {key:?}"));
+        }
+        let place = match &self.resolve {
+            None => {
+                self.names.push(key.to_owned());
+                self.names.len() - 1
+            }
+            Some((_, resolve)) => {
+                resolve(key).ok_or_else(|| format!("has a key that is no column of the table: {key:?}"))?
+            }
+        };
+        self.places.insert(key.to_owned(), place);
+        Ok(place)
     }
 }
 

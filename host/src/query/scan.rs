@@ -1,6 +1,7 @@
 //! Plain reading of a table: some columns, a window of time, file after file. This feeds validators and exports,
 //! so it goes past the query engine, straight from Parquet's pages to Arrow.
 
+use super::file::ObjectFile;
 use super::view::{Cut, FileView, TableView};
 use super::{BatchStream, Engine, QueryError, Rows};
 use crate::core::time::Window;
@@ -13,11 +14,11 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter};
-use parquet::arrow::async_reader::ParquetObjectReader;
+use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -25,9 +26,6 @@ use tokio::task::JoinHandle;
 
 /// Batches decoded ahead of the reader: enough that decoding and reading overlap, little enough to forget.
 const READ_AHEAD_BATCHES: usize = 4;
-
-/// Bytes read from a file's end at first.
-const FOOTER_HINT_BYTES: usize = 64 << 10;
 
 /// Largest dictionary page, compressed, that is handed on as a dictionary: every batch carries its whole
 /// dictionary, so a large one costs more than the text itself.
@@ -185,12 +183,9 @@ impl FileReader {
         &self,
         file: &FileView,
         window: Option<Window>,
-    ) -> Result<parquet::arrow::async_reader::ParquetRecordBatchStream<ParquetObjectReader>, ParquetError> {
-        let mut reader = ParquetObjectReader::new(Arc::clone(&self.store), file.path.clone())
-            .with_file_size(file.bytes)
-            .with_footer_size_hint(FOOTER_HINT_BYTES);
-        let index = if window.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
-        let options = ArrowReaderOptions::new().with_page_index_policy(index);
+    ) -> Result<ParquetRecordBatchStream<ObjectFile>, ParquetError> {
+        let mut reader = ObjectFile::new(Arc::clone(&self.store), file.path.clone(), file.bytes);
+        let options = ArrowReaderOptions::new();
         let mut metadata = ArrowReaderMetadata::load_async(&mut reader, options.clone()).await?;
         if self.text == TextForm::AsStored
             && let Some(schema) = with_dictionaries(metadata.schema(), metadata.metadata())
@@ -235,7 +230,7 @@ pub(super) fn dictionary_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-fn is_small_dictionary(column: &parquet::file::metadata::ColumnChunkMetaData) -> bool {
+fn is_small_dictionary(column: &ColumnChunkMetaData) -> bool {
     let Some(start) = column.dictionary_page_offset() else { return false };
     let only_keys = column
         .page_encoding_stats_mask()

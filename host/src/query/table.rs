@@ -1,6 +1,7 @@
 //! One table of the lake as DataFusion reads it: the catalog's exact files, pruned by the catalog's bounds before
 //! any of them is opened.
 
+use super::file::FOOTER_HINT_BYTES;
 use super::objects::lake_url;
 use super::statistics;
 use super::view::{FileView, TableView};
@@ -20,9 +21,6 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use std::sync::Arc;
-
-/// Bytes read from a file's end at first: footer and page index of a file of our size lie within.
-const FOOTER_HINT_BYTES: usize = 64 << 10;
 
 /// A table, or some of its files.
 #[derive(Debug)]
