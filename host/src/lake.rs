@@ -75,7 +75,7 @@ pub enum LakeError {
         rows: u64,
     },
     /// A dataset that is named does not exist.
-    #[error("there is no dataset {dataset}{}: `telemill dataset list` shows those there are", at(.at))]
+    #[error("there is no dataset {dataset}{}: `telemill dataset list` shows those there are", at_snapshot(.at))]
     NoDataset {
         /// The dataset.
         dataset: String,
@@ -113,7 +113,7 @@ impl From<sqlx::Error> for LakeError {
     }
 }
 
-fn at(snapshot: &Option<SnapshotId>) -> String {
+fn at_snapshot(snapshot: &Option<SnapshotId>) -> String {
     snapshot.map(|id| format!(" at snapshot {id}")).unwrap_or_default()
 }
 
@@ -167,3 +167,7 @@ impl Lake {
         &self.store
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

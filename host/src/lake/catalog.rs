@@ -1,7 +1,7 @@
 //! The catalog's rows one by one: what DuckLake 1.0 wants in which table. The order of a commit is in [`super::commit`].
 
 use super::stats::{self, ColumnStats, DataFile};
-use super::{LakeError, SnapshotId};
+use super::LakeError;
 use crate::core::digest::Digest;
 use crate::core::schema::{DataType, Field, Table};
 use crate::core::time::Timestamp;

@@ -1,7 +1,7 @@
 //! A byte sink over an object store's multipart upload: what a synchronous encoder writes goes out in chunks.
 
 use super::{LakeError, LakeFiles};
-use object_store::{MultipartUpload, ObjectStore as _, PutPayload};
+use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
 use std::io::{self, Write};
 use tokio::runtime::Handle;
 

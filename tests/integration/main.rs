@@ -1,0 +1,6 @@
+//! The one integration-test program: linking the host once is what makes it quick. A module each
+//! for what it tests.
+
+mod docs;
+mod layers;
+mod tidy;
