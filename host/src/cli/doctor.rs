@@ -69,7 +69,7 @@ fn existing(folder: &Path) -> PathBuf {
 }
 
 fn space(folder: &Path) -> Finding {
-    let result = match crate::sink::free_bytes(&existing(folder)) {
+    let result = match crate::sink::estimate::free_bytes(&existing(folder)) {
         Ok(free) if free < LITTLE_SPACE_BYTES => {
             Err(format!("only {} are free; name a folder on another disk with --data-dir", bytes(free)))
         }

@@ -120,7 +120,7 @@ impl Export {
         let scan = Scan {
             window: bounded.then_some(window),
             order_by: layout.table.time_field.iter().filter(|_| self.ordered).cloned().collect(),
-            text: TextForm::Dictionary,
+            text: TextForm::AsStored,
             ..Scan::new(dataset, &layout.table.name)
         };
         let mut encoder = self.encoder(layout)?;

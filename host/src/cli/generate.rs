@@ -9,7 +9,8 @@ use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
 use crate::run::{self, Cancel, Plan, PluginUse, RunError, RunSpec};
 use crate::sink::documents::{self, DocumentFiles};
-use crate::sink::{self, Estimate, SinkError};
+use crate::sink::SinkError;
+use crate::sink::estimate::{self, Estimate};
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
@@ -73,7 +74,7 @@ impl Generate {
             apply_options(app, &mut spec, matches)?;
         }
         self.sets.iter().try_for_each(|set| apply_set(&mut spec, set))?;
-        let plan = Plan::make(&app.registry()?, spec.resolve(run::now(), rand::random())?, None, log_to_tracing())?;
+        let plan = Plan::make(&app.registry()?, spec.resolve(run::now(), run::random())?, None, log_to_tracing())?;
         let mut tables = plan.layouts.clone();
         tables.extend([run::incidents_layout(), run::effects_layout()]);
         if self.create_mapping_only {
@@ -81,14 +82,14 @@ impl Generate {
             return self.tell(out, &written);
         }
         let cancel = on_ctrl_c(app);
-        let estimate = estimate(&plan, &tables, &self.index, &cancel)?;
+        let foretold = foretell(&plan, &tables, &self.index, &cancel)?;
         tracing::info!(
             "about {} rows and {} into {}",
-            grouped(estimate.rows),
-            bytes(estimate.bytes),
+            grouped(foretold.rows),
+            bytes(foretold.bytes),
             self.output_dir.display()
         );
-        sink::check_space(&self.output_dir, estimate.bytes)?;
+        estimate::check_space(&self.output_dir, foretold.bytes)?;
         let mut files = DocumentFiles::create(&self.output_dir, &tables, &self.index)?;
         write_rows(&plan, &mut files, out, &cancel)?;
         let truth = [run::incident_rows(&plan.incidents)?, run::effect_rows(&plan.incidents)?];
@@ -124,7 +125,7 @@ impl Generate {
 }
 
 /// What a few windows, spread over the span, say of the whole output.
-fn estimate(
+fn foretell(
     plan: &Plan,
     tables: &[crate::batch::TableLayout],
     index: &str,
@@ -139,7 +140,7 @@ fn estimate(
         let window = Window::from_start(start, i64::try_from(length).unwrap_or(i64::MAX));
         for (position, batches) in run::preview(plan, window, cancel)?.iter().enumerate() {
             for batch in batches {
-                sum += documents::estimate(tables, position, batch, index).map_err(taker)?;
+                sum = sum + documents::estimate(tables, position, batch, index).map_err(taker)?;
             }
         }
         sampled_us += length;

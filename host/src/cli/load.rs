@@ -98,7 +98,7 @@ impl Opensearch {
                 };
                 server.create_index(&self.index, &body, self.recreate)?;
             }
-            let scan = Scan { text: TextForm::Dictionary, ..Scan::new(dataset, table) };
+            let scan = Scan { text: TextForm::AsStored, ..Scan::new(dataset, table) };
             let rows = app.runtime().block_on(app.query()?.scan(&scan))?;
             server.load_batches(&self.index, &layout, rows.blocking(app.runtime().handle().clone()), &mut progress)?
         };

@@ -40,7 +40,7 @@ impl Preview {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let mut spec = read_spec(&self.spec)?;
         self.changes.apply(&mut spec)?;
-        let spec = spec.resolve(run::now(), rand::random())?;
+        let spec = spec.resolve(run::now(), run::random())?;
         let plan = Plan::make(&app.registry()?, spec, None, log_to_tracing())?;
         let start = self.at.unwrap_or(plan.spec.window().start);
         let window = Window::from_start(start, i64::try_from(self.length.us()).unwrap_or(i64::MAX));

@@ -132,8 +132,7 @@ fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()
 
 /// The dataset's incidents by start, as text.
 fn incidents(host: &Host, dataset: &str) -> anyhow::Result<Vec<IncidentLine>> {
-    let view = host.runtime.block_on(crate::query::LakeView::open(&host.lake, None))?;
-    let engine = crate::query::Engine::new(view, host.query.clone(), host.spill_dir.clone())?;
+    let engine = host.query_engine(None)?;
     let query = format!(
         "SELECT to_char(start_time, '%a %Y-%m-%d %H:%M'), to_char(end_time, '%H:%M'),
                 CASE role WHEN 'decoy' THEN kind || ' (decoy)' ELSE kind END, severity, title, incident_id,

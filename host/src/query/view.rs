@@ -5,7 +5,7 @@ use super::QueryError;
 use crate::batch::TableLayout;
 use crate::core::schema::{DataType, Field};
 use crate::core::time::{Timestamp, Window};
-use crate::lake::{ColumnStats, Dataset, LakeFile, LakeTable};
+use crate::lake::{ColumnStats, Dataset, LakeFile, LakeTable, SnapshotId};
 use object_store::path::Path;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) struct FileView {
     pub(super) path: Path,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// The snapshot that it came with.
+    pub(super) since: SnapshotId,
     /// What is known of its columns, in the order of the table's fields.
     pub(super) columns: Vec<ColumnBounds>,
 }
@@ -112,7 +114,7 @@ impl FileView {
                 *column = ColumnBounds::new(stats, field.data_type);
             }
         }
-        Self { path: Path::from(file.path.as_str()), rows: file.rows, bytes: file.bytes, columns }
+        Self { path: Path::from(file.path.as_str()), rows: file.rows, bytes: file.bytes, since: file.since, columns }
     }
 }
 
