@@ -2,6 +2,8 @@
 //! for what it tests.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod conformance;
 mod docs;
+mod hostile;
 mod layers;
 mod tidy;
