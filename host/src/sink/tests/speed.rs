@@ -1,9 +1,9 @@
 //! How fast the encoders are, beside Arrow's own writers: `cargo test --release -p telemill sink_speed -- --ignored --nocapture`.
 
-use super::super::bulk::BulkEncoder;
-use super::super::csv::CsvEncoder;
-use super::super::ndjson::{NdjsonEncoder, Nulls};
-use super::super::{Columns, Encoder};
+use crate::sink::bulk::BulkEncoder;
+use crate::sink::csv::CsvEncoder;
+use crate::sink::ndjson::{NdjsonEncoder, Nulls};
+use crate::sink::{Columns, Encoder};
 use super::{field, layout};
 use crate::batch::TableLayout;
 use crate::core::schema::DataType;
