@@ -5,4 +5,5 @@ mod conformance;
 mod docs;
 mod hostile;
 mod layers;
+mod opensearch;
 mod tidy;

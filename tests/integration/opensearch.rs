@@ -24,7 +24,13 @@ fn field(name: &str, data_type: DataType) -> Field {
 fn table(name: &str, phase: bool) -> TableLayout {
     let time = Field { nullable: false, ..field("time", DataType::Timestamp) };
     let text = field(if phase { "phase" } else { "host" }, DataType::Utf8);
-    let fields = vec![time, field("event_id", DataType::Int64), text, field("duration_ms", DataType::Float64), field("incident_id", DataType::Utf8)];
+    let fields = vec![
+        time,
+        field("event_id", DataType::Int64),
+        text,
+        field("duration_ms", DataType::Float64),
+        field("incident_id", DataType::Utf8),
+    ];
     TableLayout::new(Table {
         name: name.into(),
         summary: String::new(),
@@ -77,7 +83,11 @@ fn rows(count: i64) -> Vec<Row> {
 }
 
 fn settings(receiver: &Receiver) -> Settings {
-    let backoff = Backoff { attempts: 5, first: std::time::Duration::from_millis(2), longest: std::time::Duration::from_millis(1_500) };
+    let backoff = Backoff {
+        attempts: 5,
+        first: std::time::Duration::from_millis(2),
+        longest: std::time::Duration::from_millis(1_500),
+    };
     Settings { chunk_documents: 10, backoff, ..Settings::new(receiver.address.to_string()) }
 }
 

@@ -38,10 +38,18 @@ fn documents_arrive_in_bounded_chunks_and_are_counted() {
     assert_eq!(server.count("demo").unwrap(), 35);
 
     let cluster = receiver.cluster();
-    assert!(cluster.seen.iter().all(|seen| seen.content_type == "application/x-ndjson" && !seen.chunked && seen.documents <= 10));
+    assert!(
+        cluster
+            .seen
+            .iter()
+            .all(|seen| seen.content_type == "application/x-ndjson" && !seen.chunked && seen.documents <= 10)
+    );
     assert_eq!(cluster.seen.iter().map(|seen| seen.bytes as u64).sum::<u64>(), outcome.bytes);
     let document = &cluster.indices["demo"].documents["8"];
-    assert_eq!(document.to_string(), r#"{"@timestamp":"1970-01-01T00:00:01.000000Z","duration_ms":2.0,"event_id":8,"phase":"incident"}"#);
+    assert_eq!(
+        document.to_string(),
+        r#"{"@timestamp":"1970-01-01T00:00:01.000000Z","duration_ms":2.0,"event_id":8,"phase":"incident"}"#
+    );
 }
 
 #[test]
@@ -70,7 +78,8 @@ fn an_index_that_exists_is_kept_unless_told_otherwise() {
 
 #[test]
 fn a_busy_server_gets_the_same_documents_again() {
-    let receiver = with_faults(&[Fault::Status(429, None), Fault::Status(503, None), Fault::Items(3, 429), Fault::Items(2, 503)]);
+    let receiver =
+        with_faults(&[Fault::Status(429, None), Fault::Status(503, None), Fault::Items(3, 429), Fault::Items(2, 503)]);
     let outcome = load(&connect(&receiver), 10).unwrap();
     // 10 twice over, then the 4 that were told to wait, then 2 of them.
     assert_eq!((outcome.sent, outcome.accepted, outcome.refused, outcome.retried), (10, 10, 0, 26));
@@ -102,7 +111,10 @@ fn a_server_that_stays_down_ends_the_load_and_what_was_stored_is_told() {
     let receiver = with_faults(&faults);
     let error = load(&connect(&receiver), 20).expect_err("503 from the second chunk on");
     assert!(matches!(&error, LoadError::GaveUp { attempts: 5, outcome, .. } if outcome.accepted == 10), "{error}");
-    assert!(error.to_string().contains("(status 503, cluster_block_exception: told to); 10 documents were accepted before"), "{error}");
+    assert!(
+        error.to_string().contains("(status 503, cluster_block_exception: told to); 10 documents were accepted before"),
+        "{error}"
+    );
     assert_eq!(stored(&receiver), 10);
 }
 
@@ -111,7 +123,10 @@ fn items_that_stay_refused_are_counted_with_their_reasons() {
     let receiver = with_faults(&vec![Fault::Items(1, 429); 5]);
     let outcome = load(&connect(&receiver), 2).unwrap();
     assert_eq!((outcome.sent, outcome.accepted, outcome.refused, outcome.retried), (2, 0, 2, 8));
-    assert_eq!((outcome.refusals[0].status, outcome.refusals[0].reason.as_str()), (429, "rejected_execution_exception: told to"));
+    assert_eq!(
+        (outcome.refusals[0].status, outcome.refusals[0].reason.as_str()),
+        (429, "rejected_execution_exception: told to")
+    );
 }
 
 #[test]
@@ -122,13 +137,17 @@ fn a_document_that_does_not_fit_the_mapping_is_refused_alone() {
     body["mappings"]["properties"]["phase"]["type"] = "long".into();
     server.create_index("demo", &body, false).unwrap();
     let tables = [table("transactions", true)];
-    let (_, mixed) = to_arrow(guest(0, &[(1, "12", 0.5), (2, "normal", 0.5), (3, "13", 0.5)]), &tables, WINDOW).unwrap();
+    let (_, mixed) =
+        to_arrow(guest(0, &[(1, "12", 0.5), (2, "normal", 0.5), (3, "13", 0.5)]), &tables, WINDOW).unwrap();
     let mut calls = 0;
     let outcome = server.load_batches("demo", &tables[0], [Ok::<_, SinkError>(mixed)], &mut |_| calls += 1).unwrap();
     assert_eq!((outcome.accepted, outcome.refused, outcome.retried, calls), (2, 1, 0, 1));
     let refusal = &outcome.refusals[0];
     assert_eq!(refusal.action, r#"{"index":{"_id":"2"}}"#);
-    assert_eq!(refusal.reason, "mapper_parsing_exception: failed to parse field [phase] of type [long] in document with id '2'");
+    assert_eq!(
+        refusal.reason,
+        "mapper_parsing_exception: failed to parse field [phase] of type [long] in document with id '2'"
+    );
 }
 
 #[test]

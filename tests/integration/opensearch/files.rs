@@ -34,22 +34,46 @@ fn documents_are_split_by_phase_and_load_into_a_server() {
     assert!(names(dir.path()).iter().all(|name| name.ends_with(".partial")), "nothing is there before it is whole");
     let written = files.finish(&json!({ "seed": 7 })).unwrap();
     let expected = [
-        "all_data.ndjson", "config.json", "incident_data.ndjson", "infrastructure_metrics.ndjson",
-        "infrastructure_metrics_mapping.json", "mapping.json", "normal_data.ndjson", "recovery_data.ndjson",
+        "all_data.ndjson",
+        "config.json",
+        "incident_data.ndjson",
+        "infrastructure_metrics.ndjson",
+        "infrastructure_metrics_mapping.json",
+        "mapping.json",
+        "normal_data.ndjson",
+        "recovery_data.ndjson",
     ];
     assert_eq!(names(dir.path()), expected.map(str::to_owned).into());
-    let counted: Vec<_> = written.iter().filter(|file| file.rows > 0).map(|file| (file.name.as_str(), file.rows)).collect();
-    assert_eq!(counted, [("infrastructure_metrics.ndjson", 5), ("normal_data.ndjson", 32), ("incident_data.ndjson", 4), ("recovery_data.ndjson", 4), ("all_data.ndjson", 40)]);
+    let counted: Vec<_> =
+        written.iter().filter(|file| file.rows > 0).map(|file| (file.name.as_str(), file.rows)).collect();
+    assert_eq!(
+        counted,
+        [
+            ("infrastructure_metrics.ndjson", 5),
+            ("normal_data.ndjson", 32),
+            ("incident_data.ndjson", 4),
+            ("recovery_data.ndjson", 4),
+            ("all_data.ndjson", 40)
+        ]
+    );
     assert_eq!(written.iter().filter(|file| file.rows > 0).map(|file| file.bytes).sum::<u64>(), foretold);
 
     let all = read(dir.path(), "all_data.ndjson");
     let lines: BTreeSet<&str> = all.lines().skip(1).step_by(2).collect();
     for phase in ["normal", "incident", "recovery"] {
         let part = read(dir.path(), &format!("{phase}_data.ndjson"));
-        assert!(part.lines().skip(1).step_by(2).all(|line| line.contains(&format!("\"phase\":\"{phase}\"")) && lines.contains(line)));
+        assert!(
+            part.lines()
+                .skip(1)
+                .step_by(2)
+                .all(|line| line.contains(&format!("\"phase\":\"{phase}\"")) && lines.contains(line))
+        );
     }
     assert!(all.starts_with("{\"index\":{\"_index\":\"demo\",\"_id\":\"0\"}}\n{\"@timestamp\":\"1970-01-01T00:00:00.000000Z\",\"event_id\":0,\"phase\":\"normal\",\"duration_ms\":0.0}\n"), "{all}");
-    assert!(read(dir.path(), "infrastructure_metrics.ndjson").starts_with("{\"index\":{\"_index\":\"demo_infrastructure_metrics\","));
+    assert!(
+        read(dir.path(), "infrastructure_metrics.ndjson")
+            .starts_with("{\"index\":{\"_index\":\"demo_infrastructure_metrics\",")
+    );
     assert_eq!(read(dir.path(), "config.json"), "{\n  \"seed\": 7\n}\n");
 
     // The mapping that was written makes the index, and the file loads under another name than it was made for.
@@ -89,7 +113,8 @@ fn files_that_are_no_bulk_lines_are_named_with_the_line() {
     let receiver = Receiver::start();
     let server = connect(&receiver);
     let path = dir.path().join("some.ndjson");
-    for (content, line) in [("{\"a\":1}\n", 1), ("{\"index\":{}}\n{\"a\":1}\n\nnonsense\n", 4), ("{\"index\":{}}\n", 2)] {
+    for (content, line) in [("{\"a\":1}\n", 1), ("{\"index\":{}}\n{\"a\":1}\n\nnonsense\n", 4), ("{\"index\":{}}\n", 2)]
+    {
         fs::write(&path, content).unwrap();
         let error = server.load_file("demo", &path, &mut |_| {}).expect_err("no bulk lines");
         assert!(matches!(&error, LoadError::BadFile { line: found, .. } if *found == line), "{error}");

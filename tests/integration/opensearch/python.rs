@@ -31,7 +31,9 @@ fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
     let environment = target.join("opensearch-py");
     let python = environment.join("bin/python");
-    let good = || Command::new(&python).args(["-c", "import opensearchpy"]).output().is_ok_and(|output| output.status.success());
+    let good = || {
+        Command::new(&python).args(["-c", "import opensearchpy"]).output().is_ok_and(|output| output.status.success())
+    };
     if !good() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
         run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]));

@@ -121,11 +121,21 @@ async fn about(State(cluster): State<Shared>, headers: HeaderMap) -> Response {
     if let Err(refusal) = let_in(&cluster.lock().unwrap(), &headers) {
         return refusal;
     }
-    let version = json!({ "distribution": "opensearch", "number": "3.2.0", "minimum_wire_compatibility_version": "2.19.0" });
-    answer(200, &json!({ "name": "node", "cluster_name": "receiver", "version": version, "tagline": "The OpenSearch Project: https://opensearch.org/" }))
+    let version =
+        json!({ "distribution": "opensearch", "number": "3.2.0", "minimum_wire_compatibility_version": "2.19.0" });
+    answer(
+        200,
+        &json!({ "name": "node", "cluster_name": "receiver", "version": version, "tagline": "The OpenSearch Project: https://opensearch.org/" }),
+    )
 }
 
-async fn index(State(cluster): State<Shared>, method: axum::http::Method, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn index(
+    State(cluster): State<Shared>,
+    method: axum::http::Method,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let mut cluster = cluster.lock().unwrap();
     if let Err(refusal) = let_in(&cluster, &headers) {
         return refusal;
@@ -133,13 +143,18 @@ async fn index(State(cluster): State<Shared>, method: axum::http::Method, Path(n
     let missing = || error(404, "index_not_found_exception", format!("no such index [{name}]"));
     match method.as_str() {
         // "Index exists API": 200 means the index exists, 404 that it does not.
-        "HEAD" => if cluster.indices.contains_key(&name) { StatusCode::OK } else { StatusCode::NOT_FOUND }.into_response(),
+        "HEAD" => {
+            if cluster.indices.contains_key(&name) { StatusCode::OK } else { StatusCode::NOT_FOUND }.into_response()
+        }
         "GET" => cluster.indices.get(&name).map_or_else(missing, |index| {
-            let properties: Map<String, Value> = index.types.iter().map(|(field, kind)| (field.clone(), json!({ "type": kind }))).collect();
+            let properties: Map<String, Value> =
+                index.types.iter().map(|(field, kind)| (field.clone(), json!({ "type": kind }))).collect();
             answer(200, &json!({ name.as_str(): { "mappings": { "properties": properties } } }))
         }),
         // "Delete Index API".
-        "DELETE" => cluster.indices.remove(&name).map_or_else(missing, |_| answer(200, &json!({ "acknowledged": true }))),
+        "DELETE" => {
+            cluster.indices.remove(&name).map_or_else(missing, |_| answer(200, &json!({ "acknowledged": true })))
+        }
         "PUT" => create(&mut cluster, &name, &body),
         _ => error(405, "illegal_argument_exception", "method not allowed"),
     }
@@ -166,7 +181,11 @@ fn create(cluster: &mut Cluster, name: &str, body: &[u8]) -> Response {
     for (field, mapping) in properties.into_iter().flatten() {
         let kind = mapping.get("type").and_then(Value::as_str).unwrap_or("object");
         if !["keyword", "text", "long", "integer", "double", "float", "boolean", "date"].contains(&kind) {
-            return error(400, "mapper_parsing_exception", format!("No handler for type [{kind}] declared on field [{field}]"));
+            return error(
+                400,
+                "mapper_parsing_exception",
+                format!("No handler for type [{kind}] declared on field [{field}]"),
+            );
         }
         index.types.insert(field.clone(), kind.to_owned());
     }
@@ -188,7 +207,10 @@ async fn refresh(State(cluster): State<Shared>, Path(name): Path<String>) -> Res
 async fn count(State(cluster): State<Shared>, Path(name): Path<String>) -> Response {
     let cluster = cluster.lock().unwrap();
     match cluster.indices.get(&name) {
-        Some(index) => answer(200, &json!({ "count": index.searchable, "_shards": { "total": 1, "successful": 1, "skipped": 0, "failed": 0 } })),
+        Some(index) => answer(
+            200,
+            &json!({ "count": index.searchable, "_shards": { "total": 1, "successful": 1, "skipped": 0, "failed": 0 } }),
+        ),
         None => error(404, "index_not_found_exception", format!("no such index [{name}]")),
     }
 }
@@ -197,7 +219,12 @@ async fn bulk_without_index(State(cluster): State<Shared>, headers: HeaderMap, b
     bulk(&mut cluster.lock().unwrap(), None, &headers, &body)
 }
 
-async fn bulk_with_index(State(cluster): State<Shared>, Path(index): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn bulk_with_index(
+    State(cluster): State<Shared>,
+    Path(index): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     bulk(&mut cluster.lock().unwrap(), Some(&index), &headers, &body)
 }
 
@@ -217,7 +244,11 @@ fn bulk(cluster: &mut Cluster, path_index: Option<&str>, headers: &HeaderMap, bo
     // "Bulk API", "Request body": the Content-Type is application/x-ndjson. Servers also take application/json,
     // which is what opensearch-py sends.
     if !["application/x-ndjson", "application/json"].iter().any(|kind| content_type.starts_with(kind)) {
-        return error(406, "media_type_header_exception", format!("Content-Type header [{content_type}] is not supported"));
+        return error(
+            406,
+            "media_type_header_exception",
+            format!("Content-Type header [{content_type}] is not supported"),
+        );
     }
     // "Request body": the body must end with a newline character.
     if body.last() != Some(&b'\n') {
@@ -252,7 +283,8 @@ fn bulk(cluster: &mut Cluster, path_index: Option<&str>, headers: &HeaderMap, bo
     if matches!(fault, Some(Fault::LostAnswer)) {
         return (StatusCode::BAD_GATEWAY, "<html>502 Bad Gateway</html>").into_response();
     }
-    let errors = items.iter().any(|item| item.as_object().unwrap().values().any(|result| result.get("error").is_some()));
+    let errors =
+        items.iter().any(|item| item.as_object().unwrap().values().any(|result| result.get("error").is_some()));
     answer(200, &json!({ "took": 1, "errors": errors, "items": items }))
 }
 
@@ -266,7 +298,9 @@ struct Action {
 /// "Bulk API", "Action metadata fields" and "Actions": one action a line, `create`, `delete`, `index` or `update`;
 /// all but `delete` have a document on the next line; `_index` is required unless the path has one.
 fn parse(path_index: Option<&str>, body: &[u8]) -> Result<Vec<Action>, Response> {
-    let malformed = |line: usize, what: &str| error(400, "illegal_argument_exception", format!("Malformed action/metadata line [{}], {what}", line + 1));
+    let malformed = |line: usize, what: &str| {
+        error(400, "illegal_argument_exception", format!("Malformed action/metadata line [{}], {what}", line + 1))
+    };
     let mut lines = body.split(|&byte| byte == b'\n').enumerate();
     let mut actions = Vec::new();
     while let Some((number, line)) = lines.next() {
@@ -280,7 +314,10 @@ fn parse(path_index: Option<&str>, body: &[u8]) -> Result<Vec<Action>, Response>
             return Err(malformed(number, "expected one action"));
         };
         if !["create", "delete", "index", "update"].contains(&name.as_str()) {
-            return Err(malformed(number, &format!("expected field [create], [delete], [index] or [update] but found [{name}]")));
+            return Err(malformed(
+                number,
+                &format!("expected field [create], [delete], [index] or [update] but found [{name}]"),
+            ));
         }
         let text = |key: &str| meta.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(index) = text("_index").or_else(|| path_index.map(str::to_owned)) else {
@@ -288,7 +325,11 @@ fn parse(path_index: Option<&str>, body: &[u8]) -> Result<Vec<Action>, Response>
         };
         // "Bulk API": since 2.9 an `_id` must be 512 bytes or less.
         if text("_id").is_some_and(|id| id.len() > 512) {
-            return Err(error(400, "action_request_validation_exception", "Validation Failed: 1: id is too long, must be no longer than 512 bytes;"));
+            return Err(error(
+                400,
+                "action_request_validation_exception",
+                "Validation Failed: 1: id is too long, must be no longer than 512 bytes;",
+            ));
         }
         let document = if name == "delete" {
             Ok(Map::new())
@@ -309,9 +350,7 @@ impl Cluster {
             self.generated_ids += 1;
             format!("generated-{}", self.generated_ids)
         });
-        let failed = |status: u16, kind: &str, reason: String| {
-            json!({ name.as_str(): { "_index": index_name, "_id": id, "status": status, "error": { "type": kind, "reason": reason } } })
-        };
+        let failed = |status: u16, kind: &str, reason: String| json!({ name.as_str(): { "_index": index_name, "_id": id, "status": status, "error": { "type": kind, "reason": reason } } });
         if let Some(status) = told {
             return failed(status, "rejected_execution_exception", "told to".into());
         }
@@ -322,15 +361,24 @@ impl Cluster {
             Err(cause) => return failed(400, "mapper_parsing_exception", format!("failed to parse: {cause}")),
         };
         // "Mapping errors" are among the failures that the page lists; the reason is the server's text.
-        let misfit = document.iter().find(|(field, value)| index.types.get(*field).is_some_and(|kind| !fits(kind, value)));
+        let misfit =
+            document.iter().find(|(field, value)| index.types.get(*field).is_some_and(|kind| !fits(kind, value)));
         if let Some((field, _)) = misfit {
             let kind = &index.types[field];
-            return failed(400, "mapper_parsing_exception", format!("failed to parse field [{field}] of type [{kind}] in document with id '{id}'"));
+            return failed(
+                400,
+                "mapper_parsing_exception",
+                format!("failed to parse field [{field}] of type [{kind}] in document with id '{id}'"),
+            );
         }
         let (status, result) = match name.as_str() {
             // "Create": an error where the document exists; 409 is the table's version conflict.
             "create" if index.documents.contains_key(&id) => {
-                return failed(409, "version_conflict_engine_exception", format!("[{id}]: version conflict, document already exists"));
+                return failed(
+                    409,
+                    "version_conflict_engine_exception",
+                    format!("[{id}]: version conflict, document already exists"),
+                );
             }
             // "Delete": no error where there is none, but `not_found`.
             "delete" => match index.documents.remove(&id) {
