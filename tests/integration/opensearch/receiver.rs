@@ -109,17 +109,17 @@ fn error(status: u16, kind: &str, reason: impl Into<String>) -> Response {
     answer(status, &json!({ "error": { "root_cause": [cause], "type": kind, "reason": reason }, "status": status }))
 }
 
-fn let_in(cluster: &Cluster, headers: &HeaderMap) -> Result<(), Response> {
+fn let_in(cluster: &Cluster, headers: &HeaderMap) -> Result<(), Box<Response>> {
     let given = headers.get("authorization").and_then(|value| value.to_str().ok());
     if cluster.authorization.is_some() && cluster.authorization.as_deref() != given {
-        return Err((StatusCode::UNAUTHORIZED, "Unauthorized").into_response());
+        return Err(Box::new((StatusCode::UNAUTHORIZED, "Unauthorized").into_response()));
     }
     Ok(())
 }
 
 async fn about(State(cluster): State<Shared>, headers: HeaderMap) -> Response {
     if let Err(refusal) = let_in(&cluster.lock().unwrap(), &headers) {
-        return refusal;
+        return *refusal;
     }
     let version =
         json!({ "distribution": "opensearch", "number": "3.2.0", "minimum_wire_compatibility_version": "2.19.0" });
@@ -138,7 +138,7 @@ async fn index(
 ) -> Response {
     let mut cluster = cluster.lock().unwrap();
     if let Err(refusal) = let_in(&cluster, &headers) {
-        return refusal;
+        return *refusal;
     }
     let missing = || error(404, "index_not_found_exception", format!("no such index [{name}]"));
     match method.as_str() {
@@ -231,7 +231,7 @@ async fn bulk_with_index(
 /// "Bulk API".
 fn bulk(cluster: &mut Cluster, path_index: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Response {
     if let Err(refusal) = let_in(cluster, headers) {
-        return refusal;
+        return *refusal;
     }
     let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let chunked = headers.contains_key("transfer-encoding");
@@ -269,7 +269,7 @@ fn bulk(cluster: &mut Cluster, path_index: Option<&str>, headers: &HeaderMap, bo
     }
     let actions = match parse(path_index, body) {
         Ok(actions) => actions,
-        Err(refusal) => return refusal,
+        Err((kind, reason)) => return error(400, kind, reason),
     };
     // "Bulk API": actions are independent of each other, and items come back in the order of the actions.
     let mut items = Vec::new();
@@ -296,10 +296,11 @@ struct Action {
 }
 
 /// "Bulk API", "Action metadata fields" and "Actions": one action a line, `create`, `delete`, `index` or `update`;
-/// all but `delete` have a document on the next line; `_index` is required unless the path has one.
-fn parse(path_index: Option<&str>, body: &[u8]) -> Result<Vec<Action>, Response> {
+/// all but `delete` have a document on the next line; `_index` is required unless the path has one. What breaks these
+/// rules is refused whole: the error's type and reason.
+fn parse(path_index: Option<&str>, body: &[u8]) -> Result<Vec<Action>, (&'static str, String)> {
     let malformed = |line: usize, what: &str| {
-        error(400, "illegal_argument_exception", format!("Malformed action/metadata line [{}], {what}", line + 1))
+        ("illegal_argument_exception", format!("Malformed action/metadata line [{}], {what}", line + 1))
     };
     let mut lines = body.split(|&byte| byte == b'\n').enumerate();
     let mut actions = Vec::new();
@@ -321,21 +322,18 @@ fn parse(path_index: Option<&str>, body: &[u8]) -> Result<Vec<Action>, Response>
         }
         let text = |key: &str| meta.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(index) = text("_index").or_else(|| path_index.map(str::to_owned)) else {
-            return Err(error(400, "action_request_validation_exception", "Validation Failed: 1: index is missing;"));
+            return Err(("action_request_validation_exception", "Validation Failed: 1: index is missing;".into()));
         };
         // "Bulk API": since 2.9 an `_id` must be 512 bytes or less.
         if text("_id").is_some_and(|id| id.len() > 512) {
-            return Err(error(
-                400,
-                "action_request_validation_exception",
-                "Validation Failed: 1: id is too long, must be no longer than 512 bytes;",
-            ));
+            let reason = "Validation Failed: 1: id is too long, must be no longer than 512 bytes;";
+            return Err(("action_request_validation_exception", reason.into()));
         }
         let document = if name == "delete" {
             Ok(Map::new())
         } else {
             let source = lines.next().map(|(_, source)| source).filter(|source| !source.is_empty());
-            let source = source.ok_or_else(|| error(400, "illegal_argument_exception", "a document is missing"))?;
+            let source = source.ok_or_else(|| ("illegal_argument_exception", "a document is missing".to_owned()))?;
             serde_json::from_slice(source).map_err(|error| error.to_string())
         };
         actions.push(Action { name: name.clone(), index, id: text("_id"), document });

@@ -40,7 +40,7 @@ pub enum LoadError {
     },
     /// Give credentials, or others.
     #[error(
-        "{url} does not let us in (status {status}); give --user and --password or --api-key, or TELEMILL_OPENSEARCH_* in the environment"
+        "{url} does not let us in (status {status}); give --user USER:PASSWORD or --api-key, or TELEMILL_OPENSEARCH_USER or TELEMILL_OPENSEARCH_API_KEY in the environment"
     )]
     Denied {
         /// Where.
