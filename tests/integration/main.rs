@@ -6,4 +6,5 @@ mod conformance;
 mod docs;
 mod hostile;
 mod layers;
+mod opensearch;
 mod tidy;
