@@ -46,6 +46,7 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
 
 /// Builds the plugins that ship.
 pub(crate) fn plugins(repository: &Repository) -> Result<()> {
+    wasm_target::ensure(&repository.root)?;
     step("plugins", "mend what the compiler says, or run `cargo xtask build --plugins` for these alone", || {
         components(repository, &repository.plugins(), &repository.plugins_folder())
     })
@@ -53,6 +54,7 @@ pub(crate) fn plugins(repository: &Repository) -> Result<()> {
 
 /// Builds the guests that tests load.
 pub(crate) fn test_guests(repository: &Repository) -> Result<()> {
+    wasm_target::ensure(&repository.root)?;
     step("guests of the tests", "mend what the compiler says under tests/guests", || {
         components(repository, &repository.test_guests(), &repository.guests_folder())
     })
@@ -70,7 +72,6 @@ pub(crate) fn program(repository: &Repository, name: &str) -> Result<()> {
 }
 
 fn components(repository: &Repository, guests: &[Guest], folder: &Path) -> Result<()> {
-    wasm_target::ensure(&repository.root)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for guest in guests {
         compile(repository, guest)?;

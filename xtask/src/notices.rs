@@ -94,3 +94,26 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::linked;
+
+    #[test]
+    fn what_only_builds_and_tests_use_is_not_in_the_release() {
+        let dep = |name: &str, kinds: &[Option<&str>]| {
+            let kinds: Vec<_> = kinds.iter().map(|kind| json!({ "kind": kind })).collect();
+            json!({ "pkg": name, "dep_kinds": kinds })
+        };
+        let metadata = json!({ "resolve": { "nodes": [
+            { "id": "app", "deps": [dep("lib", &[None]), dep("cc", &[Some("build")]), dep("proptest", &[Some("dev")])] },
+            { "id": "lib", "deps": [dep("both", &[Some("dev"), None])] },
+            { "id": "both", "deps": [] },
+            { "id": "cc", "deps": [] },
+            { "id": "proptest", "deps": [] },
+        ] } });
+        assert_eq!(linked(&metadata, vec!["app"]).into_iter().collect::<Vec<_>>(), ["app", "both", "lib"]);
+    }
+}

@@ -1,5 +1,6 @@
 //! Sees to it that the compiler can make components: adds the target where it is missing.
 
+use std::env::consts::EXE_EXTENSION;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,10 +24,8 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     if !rustlib.join(TARGET).join("lib").is_dir() {
         add(root)?;
     }
-    let bundled = rustlib.join(host(root)?).join("bin").join(LINKER).with_extension(std::env::consts::EXE_EXTENSION);
-    let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .any(|folder| folder.join(LINKER).with_extension(std::env::consts::EXE_EXTENSION).is_file());
-    if !bundled.is_file() && !on_path {
+    let bundled = rustlib.join(host(root)?).join("bin").join(LINKER).with_extension(EXE_EXTENSION);
+    if !bundled.is_file() && !on_path(LINKER) {
         bail!(
             "this Rust has no linker for components ({LINKER}), which the official toolchain ships with: \
              install Rust from https://rustup.rs and run the command again"
@@ -43,22 +42,27 @@ pub(crate) fn host(root: &Path) -> Result<String> {
 }
 
 fn add(root: &Path) -> Result<()> {
+    if !on_path("rustup") {
+        bail!(
+            "the target {TARGET} that plugins are compiled for is missing, and there is no rustup to install it with: \
+             install Rust from https://rustup.rs and run the command again"
+        );
+    }
     eprintln!("==> installing the target {TARGET} with rustup (once, about 20 MB)");
     let mut command = Command::new("rustup");
     command.current_dir(root).args(["target", "add", TARGET]);
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => bail!(
+    if !command.status().context("cannot start rustup")?.success() {
+        bail!(
             "rustup could not install the target {TARGET} that plugins are compiled for: see its message above, \
              check that this machine reaches the network, and run `rustup target add {TARGET}`"
-        ),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
-            "the target {TARGET} that plugins are compiled for is missing, and there is no rustup to install it with: \
-             install Rust from https://rustup.rs and run the command again (a distribution's own Rust has no package \
-             for this target)"
-        ),
-        Err(error) => Err(error).context("cannot start rustup"),
+        );
     }
+    Ok(())
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).with_extension(EXE_EXTENSION).is_file())
 }
 
 fn rustc(root: &Path, arguments: &[&str]) -> Result<String> {
