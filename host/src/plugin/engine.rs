@@ -17,6 +17,7 @@ use crate::core::problem::Problem;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
+use wasmtime::Store;
 use wasmtime::component::{self, Component, HasSelf, InstancePre, Linker};
 
 /// Runs components under one set of limits. Cheap to clone; one a process is enough.
@@ -79,7 +80,12 @@ impl Engine {
         let (pre, exports) = self.link(kind, &component).map_err(|error| rejected(invalid(&error)))?;
         let unnamed = Arc::new(PluginId { name: printable(origin), version: String::new() });
         let (mut instance, made) = Instance::new(&pre, &unnamed, self.limits(), log_to_tracing())?;
-        let about = instance.call("describe", |store| exports.about.load(&mut *store, &made))?;
+        // Functions are there by name; whether they have the contract's types shows when they are looked up.
+        let mistyped = |error: wasmtime::Error| rejected(invalid(&error));
+        let about = instance.call("describe", |store| {
+            Ok(exports.own.check(store, &made).and_then(|()| exports.about.load(&mut *store, &made)))
+        })?;
+        let about = about.map_err(mistyped)?;
         let raw = instance.call("describe", |store| about.telemill_plugin_about().call_describe(store))?;
         let (descriptor, schema) =
             descriptor::accept(raw).map_err(|problems| rejected(Rejection::BadDescriptor { problems }))?;
@@ -159,6 +165,16 @@ enum OwnExports {
     Generator(generator::GeneratorOnlyIndices),
     IncidentModel(incident_model::IncidentModelOnlyIndices),
     Validator(validator::ValidatorOnlyIndices),
+}
+
+impl OwnExports {
+    fn check(&self, store: &mut Store<State>, made: &component::Instance) -> wasmtime::Result<()> {
+        match self {
+            Self::Generator(indices) => indices.load(&mut *store, made).map(drop),
+            Self::IncidentModel(indices) => indices.load(&mut *store, made).map(drop),
+            Self::Validator(indices) => indices.load(&mut *store, made).map(drop),
+        }
+    }
 }
 
 /// A component that is compiled, linked and described, ready for instances. Cheap to clone.
@@ -243,6 +259,14 @@ impl Plugin {
             OwnExports::Validator(indices) => Ok(indices),
             _ => Err(self.wrong_kind(PluginKind::Validator)),
         }
+    }
+
+    /// Refuses a plugin that is used as what it is not.
+    ///
+    /// # Errors
+    /// [`PluginError::WrongKind`].
+    pub fn expect_kind(&self, wanted: PluginKind) -> Result<(), PluginError> {
+        if self.kind() == wanted { Ok(()) } else { Err(self.wrong_kind(wanted)) }
     }
 
     fn wrong_kind(&self, wanted: PluginKind) -> PluginError {

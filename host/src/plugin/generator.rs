@@ -74,7 +74,7 @@ impl Generator {
             targets: convert::list(planned.targets, convert::target_from),
             inputs: convert::list(planned.inputs, |input| Input {
                 table: input.table,
-                columns: input.columns,
+                fields: convert::list(input.fields, convert::field_from),
                 required: input.required,
             }),
             step_us: planned.step,

@@ -117,7 +117,9 @@ pub enum LoadError {
         reason: &'static str,
     },
     /// Start the server, or mend the address.
-    #[error("no OpenSearch server answers at {url} ({cause}); is it running, and are host, port and scheme right? try: curl {url}")]
+    #[error(
+        "no OpenSearch server answers at {url} ({cause}); is it running, and are host, port and scheme right? try: curl {url}"
+    )]
     Unreachable {
         /// Where.
         url: String,
@@ -125,7 +127,9 @@ pub enum LoadError {
         cause: String,
     },
     /// Give credentials, or others.
-    #[error("{url} does not let us in (status {status}); give --user and --password or --api-key, or TELEMILL_OPENSEARCH_* in the environment")]
+    #[error(
+        "{url} does not let us in (status {status}); give --user and --password or --api-key, or TELEMILL_OPENSEARCH_* in the environment"
+    )]
     Denied {
         /// Where.
         url: String,
@@ -245,7 +249,8 @@ impl OpenSearch {
                 self.accepted(&answer)?;
             }
         }
-        let answer = self.ask(Method::PUT, &format!("/{index}"), Some(("application/json", body.to_string().as_bytes())))?;
+        let answer =
+            self.ask(Method::PUT, &format!("/{index}"), Some(("application/json", body.to_string().as_bytes())))?;
         if answer.failure().kind == "resource_already_exists_exception" {
             return Err(LoadError::IndexExists { index: index.to_owned() });
         }
@@ -271,7 +276,9 @@ impl OpenSearch {
         loop {
             let answer = self.ask_once(&method, path, body);
             let pause = match &answer {
-                Ok(answer) if is_temporary(answer.status.as_u16()) => self.settings.backoff.pause(attempt, answer.retry_after),
+                Ok(answer) if is_temporary(answer.status.as_u16()) => {
+                    self.settings.backoff.pause(attempt, answer.retry_after)
+                }
                 // Whoever can't be reached at the first request is not there.
                 _ => None,
             };
@@ -307,7 +314,9 @@ impl OpenSearch {
         match answer.status.as_u16() {
             200..300 => Ok(()),
             401 | 403 => Err(self.denied(answer)),
-            status => Err(LoadError::Rejected { url: answer.url.clone(), status, reason: answer.failure().to_string() }),
+            status => {
+                Err(LoadError::Rejected { url: answer.url.clone(), status, reason: answer.failure().to_string() })
+            }
         }
     }
 
@@ -362,7 +371,10 @@ fn base_url(host: &str) -> Result<String, LoadError> {
         return Err(bad("there is no host in it"));
     }
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(LoadError::BadHost { host: "…@…".into(), reason: "user and password have options of their own".into() });
+        return Err(LoadError::BadHost {
+            host: "…@…".into(),
+            reason: "user and password have options of their own".into(),
+        });
     }
     Ok(url)
 }

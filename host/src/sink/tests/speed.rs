@@ -7,7 +7,9 @@ use super::super::{Columns, Encoder};
 use super::{field, layout};
 use crate::batch::TableLayout;
 use crate::core::schema::DataType;
-use arrow::array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
@@ -33,7 +35,18 @@ fn transactions() -> (TableLayout, RecordBatch) {
     }
     fields.push(field("trace_id", DataType::Utf8));
     columns.push(Arc::new((0..ROWS).map(|_| Some(format!("{:016x}", random()))).collect::<StringArray>()));
-    let words = ["service", "operation", "http_method", "http_path", "status", "currency", "payment_provider", "region", "host", "phase"];
+    let words = [
+        "service",
+        "operation",
+        "http_method",
+        "http_path",
+        "status",
+        "currency",
+        "payment_provider",
+        "region",
+        "host",
+        "phase",
+    ];
     for name in words {
         fields.push(field(name, DataType::Utf8));
         let values: StringArray = (0..12).map(|value| Some(format!("{name}-{value}"))).collect();
@@ -43,7 +56,8 @@ fn transactions() -> (TableLayout, RecordBatch) {
     for name in ["error_type", "error_message", "incident_id"] {
         fields.push(field(name, DataType::Utf8));
         let values = StringArray::from(vec!["payment_timeout", "the gateway did not answer, 30000 ms"]);
-        let keys: Int32Array = (0..ROWS).map(|_| random().is_multiple_of(50).then_some((random() % 2) as i32)).collect();
+        let keys: Int32Array =
+            (0..ROWS).map(|_| random().is_multiple_of(50).then_some((random() % 2) as i32)).collect();
         columns.push(Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(values))));
     }
     fields.push(field("response_time_ms", DataType::Float64));
@@ -75,7 +89,11 @@ fn measure(name: &str, mut write: impl FnMut(&mut Vec<u8>)) -> f64 {
     }
     let (seconds, bytes) = (best as f64 / 1e9, out.len() as f64);
     let rate = bytes / 1e6 / seconds;
-    println!("{name:>22}: {rate:7.0} MB/s {:7.2} M rows/s {:6.1} bytes a row", ROWS as f64 / 1e6 / seconds, bytes / ROWS as f64);
+    println!(
+        "{name:>22}: {rate:7.0} MB/s {:7.2} M rows/s {:6.1} bytes a row",
+        ROWS as f64 / 1e6 / seconds,
+        bytes / ROWS as f64
+    );
     rate
 }
 
@@ -91,7 +109,9 @@ fn sink_speed() {
     let mut ndjson = NdjsonEncoder::new(columns(), Nulls::Written);
     let ours = measure("ndjson", |out| ndjson.encode(&batch, out).unwrap());
     let theirs = measure("arrow-json", |out| {
-        let mut writer = arrow::json::WriterBuilder::new().with_explicit_nulls(true).build::<_, arrow::json::writer::LineDelimited>(out);
+        let mut writer = arrow::json::WriterBuilder::new()
+            .with_explicit_nulls(true)
+            .build::<_, arrow::json::writer::LineDelimited>(out);
         writer.write(&batch).unwrap();
         writer.finish().unwrap();
     });
