@@ -165,6 +165,11 @@ impl Generator {
         self.instance.ask("restore", |store| guest.call_restore(store, &text, shard.to_wit(), state))
     }
 
+    /// Instructions that the last call took, for measurements and the records of runs.
+    pub fn fuel_used(&self) -> Option<u64> {
+        self.instance.fuel_used()
+    }
+
     /// Bytes that one `advance` may return: a caller asks for shorter windows when it gets near.
     pub fn output_bytes(&self) -> u64 {
         self.instance.limits().output_bytes

@@ -43,6 +43,7 @@ impl host::Host for State {
 pub(super) struct Instance {
     plugin: Arc<PluginId>,
     limits: Limits,
+    metered: bool,
     /// None once a call has failed.
     store: Option<Store<State>>,
 }
@@ -53,6 +54,7 @@ impl Instance {
         pre: &InstancePre<State>,
         plugin: &Arc<PluginId>,
         limits: &Limits,
+        metered: bool,
         sink: LogSink,
     ) -> Result<(Self, component::Instance), PluginError> {
         let logger = Logger::new(Arc::clone(plugin), sink, limits);
@@ -60,7 +62,8 @@ impl Instance {
         store.limiter(|state| &mut state.usage);
         store.set_hostcall_fuel(usize::try_from(limits.host_bytes).unwrap_or(usize::MAX));
         store.epoch_deadline_trap();
-        let mut instance = Self { plugin: Arc::clone(plugin), limits: limits.clone(), store: Some(store) };
+        let limits = limits.clone();
+        let mut instance = Self { plugin: Arc::clone(plugin), limits, metered, store: Some(store) };
         let made = instance.call("instantiate", |store| pre.instantiate(store))?;
         Ok((instance, made))
     }
@@ -68,6 +71,12 @@ impl Instance {
     /// Which plugin it is of.
     pub(super) fn plugin(&self) -> &Arc<PluginId> {
         &self.plugin
+    }
+
+    /// Instructions that the last call took; none where they are not counted, or the instance has ended.
+    pub(super) fn fuel_used(&self) -> Option<u64> {
+        let left = self.store.as_ref()?.get_fuel().ok()?;
+        Some(self.limits.call_fuel.saturating_sub(left))
     }
 
     /// The limits that it runs under.
@@ -85,8 +94,13 @@ impl Instance {
             return Err(PluginError::Dead { plugin: Arc::clone(&self.plugin), call: name });
         };
         store.data_mut().logger.begin(name);
-        store.set_epoch_deadline(ticker::ticks(self.limits.call_ms));
-        let called = store.set_fuel(self.limits.call_fuel).and_then(|()| function(store));
+        let filled = if self.metered {
+            store.set_epoch_deadline(ticker::ticks(self.limits.call_ms));
+            store.set_fuel(self.limits.call_fuel)
+        } else {
+            Ok(())
+        };
+        let called = filled.and_then(|()| function(store));
         called.map_err(|error| {
             let error = self.explain(name, &error);
             // The guest's memory may be in any state now.
