@@ -27,7 +27,8 @@ struct Finding {
 
 impl Doctor {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let findings = [settings(app), plugins(app), space(app.data_dir()), lock(app.data_dir()), catalog(app), target()];
+        let findings =
+            [settings(app), plugins(app), space(app.data_dir()), lock(app.data_dir()), catalog(app), target()];
         out.print(&findings, |out| {
             findings.iter().try_for_each(|finding| {
                 let mark = if finding.good { "good" } else { "BAD " };

@@ -8,8 +8,8 @@ use crate::app::{App, Origin};
 use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
 use crate::run::{self, Cancel, Plan, PluginUse, RunError, RunSpec};
-use crate::sink::documents::{self, DocumentFiles};
 use crate::sink::SinkError;
+use crate::sink::documents::{self, DocumentFiles};
 use crate::sink::estimate::{self, Estimate};
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
@@ -31,7 +31,9 @@ const SAMPLE_US: u64 = 60 * 1_000_000;
 /// Writes normal_data.ndjson, incident_data.ndjson, recovery_data.ndjson and all_data.ndjson (bulk action lines and
 /// documents), a file for each other table, mapping.json and config.json.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill generate ecommerce --days 7 --incidents-per-day 2 --base-tps 20 --output-dir ./output\n  telemill generate ecommerce --help")]
+#[command(
+    after_help = "Example:\n  telemill generate ecommerce --days 7 --incidents-per-day 2 --base-tps 20 --output-dir ./output\n  telemill generate ecommerce --help"
+)]
 pub(super) struct Generate {
     /// The name of a shipped scenario, or a spec; its plugins' options show with --help behind it
     scenario: PathBuf,
@@ -223,8 +225,7 @@ pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Comman
     });
     let Some(options) = options else { return command };
     command.mut_subcommand("generate", |mut generate| {
-        let taken: Vec<String> =
-            generate.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+        let taken: Vec<String> = generate.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
         for (slot, property) in &options {
             let long = slot.1.replace('_', "-");
             if !taken.contains(&long) {

@@ -41,7 +41,11 @@ pub(super) fn finished(app: &App, host: &Host, out: &Output, outcome: &Outcome) 
         let lines = incidents.iter().take(MAX_INCIDENTS).map(|i| {
             vec![i.start.clone(), i.end.clone(), i.kind.clone(), i.severity.clone(), i.title.clone(), i.cause.clone()]
         });
-        table(out, &["  start", "end", "kind", "severity", "what", "caused by"], &lines.map(indent).collect::<Vec<_>>())?;
+        table(
+            out,
+            &["  start", "end", "kind", "severity", "what", "caused by"],
+            &lines.map(indent).collect::<Vec<_>>(),
+        )?;
         if incidents.len() > MAX_INCIDENTS {
             writeln!(out, "  and {} more", incidents.len() - MAX_INCIDENTS)?;
         }
@@ -109,7 +113,11 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
     worst.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for finding in worst.iter().take(MAX_FINDINGS) {
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        writeln!(out, "    {severity}: {}: {} ({} of {})", finding.rule, finding.message, finding.failed, finding.checked)?;
+        writeln!(
+            out,
+            "    {severity}: {}: {} ({} of {})",
+            finding.rule, finding.message, finding.failed, finding.checked
+        )?;
     }
     if worst.len() > MAX_FINDINGS {
         writeln!(out, "    and {} more", worst.len() - MAX_FINDINGS)?;
@@ -119,15 +127,23 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
 
 fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()> {
     let folder = app.data_dir().display();
-    let data_dir = if app.data_dir() == std::path::Path::new("telemill-data") || app.data_dir() == std::path::Path::new("./telemill-data") {
+    let data_dir = if app.data_dir() == std::path::Path::new("telemill-data")
+        || app.data_dir() == std::path::Path::new("./telemill-data")
+    {
         String::new()
     } else {
         format!(" --data-dir {folder}")
     };
     writeln!(out, "\ngo on with")?;
-    writeln!(out, "  telemill{data_dir} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\"")?;
+    writeln!(
+        out,
+        "  telemill{data_dir} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\""
+    )?;
     writeln!(out, "  telemill{data_dir} export {dataset} --format csv --output-dir ./export")?;
-    writeln!(out, "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW ALL TABLES\"")
+    writeln!(
+        out,
+        "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW ALL TABLES\""
+    )
 }
 
 /// The dataset's incidents by start, as text.

@@ -122,7 +122,8 @@ impl ColumnBounds {
     fn new(stats: &ColumnStats, data_type: DataType) -> Self {
         // Queries sort NaN behind every number, the catalog leaves it out: with one, its bounds are not theirs.
         let known = !matches!(data_type, DataType::Float32 | DataType::Float64) || stats.contains_nan == Some(false);
-        let bound = |text: &Option<String>| text.as_deref().filter(|_| known).and_then(|text| Bound::parse(text, data_type));
+        let bound =
+            |text: &Option<String>| text.as_deref().filter(|_| known).and_then(|text| Bound::parse(text, data_type));
         Self { nulls: Some(stats.null_count), min: bound(&stats.min), max: bound(&stats.max) }
     }
 }

@@ -16,9 +16,9 @@ use crate::core::time::Timestamp;
 use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWriter, WriterSettings};
 use crate::plugin::{LogSink, Registry};
 use crate::query::{self, QueryError};
-use rand::TryRng as _;
 use crate::store::{Outcome as Recorded, RunRecord, RunState, Segment, Store, TableTotal};
 use arrow::array::RecordBatch;
+use rand::TryRng as _;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -133,7 +133,11 @@ pub fn resume(
     })?;
     if record.state == RunState::Finished {
         let (id, state) = (record.id, record.state);
-        return Err(RunError::State { id, state, message: "there is nothing to resume; `telemill run show` tells more" });
+        return Err(RunError::State {
+            id,
+            state,
+            message: "there is nothing to resume; `telemill run show` tells more",
+        });
     }
     let plan = Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), request.log.clone())?;
     begun(&record, &plan);

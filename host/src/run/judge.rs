@@ -42,13 +42,8 @@ pub fn judge(
         return Ok(Vec::new());
     }
     let engine = host.query_engine(None)?;
-    let tables: Vec<Table> = host
-        .runtime
-        .block_on(host.lake.dataset(dataset, None))?
-        .tables
-        .into_iter()
-        .map(|table| table.table)
-        .collect();
+    let tables: Vec<Table> =
+        host.runtime.block_on(host.lake.dataset(dataset, None))?.tables.into_iter().map(|table| table.table).collect();
     let mut judgements = Vec::new();
     for Configured { plugin, config } in validators {
         let mut validator = plugin.validator(log.clone())?;
@@ -93,9 +88,8 @@ pub fn judge(
 }
 
 fn check_selection(validator: &str, dataset: &str, tables: &[Table], selection: &Selection) -> Result<(), RunError> {
-    let missing = |what: String| {
-        Err(RunError::Selection { validator: validator.to_owned(), what, dataset: dataset.to_owned() })
-    };
+    let missing =
+        |what: String| Err(RunError::Selection { validator: validator.to_owned(), what, dataset: dataset.to_owned() });
     let Some(table) = tables.iter().find(|table| table.name == selection.table) else {
         return missing(format!("the table {:?}", selection.table));
     };

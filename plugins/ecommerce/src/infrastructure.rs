@@ -159,7 +159,14 @@ impl MetricsLog {
     }
 
     /// This shard's readings at the second that begins a tick.
-    pub fn log_tick(&mut self, system: &mut System, second: i64, catalogue: &Catalogue, marks: &mut Marks, effects: Option<&Effects>) {
+    pub fn log_tick(
+        &mut self,
+        system: &mut System,
+        second: i64,
+        catalogue: &Catalogue,
+        marks: &mut Marks,
+        effects: Option<&Effects>,
+    ) {
         let tick = second.div_euclid(TICK_SECONDS);
         for unit in &mut self.units {
             let host = &catalogue.hosts[unit.index];

@@ -190,7 +190,14 @@ impl TransactionLog {
     }
 
     /// This shard's calls of a second.
-    pub fn log_second(&mut self, system: &System, second: i64, catalogue: &Catalogue, marks: &mut Marks, effects: &Effects) {
+    pub fn log_second(
+        &mut self,
+        system: &System,
+        second: i64,
+        catalogue: &Catalogue,
+        marks: &mut Marks,
+        effects: &Effects,
+    ) {
         let (calls, pairs) = self.count(system, second);
         let blip = system.blip_threshold(second);
         let session = second.div_euclid(SESSION_SECONDS) << INDEX_BITS;
