@@ -1,1 +1,74 @@
-//! x
+//! Where tests and benchmarks find what they load: the repository, the built program, components.
+//! Knows nothing of what they do with it.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context, Result, ensure};
+
+/// The text in `hostile.wasm` that [`lying_guest`] patches; `tests/guests/hostile/src/fault.rs` has it too.
+const DESCRIBE_FAULT: &str = "hostile-describe-fault:none................";
+
+/// The folder of the workspace's `Cargo.toml`.
+pub fn repository() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+/// The built `telemill`: `TELEMILL_BIN`, which `cargo xtask test` sets, or the one beside the running
+/// test's own target folder.
+///
+/// # Errors
+/// Says what to run where it is not built.
+pub fn telemill() -> Result<PathBuf> {
+    let program = match env::var_os("TELEMILL_BIN") {
+        Some(program) => PathBuf::from(program),
+        // A test's program is target/release/deps/NAME-HASH, a benchmark's target/release/NAME.
+        None => {
+            let own = env::current_exe().context("the test does not know its own path")?;
+            let name = format!("telemill{}", env::consts::EXE_SUFFIX);
+            let folders = own.ancestors().skip(1).take(2);
+            let found = folders.map(|folder| folder.join(&name)).find(|path| path.is_file());
+            found.with_context(|| format!("{name} is not built: run `cargo xtask build`"))?
+        }
+    };
+    ensure!(program.is_file(), "there is no {}: run `cargo xtask build`", program.display());
+    Ok(program)
+}
+
+/// The component of a plugin that ships, by its name.
+///
+/// # Errors
+/// Says what to run where it is not built.
+pub fn plugin(name: &str) -> Result<Vec<u8>> {
+    component("target/plugins", name)
+}
+
+/// The component of a guest under `tests/guests`, by its name.
+///
+/// # Errors
+/// Says what to run where it is not built.
+pub fn guest(name: &str) -> Result<Vec<u8>> {
+    component("target/guests", name)
+}
+
+/// The hostile guest with a lie in `describe`, which no configuration can ask for: `bad-name`, `bad-version`,
+/// `bad-schema`, `bad-example`, `forgery`, `loop` or `panic`.
+///
+/// # Errors
+/// Says so where the guest has no place for the lie.
+pub fn lying_guest(lie: &str) -> Result<Vec<u8>> {
+    let mut bytes = guest("hostile")?;
+    let (start, honest) = DESCRIBE_FAULT.split_once(':').unwrap_or_default();
+    ensure!(lie.len() <= honest.len(), "the lie {lie} is longer than its place");
+    let told = format!("{start}:{lie:.<width$}", width = honest.len());
+    let mut places = bytes.windows(told.len()).enumerate().filter(|(_, text)| *text == DESCRIBE_FAULT.as_bytes());
+    let (place, _) = places.next().context("the hostile guest has no text to patch")?;
+    bytes[place..place + told.len()].copy_from_slice(told.as_bytes());
+    Ok(bytes)
+}
+
+fn component(folder: &str, name: &str) -> Result<Vec<u8>> {
+    let path = repository().join(folder).join(name).with_extension("wasm");
+    fs::read(&path).with_context(|| format!("cannot read {}: run `cargo xtask build --plugins`", path.display()))
+}

@@ -69,6 +69,19 @@ pub struct PlacedIncident {
     pub length: Length,
 }
 
+/// What becomes of rows that the dataset has already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Existing {
+    /// There must be none.
+    #[default]
+    Refuse,
+    /// They stay.
+    Append,
+    /// They go.
+    Replace,
+}
+
 /// A run as asked for; `seed` and `start` may be left open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +91,9 @@ pub struct RunSpec {
     /// What every draw follows from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// What becomes of rows that the dataset has already.
+    #[serde(default)]
+    pub existing: Existing,
     /// The start of simulated time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,

@@ -1,0 +1,212 @@
+//! A generator that breaks the contract on purpose: `{"fault": "..."}` in its configuration says how.
+//! It is written against the bare bindings, since the SDK keeps its users from most of this.
+//!
+//! Without a fault it is a well-behaved generator, so that a test can tell the fault from the guest.
+
+mod bindings;
+mod columns;
+mod fault;
+mod meters;
+mod misdeed;
+
+use std::cell::RefCell;
+
+use bindings::exports::telemill::plugin::{about, generator};
+use bindings::telemill::plugin::types::{
+    Attribute, Batch, Error, Incident, Problem, Signal, Table, TableKind, Target, Window,
+};
+use fault::{Config, Fault};
+use meters::{Meters, Row, STEP};
+
+/// The component's exports.
+#[derive(Debug)]
+pub struct Hostile;
+
+/// One opened shard.
+struct Shard {
+    config: Config,
+    partition: u32,
+    start: i64,
+    meters: Meters,
+}
+
+thread_local! {
+    static SHARD: RefCell<Option<Shard>> = const { RefCell::new(None) };
+}
+
+impl about::Guest for Hostile {
+    fn describe() -> about::Descriptor {
+        let mut descriptor = about::Descriptor {
+            name: "hostile".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            summary: "Meters whose generator breaks the contract on demand".into(),
+            documentation: "For tests of the host: `fault` says what goes wrong.".into(),
+            config_schema: fault::schema(),
+            examples: vec![about::Example { name: "honest".into(), config: r#"{"fault": "none"}"#.into() }],
+            attributes: Vec::new(),
+        };
+        match fault::describe_fault() {
+            "bad-name" => descriptor.name = "../Hostile".into(),
+            "bad-version" => descriptor.version = "newest".into(),
+            "bad-schema" => descriptor.config_schema = "{".into(),
+            "bad-example" => descriptor.examples[0].config = r#"{"fault": "good intentions"}"#.into(),
+            "forgery" => descriptor.summary = misdeed::FORGED.into(),
+            "loop" => misdeed::loop_forever(),
+            "panic" => misdeed::panic(),
+            _ => {}
+        }
+        descriptor
+    }
+
+    fn check(config: String) -> Vec<Problem> {
+        match Config::parse(&config) {
+            Ok(_) => Vec::new(),
+            Err(message) => vec![Problem { path: "/fault".into(), message }],
+        }
+    }
+}
+
+impl generator::Guest for Hostile {
+    fn plan(config: String) -> Result<generator::Simulation, Error> {
+        let config = parse(&config)?;
+        match config.fault {
+            Fault::PlanLoops => misdeed::loop_forever(),
+            Fault::InvalidConfig => {
+                let message = "the guest was told to refuse this".into();
+                return Err(Error::InvalidConfig(vec![Problem { path: "/fault".into(), message }]));
+            }
+            _ => {}
+        }
+        let mut simulation = simulation(config.meters);
+        let table = &mut simulation.tables[0];
+        match config.fault {
+            Fault::PlanBadName => table.name = "readings\"; DROP TABLE readings".into(),
+            Fault::PlanDuplicateColumn => table.fields[1].name = "time".into(),
+            Fault::PlanUnknownTimeField => table.time_field = Some("moment".into()),
+            Fault::PlanUnknownKey => table.primary_key = vec!["key".into()],
+            Fault::PlanUnknownSignalColumn => simulation.signals[0].column = "pressure".into(),
+            Fault::PlanZeroStep => simulation.step = 0,
+            _ => {}
+        }
+        Ok(simulation)
+    }
+
+    fn open(config: String, shard: generator::Shard) -> Result<(), Error> {
+        let config = parse(&config)?;
+        if config.fault == Fault::OpenLoops {
+            misdeed::loop_forever();
+        }
+        open(config, &shard);
+        Ok(())
+    }
+
+    fn feed(_input: Batch) -> Result<(), Error> {
+        Err(Error::Failed("the meters take no input".into()))
+    }
+
+    fn inject(incidents: Vec<Incident>) -> Result<(), Error> {
+        with_shard(|shard| {
+            if shard.config.fault != Fault::DeafSignal {
+                shard.meters.inject(incidents);
+            }
+            Ok(())
+        })
+    }
+
+    fn advance(window: Window) -> Result<Vec<Batch>, Error> {
+        with_shard(|shard| advance(shard, &window))
+    }
+
+    fn save() -> Result<Option<Vec<u8>>, Error> {
+        with_shard(|shard| match shard.config.fault {
+            Fault::SaveLoops => misdeed::loop_forever(),
+            Fault::HugeState => Ok(Some(vec![7; misdeed::HUGE_STATE_BYTES])),
+            Fault::StateLost => Ok(None),
+            _ => Ok(Some(shard.meters.save())),
+        })
+    }
+
+    fn restore(config: String, shard: generator::Shard, state: Vec<u8>) -> Result<(), Error> {
+        let config = parse(&config)?;
+        match config.fault {
+            Fault::RestoreLoops => misdeed::loop_forever(),
+            Fault::UnsupportedState => return Err(Error::UnsupportedState),
+            _ => {}
+        }
+        open(config, &shard);
+        with_shard(|shard| if shard.meters.restore(&state) { Ok(()) } else { Err(Error::UnsupportedState) })
+    }
+}
+
+fn parse(config: &str) -> Result<Config, Error> {
+    Config::parse(config).map_err(|message| Error::InvalidConfig(vec![Problem { path: "/fault".into(), message }]))
+}
+
+fn open(config: Config, shard: &generator::Shard) {
+    let meters = Meters::new(shard.seed, config.meters, shard.partition, shard.partitions);
+    let opened = Shard { config, partition: shard.partition, start: shard.span.start, meters };
+    SHARD.with_borrow_mut(|slot| *slot = Some(opened));
+}
+
+fn with_shard<T>(call: impl FnOnce(&mut Shard) -> Result<T, Error>) -> Result<T, Error> {
+    SHARD.with_borrow_mut(|slot| match slot {
+        Some(shard) => call(shard),
+        None => Err(Error::Failed("no shard is open".into())),
+    })
+}
+
+fn advance(shard: &mut Shard, window: &Window) -> Result<Vec<Batch>, Error> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut time = window.start;
+    while time < window.end {
+        shard.meters.step(time, &mut rows);
+        time += STEP;
+    }
+    let due = window.end > shard.start.saturating_add(shard.config.after);
+    let fault = if due { shard.config.fault } else { Fault::None };
+    misdeed::commit(fault)?;
+    match fault {
+        Fault::DependsOnPartition => rows.iter_mut().for_each(|row| row.id ^= i64::from(shard.partition)),
+        Fault::DependsOnWindow => rows.iter_mut().for_each(|row| row.id ^= row.time - window.start),
+        _ => {}
+    }
+    let mut batch = columns::batch(&rows);
+    if rows.len() > 1 {
+        columns::corrupt(&mut batch, fault, window.start, window.end);
+    }
+    Ok(vec![batch])
+}
+
+fn simulation(meters: u32) -> generator::Simulation {
+    let target = |name: String, parents: Vec<String>| Target {
+        name,
+        parents,
+        signals: vec!["value".into()],
+        attributes: Vec::<Attribute>::new(),
+    };
+    let mut targets = vec![target("site".into(), Vec::new())];
+    targets.extend((0..meters).map(|meter| target(meters::name(meter), vec!["site".into()])));
+    generator::Simulation {
+        tables: vec![Table {
+            name: "readings".into(),
+            summary: "One reading a meter and second".into(),
+            kind: TableKind::Events,
+            fields: columns::fields(),
+            primary_key: Vec::new(),
+            time_field: Some("time".into()),
+            attributes: Vec::new(),
+        }],
+        signals: vec![Signal {
+            name: "value".into(),
+            unit: Some("kW".into()),
+            summary: "What the meters read".into(),
+            table: "readings".into(),
+            column: "value".into(),
+            inverse: false,
+        }],
+        targets,
+        inputs: Vec::new(),
+        step: STEP.unsigned_abs(),
+        attributes: Vec::new(),
+    }
+}
