@@ -69,6 +69,7 @@ macro_rules! packed {
                 Self::push(self, value);
             }
 
+            #[inline]
             fn push_blank(&mut self) {
                 Self::push(self, <$native>::default());
             }
@@ -270,6 +271,7 @@ impl Build for TextColumn {
         self.push_str(value);
     }
 
+    #[inline]
     fn push_blank(&mut self) {
         self.end_row();
     }
@@ -339,9 +341,10 @@ impl Build for DictionaryColumn {
         Self::push(self, key);
     }
 
+    #[inline]
     fn push_blank(&mut self) {
         // A key must name a value even under a null.
-        if self.values.is_empty() {
+        if self.values.offsets.is_empty() {
             self.values.push_str("");
         }
         Self::push(self, 0);
@@ -433,6 +436,9 @@ impl<C: Build> Build for Nullable<C> {
         column
     }
 }
+
+mod bulk;
+pub use bulk::{NULL_KEY, NULL_NUMBER};
 
 #[cfg(test)]
 mod tests;
