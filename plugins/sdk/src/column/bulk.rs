@@ -1,7 +1,8 @@
 //! Many rows at once: a generator that is fast gathers rows in arrays and moves each array with one call.
 //! It is what `push` row by row gives, for a fraction of the cost.
 
-use super::{Bits, DictionaryColumn, F64Column, I32Column, I64Column, Nullable, TextColumn, TimestampColumn, hex16};
+use super::text::hex16;
+use super::{Bits, DictionaryColumn, F64Column, I32Column, I64Column, Nullable, TextColumn, TimestampColumn};
 
 /// The key that stands for no value in [`Nullable::push_keys`].
 pub const NULL_KEY: u32 = u32::MAX;
@@ -115,7 +116,8 @@ mod tests {
         keys.inner_mut().set_values(["a", "b", "c"]);
         let (mut numbers_by_one, mut keys_by_one, mut ids_by_one) = (numbers.clone(), keys.clone(), ids.clone());
         for (round, rows) in [5usize, 8, 16, 3, 64, 1].into_iter().enumerate() {
-            let some: Vec<i64> = (0..rows as i64).map(|i| if round > 0 && i % 3 == 1 { NULL_NUMBER } else { i }).collect();
+            let some: Vec<i64> =
+                (0..rows as i64).map(|i| if round > 0 && i % 3 == 1 { NULL_NUMBER } else { i }).collect();
             let key: Vec<u32> = some.iter().map(|&i| if i == NULL_NUMBER { NULL_KEY } else { i as u32 % 3 }).collect();
             let id: Vec<u64> = some.iter().map(|&i| i as u64 * 0x1234_5678_9abc).collect();
             numbers.push_numbers(&some);
