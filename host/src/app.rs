@@ -6,7 +6,7 @@ pub use settings::{Origin, Settings, SettingsError};
 
 use crate::lake::{LAKE_FOLDER, Lake};
 use crate::plugin::{self, Registry};
-use crate::query::{self, LakeView};
+use crate::query;
 use crate::run::{self, Host};
 use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
 use anyhow::Context as _;
@@ -22,6 +22,12 @@ pub struct Writer {
     /// What runs need.
     pub host: Host,
     _lock: DataDirLock,
+}
+
+/// Everything that a command needs, made when first asked for.
+pub struct App {
+    settings: Settings,
+    runtime: Runtime,
 }
 
 impl App {
@@ -97,8 +103,7 @@ impl App {
     /// There is nothing yet, or it can't be read.
     pub fn query(&self) -> anyhow::Result<query::Engine> {
         let host = self.reader()?;
-        let view = self.runtime.block_on(LakeView::open(&host.lake, None))?;
-        Ok(query::Engine::new(view, self.settings.query.clone(), self.data_dir().join(SPILL_FOLDER))?)
+        Ok(host.query_engine(None)?)
     }
 
     fn host(&self, store: Store, lake: Lake) -> anyhow::Result<Host> {

@@ -36,7 +36,9 @@ enum Verdict {
 /// Realistic, labelled operational data from simulations that are sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
 #[command(name = "telemill", version, about, max_term_width = 110)]
-#[command(after_help = "Example:\n  telemill run start ecommerce --duration 1d\n  telemill sql \"SELECT count(*) FROM ecommerce.transactions\"")]
+#[command(
+    after_help = "Example:\n  telemill run start ecommerce --duration 1d\n  telemill sql \"SELECT count(*) FROM ecommerce.transactions\""
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -146,7 +146,8 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOu
     let created = existing.is_none();
     let plan = mapping::Plan::new(&source, existing, request)?;
     let layout = TableLayout::new(plan.table.clone());
-    let mut writer = TableWriter::new(lake.files(), runtime, &layout, &request.dataset, &stem(request), request.writer.clone());
+    let mut writer =
+        TableWriter::new(lake.files(), runtime, &layout, &request.dataset, &stem(request), request.writer.clone());
     read(&source, &layout, &plan, &mut |batch| writer.write(&batch).map_err(IngestError::from))?;
     let rows = writer.rows();
     let files = writer.finish()?;

@@ -17,7 +17,7 @@ mod windows;
 mod workers;
 
 pub use error::RunError;
-pub use execute::{Host, Outcome, Request, now, resume, start};
+pub use execute::{Host, Outcome, Request, now, random, resume, start};
 pub use judge::{Judgement, judge};
 pub use plan::{Configured, Plan};
 pub use preview::{preview, stream};

@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const MINUTE_US: u64 = 60_000_000;
 
 fn limits() -> Limits {
-    Limits { call_fuel: CALL_FUEL, call_ms: 30_000, memory_bytes: 128 << 20, ..Limits::default() }
+    Limits { call_fuel: CALL_FUEL, call_ms: 30_000, ..Limits::default() }
 }
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(limits(), None).unwrap());
@@ -68,7 +68,6 @@ const OVER_LIMIT: &[(&str, &str, Limit)] = &[
     ("save-loops", "save", Limit::CallFuel),
     ("restore-loops", "restore", Limit::CallFuel),
     ("memory-hog", "advance", Limit::MemoryBytes),
-    ("stack-overflow", "advance", Limit::StackBytes),
     ("huge-output", "advance", Limit::OutputBytes),
     ("huge-host-allocation", "advance", Limit::HostBytes),
     ("huge-state", "save", Limit::OutputBytes),
@@ -110,6 +109,7 @@ const BAD_PLANS: &[(&str, &str)] = &[
 const OTHERS: &[&str] = &[
     "none",
     "panic",
+    "stack-overflow",
     "log-forgery",
     "invalid-config",
     "error-failed",
@@ -154,6 +154,21 @@ fn wall_time_ends_what_fuel_does_not() {
     let error = run(&plugin, &json!({ "fault": "endless-loop" }), &log_nowhere()).unwrap_err();
     assert!(matches!(error, PluginError::OverLimit { limit: Limit::CallMs, allowed: 200, .. }), "{error}");
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
+}
+
+/// A guest has two stacks: the machine's, which the host limits, and one in its memory, which its linker sized. Which
+/// ends first depends on the code.
+#[test]
+fn both_stacks_of_a_guest_end_with_a_clear_error() {
+    let own = fails("stack-overflow");
+    assert!(matches!(own, PluginError::Crashed { call: "advance", .. }), "{own}");
+    assert!(own.to_string().contains("its stack overflowed"), "{own}");
+
+    let engine = Engine::new(Limits { stack_bytes: 64 << 10, ..limits() }, None).unwrap();
+    let plugin = engine.load("hostile.wasm", &guest("hostile").unwrap()).unwrap();
+    let machine = run(&plugin, &json!({ "fault": "stack-overflow" }), &log_nowhere()).unwrap_err();
+    let said = "plugin hostile 0.1.0: advance went over the limit stack_bytes = 65536";
+    assert_eq!(machine.to_string(), said);
 }
 
 #[test]
@@ -219,7 +234,7 @@ fn an_instance_beside_hostile_ones_makes_what_it_makes_alone() {
     thread::scope(|scope| {
         let bad = scope.spawn(|| {
             let faults = OVER_LIMIT.iter().map(|(fault, ..)| *fault).chain(BAD_ROWS.iter().map(|(fault, _)| *fault));
-            for fault in faults.chain(["panic", "error-failed"]) {
+            for fault in faults.chain(["panic", "stack-overflow", "error-failed"]) {
                 run(&HOSTILE, &json!({ "fault": fault }), &log_nowhere()).unwrap_err();
             }
         });

@@ -71,7 +71,8 @@ impl Settings {
     /// # Errors
     /// What can't be used, and where it stands.
     pub fn load(origin: Origin) -> Result<Self, SettingsError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::merge(Path::new(SETTINGS_FILE), variables.collect(), origin)
     }
 
@@ -107,7 +108,9 @@ impl Settings {
         let mut flat = Vec::new();
         for (key, value) in self.tree() {
             match value {
-                Value::Object(section) => flat.extend(section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value))),
+                Value::Object(section) => {
+                    flat.extend(section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)))
+                }
                 value => flat.push((key, value)),
             }
         }
@@ -129,7 +132,9 @@ impl Settings {
 
     fn section_of(variable: &str) -> Option<&'static str> {
         let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query"].into_iter().find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
+        ["limits", "lake", "query"]
+            .into_iter()
+            .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
     }
 
     fn with(&self, key: &str, text: &str) -> Result<Self, String> {

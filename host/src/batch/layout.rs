@@ -38,7 +38,8 @@ impl TableLayout {
         if batch.schema_ref() == &self.schema {
             return Ok(batch.clone());
         }
-        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| cast(column, field.data_type()));
+        let columns =
+            batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| cast(column, field.data_type()));
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_, _>>()?)
     }
 }

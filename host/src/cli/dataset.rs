@@ -91,7 +91,12 @@ impl Show {
                 ]
             };
             let rows = columns.iter().zip(&lake_table.table.fields).map(row).collect();
-            let title = format!("{name}: {} rows, {}. {}", grouped(lake_table.rows), bytes(lake_table.bytes), lake_table.table.summary);
+            let title = format!(
+                "{name}: {} rows, {}. {}",
+                grouped(lake_table.rows),
+                bytes(lake_table.bytes),
+                lake_table.table.summary
+            );
             json.push(json!({ "table": lake_table.table, "rows": lake_table.rows, "bytes": lake_table.bytes, "columns": columns }));
             text.push((title, rows));
         }
@@ -109,7 +114,11 @@ impl Show {
 
 fn shortened(text: &str) -> String {
     const LENGTH: usize = 28;
-    if text.chars().count() <= LENGTH { text.to_owned() } else { text.chars().take(LENGTH - 1).chain(['…']).collect() }
+    if text.chars().count() <= LENGTH {
+        text.to_owned()
+    } else {
+        text.chars().take(LENGTH - 1).chain(['…']).collect()
+    }
 }
 
 impl Drop {

@@ -27,7 +27,8 @@ struct Finding {
 
 impl Doctor {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let findings = [settings(app), plugins(app), space(app.data_dir()), lock(app.data_dir()), catalog(app), target()];
+        let findings =
+            [settings(app), plugins(app), space(app.data_dir()), lock(app.data_dir()), catalog(app), target()];
         out.print(&findings, |out| {
             findings.iter().try_for_each(|finding| {
                 let mark = if finding.good { "good" } else { "BAD " };
@@ -69,7 +70,7 @@ fn existing(folder: &Path) -> PathBuf {
 }
 
 fn space(folder: &Path) -> Finding {
-    let result = match crate::sink::free_bytes(&existing(folder)) {
+    let result = match crate::sink::estimate::free_bytes(&existing(folder)) {
         Ok(free) if free < LITTLE_SPACE_BYTES => {
             Err(format!("only {} are free; name a folder on another disk with --data-dir", bytes(free)))
         }

@@ -16,7 +16,9 @@ use std::path::PathBuf;
 
 /// Write a dataset, or one of its tables, as files
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill export ecommerce --format csv --output-dir ./export\n  telemill export ecommerce.transactions --format ndjson --from 2026-11-15 --columns time,service,status > rows.ndjson")]
+#[command(
+    after_help = "Example:\n  telemill export ecommerce --format csv --output-dir ./export\n  telemill export ecommerce.transactions --format ndjson --from 2026-11-15 --columns time,service,status > rows.ndjson"
+)]
 pub(super) struct Export {
     /// The dataset, or DATASET.TABLE
     #[arg(value_name = "DATASET[.TABLE]")]
@@ -61,7 +63,8 @@ impl Export {
         let host = app.reader()?;
         let tables = host.runtime.block_on(host.lake.dataset(dataset, None))?.tables;
         let known: Vec<_> = tables.iter().map(|table| table.table.name.clone()).collect();
-        let chosen: Vec<_> = tables.into_iter().filter(|table| only.is_none_or(|only| table.table.name == only)).collect();
+        let chosen: Vec<_> =
+            tables.into_iter().filter(|table| only.is_none_or(|only| table.table.name == only)).collect();
         if chosen.is_empty() {
             bail!("{dataset} has no table {:?}; it has {}", only.unwrap_or_default(), known.join(", "));
         }
@@ -120,7 +123,7 @@ impl Export {
         let scan = Scan {
             window: bounded.then_some(window),
             order_by: layout.table.time_field.iter().filter(|_| self.ordered).cloned().collect(),
-            text: TextForm::Dictionary,
+            text: TextForm::AsStored,
             ..Scan::new(dataset, &layout.table.name)
         };
         let mut encoder = self.encoder(layout)?;

@@ -8,8 +8,9 @@ use crate::app::{App, Origin};
 use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
 use crate::run::{self, Cancel, Plan, PluginUse, RunError, RunSpec};
+use crate::sink::SinkError;
 use crate::sink::documents::{self, DocumentFiles};
-use crate::sink::{self, Estimate, SinkError};
+use crate::sink::estimate::{self, Estimate};
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
@@ -30,7 +31,9 @@ const SAMPLE_US: u64 = 60 * 1_000_000;
 /// Writes normal_data.ndjson, incident_data.ndjson, recovery_data.ndjson and all_data.ndjson (bulk action lines and
 /// documents), a file for each other table, mapping.json and config.json.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill generate ecommerce --days 7 --incidents-per-day 2 --base-tps 20 --output-dir ./output\n  telemill generate ecommerce --help")]
+#[command(
+    after_help = "Example:\n  telemill generate ecommerce --days 7 --incidents-per-day 2 --base-tps 20 --output-dir ./output\n  telemill generate ecommerce --help"
+)]
 pub(super) struct Generate {
     /// The name of a shipped scenario, or a spec; its plugins' options show with --help behind it
     scenario: PathBuf,
@@ -73,7 +76,7 @@ impl Generate {
             apply_options(app, &mut spec, matches)?;
         }
         self.sets.iter().try_for_each(|set| apply_set(&mut spec, set))?;
-        let plan = Plan::make(&app.registry()?, spec.resolve(run::now(), rand::random())?, None, log_to_tracing())?;
+        let plan = Plan::make(&app.registry()?, spec.resolve(run::now(), run::random())?, None, log_to_tracing())?;
         let mut tables = plan.layouts.clone();
         tables.extend([run::incidents_layout(), run::effects_layout()]);
         if self.create_mapping_only {
@@ -81,14 +84,14 @@ impl Generate {
             return self.tell(out, &written);
         }
         let cancel = on_ctrl_c(app);
-        let estimate = estimate(&plan, &tables, &self.index, &cancel)?;
+        let foretold = foretell(&plan, &tables, &self.index, &cancel)?;
         tracing::info!(
             "about {} rows and {} into {}",
-            grouped(estimate.rows),
-            bytes(estimate.bytes),
+            grouped(foretold.rows),
+            bytes(foretold.bytes),
             self.output_dir.display()
         );
-        sink::check_space(&self.output_dir, estimate.bytes)?;
+        estimate::check_space(&self.output_dir, foretold.bytes)?;
         let mut files = DocumentFiles::create(&self.output_dir, &tables, &self.index)?;
         write_rows(&plan, &mut files, out, &cancel)?;
         let truth = [run::incident_rows(&plan.incidents)?, run::effect_rows(&plan.incidents)?];
@@ -124,7 +127,7 @@ impl Generate {
 }
 
 /// What a few windows, spread over the span, say of the whole output.
-fn estimate(
+fn foretell(
     plan: &Plan,
     tables: &[crate::batch::TableLayout],
     index: &str,
@@ -139,7 +142,7 @@ fn estimate(
         let window = Window::from_start(start, i64::try_from(length).unwrap_or(i64::MAX));
         for (position, batches) in run::preview(plan, window, cancel)?.iter().enumerate() {
             for batch in batches {
-                sum += documents::estimate(tables, position, batch, index).map_err(taker)?;
+                sum = sum + documents::estimate(tables, position, batch, index).map_err(taker)?;
             }
         }
         sampled_us += length;
@@ -222,8 +225,7 @@ pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Comman
     });
     let Some(options) = options else { return command };
     command.mut_subcommand("generate", |mut generate| {
-        let taken: Vec<String> =
-            generate.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+        let taken: Vec<String> = generate.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
         for (slot, property) in &options {
             let long = slot.1.replace('_', "-");
             if !taken.contains(&long) {

@@ -21,7 +21,9 @@ pub(super) enum Load {
 
 /// Create an index and send documents to it; exit code 1 where some are refused
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill load opensearch --host localhost:9200 --index ecommerce_performance_demo --source ecommerce.transactions\n  telemill load opensearch --host localhost:9200 --index ecommerce_performance_demo --source ./output/all_data.ndjson --verify")]
+#[command(
+    after_help = "Example:\n  telemill load opensearch --host localhost:9200 --index ecommerce_performance_demo --source ecommerce.transactions\n  telemill load opensearch --host localhost:9200 --index ecommerce_performance_demo --source ./output/all_data.ndjson --verify"
+)]
 pub(super) struct Opensearch {
     /// The server, such as localhost:9200 or https://search.example:9200
     #[arg(long, default_value = "localhost:9200")]
@@ -98,7 +100,7 @@ impl Opensearch {
                 };
                 server.create_index(&self.index, &body, self.recreate)?;
             }
-            let scan = Scan { text: TextForm::Dictionary, ..Scan::new(dataset, table) };
+            let scan = Scan { text: TextForm::AsStored, ..Scan::new(dataset, table) };
             let rows = app.runtime().block_on(app.query()?.scan(&scan))?;
             server.load_batches(&self.index, &layout, rows.blocking(app.runtime().handle().clone()), &mut progress)?
         };
@@ -115,7 +117,12 @@ impl Opensearch {
             "retried": outcome.retried, "bytes": outcome.bytes, "counted": counted });
         out.print(&value, |out| {
             let (accepted, sent) = (grouped(outcome.accepted), grouped(outcome.sent));
-            writeln!(out, "{accepted} of {sent} documents are in {} ({} sent again)", self.index, grouped(outcome.retried))?;
+            writeln!(
+                out,
+                "{accepted} of {sent} documents are in {} ({} sent again)",
+                self.index,
+                grouped(outcome.retried)
+            )?;
             if let Some(counted) = counted {
                 writeln!(out, "the index counts {} documents", grouped(counted))?;
             }

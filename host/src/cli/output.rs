@@ -70,7 +70,9 @@ pub(super) fn print_error(error: &anyhow::Error) {
 
 /// Whether the reader of our output went away, as `head` does: no reason to complain.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
 }
 
 /// Rows as a table of aligned columns; numbers to the right.
@@ -82,7 +84,8 @@ pub(super) fn table(out: &mut dyn io::Write, header: &[&str], rows: &[Vec<String
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let cells = cells.zip(&widths).map(|(cell, &width)| {
-            let number = cell.starts_with(|c: char| c.is_ascii_digit()) && cell.chars().all(|c| c.is_ascii_digit() || ",._ %".contains(c));
+            let number = cell.starts_with(|c: char| c.is_ascii_digit())
+                && cell.chars().all(|c| c.is_ascii_digit() || ",._ %".contains(c));
             if number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()

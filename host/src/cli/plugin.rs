@@ -35,7 +35,9 @@ pub(super) struct Inspect {
 
 /// Hold a component to the contract; exit code 1 with the reason where it fails
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill plugin test ecommerce\n  telemill plugin test target/wasm32-unknown-unknown/release/mine.wasm")]
+#[command(
+    after_help = "Example:\n  telemill plugin test ecommerce\n  telemill plugin test target/wasm32-unknown-unknown/release/mine.wasm"
+)]
 pub(super) struct Test {
     /// A .wasm file, a name or sha256:DIGEST
     plugin: String,
@@ -129,7 +131,11 @@ impl Test {
                 vec![outcome.to_owned(), check.name.clone(), format!("{} ms", check.duration_ms), check.message.clone()]
             });
             table(out, &["outcome", "check", "took", "what was seen"], &rows.collect::<Vec<_>>())?;
-            writeln!(out, "\n{}", if report.passed() { "the plugin keeps the contract" } else { "the plugin breaks the contract" })
+            writeln!(
+                out,
+                "\n{}",
+                if report.passed() { "the plugin keeps the contract" } else { "the plugin breaks the contract" }
+            )
         })?;
         Ok(if report.passed() { Verdict::Good } else { Verdict::Negative })
     }

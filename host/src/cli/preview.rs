@@ -1,8 +1,8 @@
 //! `telemill preview`: rows of any window of a spec, without a lake.
 
+use super::Verdict;
 use super::output::{Output, grouped};
 use super::run::{Changes, on_ctrl_c, read_spec};
-use super::Verdict;
 use crate::app::App;
 use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
@@ -16,7 +16,9 @@ use std::path::PathBuf;
 
 /// Show rows of any window of a spec, without writing anything
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill preview ecommerce --at 2026-11-15T14:25:00Z --for 1m --table transactions")]
+#[command(
+    after_help = "Example:\n  telemill preview ecommerce --at 2026-11-15T14:25:00Z --for 1m --table transactions"
+)]
 pub(super) struct Preview {
     /// A spec, or the name of a shipped scenario
     spec: PathBuf,
@@ -40,14 +42,16 @@ impl Preview {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let mut spec = read_spec(&self.spec)?;
         self.changes.apply(&mut spec)?;
-        let spec = spec.resolve(run::now(), rand::random())?;
+        let spec = spec.resolve(run::now(), run::random())?;
         let plan = Plan::make(&app.registry()?, spec, None, log_to_tracing())?;
         let start = self.at.unwrap_or(plan.spec.window().start);
         let window = Window::from_start(start, i64::try_from(self.length.us()).unwrap_or(i64::MAX));
         if !window.overlaps(&plan.spec.window()) {
             anyhow::bail!("the window {window} lies outside the run, which covers {}", plan.spec.window());
         }
-        if let Some(name) = self.table.as_ref().filter(|name| plan.layouts.iter().all(|layout| layout.table.name != **name)) {
+        if let Some(name) =
+            self.table.as_ref().filter(|name| plan.layouts.iter().all(|layout| layout.table.name != **name))
+        {
             let known: Vec<_> = plan.layouts.iter().map(|layout| layout.table.name.as_str()).collect();
             anyhow::bail!("there is no table {name:?}; the generator makes {}", known.join(", "));
         }

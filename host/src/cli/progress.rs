@@ -34,11 +34,19 @@ impl RunProgress {
     /// How far it is: simulated time done and rows made by this process.
     pub(super) fn update(&self, done_us: u64, rows: u64) {
         let seconds = self.started.elapsed().as_secs_f64().max(0.001);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a rate to look at")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rate to look at"
+        )]
         let rate = (rows as f64 / seconds) as u64;
         let message = format!("{} rows, {} rows/s", grouped(rows), grouped(rate));
         self.bar.set_position(done_us);
-        if self.lines && let Ok(mut last) = self.last_line.try_lock() && last.elapsed() >= LINE_EVERY {
+        if self.lines
+            && let Ok(mut last) = self.last_line.try_lock()
+            && last.elapsed() >= LINE_EVERY
+        {
             *last = Instant::now();
             let percent = done_us * 100 / self.bar.length().unwrap_or(1).max(1);
             tracing::info!("{percent}% {message}");

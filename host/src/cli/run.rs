@@ -140,7 +140,8 @@ impl Start {
         }
         let writer = app.writer()?;
         let shown = Shown::new(out);
-        let outcome = run::start(&writer.host, spec, &self.workers.request(), &|r, p| shown.begin(r, p), &shown, &on_ctrl_c(app));
+        let outcome =
+            run::start(&writer.host, spec, &self.workers.request(), &|r, p| shown.begin(r, p), &shown, &on_ctrl_c(app));
         shown.end();
         summary::finished(app, &writer.host, out, &outcome?)
     }
@@ -186,7 +187,9 @@ pub(super) fn apply_set(spec: &mut RunSpec, set: &str) -> anyhow::Result<()> {
 /// A spec from a file, or the scenario that is shipped under this name.
 pub(super) fn read_spec(path: &Path) -> anyhow::Result<RunSpec> {
     let name = path.to_string_lossy();
-    if !path.exists() && let Some(text) = plugin::scenario(&name) {
+    if !path.exists()
+        && let Some(text) = plugin::scenario(&name)
+    {
         return Ok(RunSpec::parse(text, false, &format!("scenario {name}"))?);
     }
     let shipped = plugin::scenarios().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
@@ -222,9 +225,9 @@ impl Show {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let host = app.reader()?;
         let id = newest(&host, self.id)?;
-        let (record, reports) = host
-            .runtime
-            .block_on(async { Ok::<_, crate::store::StoreError>((host.store.run(&id).await?, host.store.run_reports(&id).await?)) })?;
+        let (record, reports) = host.runtime.block_on(async {
+            Ok::<_, crate::store::StoreError>((host.store.run(&id).await?, host.store.run_reports(&id).await?))
+        })?;
         summary::run(out, &record, &reports)?;
         Ok(Verdict::Good)
     }
@@ -264,7 +267,11 @@ impl Verify {
                 let verdict = if t.equal { "equal" } else { "DIFFERENT" };
                 vec![t.table.clone(), grouped(t.recorded_rows), grouped(t.found_rows), verdict.to_owned()]
             };
-            table(out, &["table", "recorded", "found", "verdict"], &verification.tables.iter().map(row).collect::<Vec<_>>())?;
+            table(
+                out,
+                &["table", "recorded", "found", "verdict"],
+                &verification.tables.iter().map(row).collect::<Vec<_>>(),
+            )?;
             let verdict = if verification.equal { "equal: the run is proved" } else { "DIFFERENT" };
             writeln!(out, "\nrecorded {}\nfound    {}\n{verdict}", verification.recorded, verification.found)
         })?;

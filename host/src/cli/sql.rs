@@ -9,7 +9,9 @@ use std::io::Write as _;
 
 /// Run a read-only query over the lake
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill sql \"SELECT status, count(*) FROM ecommerce.transactions GROUP BY status\"")]
+#[command(
+    after_help = "Example:\n  telemill sql \"SELECT status, count(*) FROM ecommerce.transactions GROUP BY status\""
+)]
 pub(super) struct Sql {
     /// The query; datasets are schemas
     query: String,
@@ -26,7 +28,9 @@ impl Sql {
         let (written, more) = render(&mut rows.blocking(app.runtime().handle().clone()), self.format, &mut stdout)?;
         stdout.flush()?;
         if more && !out.quiet {
-            tracing::warn!("only the first {written} rows are shown; --setting query.rows=N and --format csv show more");
+            tracing::warn!(
+                "only the first {written} rows are shown; --setting query.rows=N and --format csv show more"
+            );
         }
         Ok(Verdict::Good)
     }

@@ -41,7 +41,11 @@ pub(super) fn finished(app: &App, host: &Host, out: &Output, outcome: &Outcome) 
         let lines = incidents.iter().take(MAX_INCIDENTS).map(|i| {
             vec![i.start.clone(), i.end.clone(), i.kind.clone(), i.severity.clone(), i.title.clone(), i.cause.clone()]
         });
-        table(out, &["  start", "end", "kind", "severity", "what", "caused by"], &lines.map(indent).collect::<Vec<_>>())?;
+        table(
+            out,
+            &["  start", "end", "kind", "severity", "what", "caused by"],
+            &lines.map(indent).collect::<Vec<_>>(),
+        )?;
         if incidents.len() > MAX_INCIDENTS {
             writeln!(out, "  and {} more", incidents.len() - MAX_INCIDENTS)?;
         }
@@ -109,7 +113,11 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
     worst.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for finding in worst.iter().take(MAX_FINDINGS) {
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        writeln!(out, "    {severity}: {}: {} ({} of {})", finding.rule, finding.message, finding.failed, finding.checked)?;
+        writeln!(
+            out,
+            "    {severity}: {}: {} ({} of {})",
+            finding.rule, finding.message, finding.failed, finding.checked
+        )?;
     }
     if worst.len() > MAX_FINDINGS {
         writeln!(out, "    and {} more", worst.len() - MAX_FINDINGS)?;
@@ -119,21 +127,28 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
 
 fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()> {
     let folder = app.data_dir().display();
-    let data_dir = if app.data_dir() == std::path::Path::new("telemill-data") || app.data_dir() == std::path::Path::new("./telemill-data") {
+    let data_dir = if app.data_dir() == std::path::Path::new("telemill-data")
+        || app.data_dir() == std::path::Path::new("./telemill-data")
+    {
         String::new()
     } else {
         format!(" --data-dir {folder}")
     };
     writeln!(out, "\ngo on with")?;
-    writeln!(out, "  telemill{data_dir} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\"")?;
+    writeln!(
+        out,
+        "  telemill{data_dir} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\""
+    )?;
     writeln!(out, "  telemill{data_dir} export {dataset} --format csv --output-dir ./export")?;
-    writeln!(out, "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW ALL TABLES\"")
+    writeln!(
+        out,
+        "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW ALL TABLES\""
+    )
 }
 
 /// The dataset's incidents by start, as text.
 fn incidents(host: &Host, dataset: &str) -> anyhow::Result<Vec<IncidentLine>> {
-    let view = host.runtime.block_on(crate::query::LakeView::open(&host.lake, None))?;
-    let engine = crate::query::Engine::new(view, host.query.clone(), host.spill_dir.clone())?;
+    let engine = host.query_engine(None)?;
     let query = format!(
         "SELECT to_char(start_time, '%a %Y-%m-%d %H:%M'), to_char(end_time, '%H:%M'),
                 CASE role WHEN 'decoy' THEN kind || ' (decoy)' ELSE kind END, severity, title, incident_id,

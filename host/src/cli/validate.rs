@@ -43,7 +43,8 @@ impl Validate {
         plugin.expect_kind(PluginKind::Validator)?;
         let config = plugin.check_config(&self.configuration()?)?;
         let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
-        let bounds = dataset.tables.iter().flat_map(|table| table.files.iter().filter_map(|f| f.time_bounds(&table.table)));
+        let bounds =
+            dataset.tables.iter().flat_map(|table| table.files.iter().filter_map(|f| f.time_bounds(&table.table)));
         let (first, last) = bounds.fold((Timestamp::MAX, Timestamp(i64::MIN)), |(a, b), (c, d)| (a.min(c), b.max(d)));
         let window = Window {
             start: self.from.unwrap_or(if first <= last { first } else { Timestamp(0) }),

@@ -52,7 +52,9 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
 /// `2026-11-09T14:25:00Z` and `2026-11-09T14:25:00.000000Z`, which is what nearly all rows have.
 fn common_timestamp(text: &[u8]) -> Option<i64> {
     let number = |from: usize, count: usize| {
-        text.get(from..from + count)?.iter().try_fold(0_i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
+        text.get(from..from + count)?
+            .iter()
+            .try_fold(0_i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
     };
     let fraction = match text {
         [.., b'Z'] if text.len() == 20 => 0,
@@ -105,7 +107,14 @@ mod tests {
     #[test]
     fn times_in_every_usual_form() {
         let expected = Some(1_794_234_300_000_000);
-        for text in ["2026-11-09T14:25:00Z", "2026-11-09T14:25:00.000000Z", "2026-11-09T15:25:00+01:00", "2026-11-09 14:25:00", "2026-11-09 14:25:00+00", "2026-11-09T14:25:00.000000999Z"] {
+        for text in [
+            "2026-11-09T14:25:00Z",
+            "2026-11-09T14:25:00.000000Z",
+            "2026-11-09T15:25:00+01:00",
+            "2026-11-09 14:25:00",
+            "2026-11-09 14:25:00+00",
+            "2026-11-09T14:25:00.000000999Z",
+        ] {
             assert_eq!(timestamp(text), expected, "{text}");
         }
         assert_eq!(timestamp("1969-12-31T23:59:59.9999995Z"), Some(-1));
@@ -116,8 +125,14 @@ mod tests {
 
     #[test]
     fn dates_and_numbers() {
-        assert_eq!((date("1970-01-02"), date("1969-12-31"), date("2026-11-09T00:00:00Z"), date("20261109")), (Some(1), Some(-1), None, None));
-        assert_eq!((integer("12"), integer("1.0"), integer("1e3"), integer("1.5"), integer("x")), (Some(12), Some(1), Some(1000), None, None));
+        assert_eq!(
+            (date("1970-01-02"), date("1969-12-31"), date("2026-11-09T00:00:00Z"), date("20261109")),
+            (Some(1), Some(-1), None, None)
+        );
+        assert_eq!(
+            (integer("12"), integer("1.0"), integer("1e3"), integer("1.5"), integer("x")),
+            (Some(12), Some(1), Some(1000), None, None)
+        );
         assert_eq!(integer("9223372036854775807"), Some(i64::MAX));
         assert_eq!(float("-inf"), Some(f64::NEG_INFINITY));
         assert!(float::<f64>("NaN").unwrap().is_nan());

@@ -34,8 +34,13 @@ enum Split {
 impl CsvReader {
     /// Reads the header.
     pub(super) fn new(reader: Box<dyn BufRead>, delimiter: u8) -> std::io::Result<Self> {
-        let mut this =
-            Self { lines: Lines::new(reader), delimiter, columns: Vec::new(), fields: Vec::new(), unquoted: Vec::new() };
+        let mut this = Self {
+            lines: Lines::new(reader),
+            delimiter,
+            columns: Vec::new(),
+            fields: Vec::new(),
+            unquoted: Vec::new(),
+        };
         let mut header = Record::default();
         match this.next(&mut header)? {
             Found::Record(_) => {
@@ -73,7 +78,9 @@ impl CsvReader {
             let mut split = split(lines::trimmed(self.lines.raw(), line), self.delimiter, &mut self.fields, None);
             while let Split::Open(open) = split {
                 match self.lines.longer()? {
-                    Some(text) => split = self::split(lines::trimmed(text, line), self.delimiter, &mut self.fields, Some(open)),
+                    Some(text) => {
+                        split = self::split(lines::trimmed(text, line), self.delimiter, &mut self.fields, Some(open))
+                    }
                     None => break,
                 }
             }
@@ -199,7 +206,10 @@ mod tests {
 
     #[test]
     fn quotes_hide_delimiters_line_ends_and_quotes() {
-        assert_eq!(records("a,b\n\"x,1\",\"say \"\"hi\"\"\"\r\n\"two\nlines\",2\n"), [some(&["x,1", "say \"hi\""]), some(&["two\nlines", "2"])]);
+        assert_eq!(
+            records("a,b\n\"x,1\",\"say \"\"hi\"\"\"\r\n\"two\nlines\",2\n"),
+            [some(&["x,1", "say \"hi\""]), some(&["two\nlines", "2"])]
+        );
     }
 
     #[test]

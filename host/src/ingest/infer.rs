@@ -6,7 +6,8 @@ use super::record::{Cell, Record};
 use crate::core::schema::DataType;
 
 /// Types in the order of preference. Text comes last and takes everything.
-const TYPES: [DataType; 5] = [DataType::Boolean, DataType::Int64, DataType::Float64, DataType::Date, DataType::Timestamp];
+const TYPES: [DataType; 5] =
+    [DataType::Boolean, DataType::Int64, DataType::Float64, DataType::Date, DataType::Timestamp];
 
 /// Digits that a whole number may have and still be the same as a float.
 const EXACT_DIGITS: usize = 15;
@@ -92,7 +93,8 @@ fn has_type(text: &str, data_type: DataType, surely_text: bool) -> bool {
 fn is_plain_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let padded = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    let padded =
+        digits.len() > 1 && digits.starts_with('0') && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     if padded || !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return false;
     }
@@ -122,7 +124,15 @@ mod tests {
         assert_eq!(guess(&[Bare("NaN"), Bare("2.5")]), DataType::Float64);
         assert_eq!(guess(&[Text("2026-11-09"), Null]), DataType::Date);
         assert_eq!(guess(&[Bare("2026-11-09T14:25:00Z"), Bare("2026-11-09 14:25:00.5")]), DataType::Timestamp);
-        for cells in [&[Bare("1"), Bare("x")][..], &[Text("1")], &[Bare("007")], &[Bare("99999999999999999999")], &[Null], &[Bare("1e999")], &[Bare("true"), Bare("1")]] {
+        for cells in [
+            &[Bare("1"), Bare("x")][..],
+            &[Text("1")],
+            &[Bare("007")],
+            &[Bare("99999999999999999999")],
+            &[Null],
+            &[Bare("1e999")],
+            &[Bare("true"), Bare("1")],
+        ] {
             assert_eq!(guess(cells), DataType::Utf8, "{cells:?}");
         }
     }

@@ -48,7 +48,9 @@ impl<'p> JsonReader<'p> {
         let mut after_action = None;
         loop {
             let Some(text) = self.lines.next_line()? else {
-                return Ok(after_action.map_or(Found::End, |line| Found::Bad(line, "an action without a document".to_owned())));
+                return Ok(
+                    after_action.map_or(Found::End, |line| Found::Bad(line, "an action without a document".to_owned()))
+                );
             };
             let blank = text.iter().all(u8::is_ascii_whitespace);
             let wants_action = self.actions && after_action.is_none();
@@ -147,7 +149,9 @@ impl Scanner {
                     cursor.at += 1;
                     Cell::Text(cursor.string(&mut self.value)?)
                 }
-                Some(b'{' | b'[') => return Err(format!("key {key:?}: holds an object or a list, but a column takes plain values")),
+                Some(b'{' | b'[') => {
+                    return Err(format!("key {key:?}: holds an object or a list, but a column takes plain values"));
+                }
                 _ => cursor.literal().map_err(|message| format!("key {key:?}: {message}"))?,
             };
             set(key, cell)?;
@@ -337,8 +341,21 @@ mod tests {
 
     #[test]
     fn escapes_are_read_and_halves_refused() {
-        assert_eq!(scan(r#"{"a\u00e9":"\ud83d\ude00\n\/"}"#).unwrap(), [("aé".to_owned(), "Text(\"😀\\n/\")".to_owned())]);
-        for bad in [r#"{"a":"\ud83d"}"#, r#"{"a":"\x"}"#, r#"{"a":"\u12"}"#, "{\"a\":\"\t\"}", r#"{"a":01}"#, r#"{"a":1}x"#, r#"{"a":[1]}"#, "[]", ""] {
+        assert_eq!(
+            scan(r#"{"a\u00e9":"\ud83d\ude00\n\/"}"#).unwrap(),
+            [("aé".to_owned(), "Text(\"😀\\n/\")".to_owned())]
+        );
+        for bad in [
+            r#"{"a":"\ud83d"}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\u12"}"#,
+            "{\"a\":\"\t\"}",
+            r#"{"a":01}"#,
+            r#"{"a":1}x"#,
+            r#"{"a":[1]}"#,
+            "[]",
+            "",
+        ] {
             assert!(scan(bad).is_err(), "{bad}");
         }
     }

@@ -46,7 +46,8 @@ impl Lines {
         }
         self.number += 1;
         if self.buffer.len() > MAX_LINE_BYTES {
-            let message = format!("line {} is longer than {MAX_LINE_BYTES} bytes, or a quote before it never ends", self.number);
+            let message =
+                format!("line {} is longer than {MAX_LINE_BYTES} bytes, or a quote before it never ends", self.number);
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
         }
         Ok(true)

@@ -38,8 +38,10 @@ impl Plan {
     /// The plan for `source`: by the table, where it exists, else by the file.
     pub(super) fn new(source: &Source, existing: Option<Table>, request: &Request) -> Result<Self, IngestError> {
         if let Some(table) = existing {
-            if let Some(wanted) = request.time_field.as_ref().filter(|wanted| table.time_field.as_ref() != Some(wanted)) {
-                let message = format!("{wanted:?} was named as the time field, but the table has {:?}", table.time_field);
+            if let Some(wanted) = request.time_field.as_ref().filter(|wanted| table.time_field.as_ref() != Some(wanted))
+            {
+                let message =
+                    format!("{wanted:?} was named as the time field, but the table has {:?}", table.time_field);
                 return Err(source.bad(vec![Problem::new("", message)]));
             }
             return Ok(Self::of_table(table));
@@ -67,14 +69,20 @@ impl Plan {
     fn of_file(columns: &[FileColumn], request: &Request) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         if columns.is_empty() || columns.len() > MAX_FIELDS {
-            return Err(vec![Problem::new("", format!("it has {} columns; 1 to {MAX_FIELDS} are allowed", columns.len()))]);
+            return Err(vec![Problem::new(
+                "",
+                format!("it has {} columns; 1 to {MAX_FIELDS} are allowed", columns.len()),
+            )]);
         }
         let (mut names, mut renamed, mut fields) = (BTreeMap::new(), Vec::new(), Vec::<Field>::new());
         for (index, column) in columns.iter().enumerate() {
             let name = column_name(&column.name, index);
             if let Some(other) = fields.iter().position(|field| field.name == name) {
                 let other = columns.get(other).map_or("", |column| column.name.as_str());
-                problems.push(Problem::new(&column.name, format!("would be the column {name:?}, which {other:?} is already")));
+                problems.push(Problem::new(
+                    &column.name,
+                    format!("would be the column {name:?}, which {other:?} is already"),
+                ));
             }
             if name != column.name {
                 renamed.push((column.name.clone(), name.clone()));
@@ -127,7 +135,8 @@ impl Plan {
             match self.field(name).and_then(|field| cells.get_mut(field)) {
                 None => {
                     let known: Vec<_> = self.table.fields.iter().map(|field| field.name.as_str()).collect();
-                    problems.push(Problem::new(name, format!("is no column of the table, which has {}", known.join(", "))));
+                    problems
+                        .push(Problem::new(name, format!("is no column of the table, which has {}", known.join(", "))));
                 }
                 Some(Some(_)) => problems.push(Problem::new(name, "is there twice")),
                 Some(cell) => *cell = Some(column),
@@ -204,7 +213,14 @@ mod tests {
 
     #[test]
     fn names_become_identifiers() {
-        for (given, name) in [("@timestamp", "timestamp"), ("User Id", "user_id"), ("99th %", "c_99th"), ("", "column_4"), ("größe", "gr_e"), ("ok_1", "ok_1")] {
+        for (given, name) in [
+            ("@timestamp", "timestamp"),
+            ("User Id", "user_id"),
+            ("99th %", "c_99th"),
+            ("", "column_4"),
+            ("größe", "gr_e"),
+            ("ok_1", "ok_1"),
+        ] {
             assert_eq!(column_name(given, 3), name);
             assert_eq!(id::check_identifier("column", name), Ok(()));
         }

@@ -60,12 +60,13 @@ pub(super) fn read(
     let (mut bad, mut rows) = (BadRows::default(), 0);
     for batch in reader {
         let batch = batch.map_err(|error| broken(source, &ParquetError::from(error)))?;
-        let columns = layout.table.fields.iter().zip(layout.schema.fields()).zip(&cells).map(|((field, arrow), cell)| {
-            match cell.and_then(|cell| batch.columns().get(cell)) {
+        let columns =
+            layout.table.fields.iter().zip(layout.schema.fields()).zip(&cells).map(|((field, arrow), cell)| match cell
+                .and_then(|cell| batch.columns().get(cell))
+            {
                 Some(column) => fit(column, field, arrow, rows, &mut bad),
                 None => Ok(new_null_array(arrow.data_type(), batch.num_rows())),
-            }
-        });
+            });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         rows += batch.num_rows() as u64;
         if bad.is_empty() {
@@ -89,11 +90,17 @@ fn broken(source: &Source, error: &ParquetError) -> IngestError {
 /// Whether the file's statistics say that every row has a value.
 fn has_no_nulls(builder: &ParquetRecordBatchReaderBuilder<File>, field: &ArrowField) -> bool {
     let metadata = builder.metadata();
-    let Some(index) = builder.parquet_schema().columns().iter().position(|column| column.path().string() == *field.name()) else {
+    let Some(index) =
+        builder.parquet_schema().columns().iter().position(|column| column.path().string() == *field.name())
+    else {
         return false;
     };
     let nulls = metadata.row_groups().iter().map(|group| {
-        group.columns().get(index).and_then(|column| column.statistics()).and_then(|statistics| statistics.null_count_opt())
+        group
+            .columns()
+            .get(index)
+            .and_then(|column| column.statistics())
+            .and_then(|statistics| statistics.null_count_opt())
     });
     nulls.into_iter().all(|nulls| nulls == Some(0))
 }

@@ -85,7 +85,8 @@ impl Source {
             (None, Some("ndjson" | "jsonl" | "json")) => source.sniff_json()?,
             (None, Some("parquet")) => Format::Parquet,
             (None, _) => {
-                let message = "its name does not tell its format; name one with --format csv, ndjson, opensearch or parquet";
+                let message =
+                    "its name does not tell its format; name one with --format csv, ndjson, opensearch or parquet";
                 return Err(source.bad(vec![Problem::new("", message)]));
             }
         };

@@ -83,7 +83,8 @@ impl Fixture {
 
     fn rows(&self, dataset: &str) -> Vec<RecordBatch> {
         self.runtime.block_on(async {
-            let engine = Engine::open(&self.lake, None, Limits::default(), self.folder.path().join("spill")).await.unwrap();
+            let engine =
+                Engine::open(&self.lake, None, Limits::default(), self.folder.path().join("spill")).await.unwrap();
             engine.scan(&Scan::new(dataset, "events")).await.unwrap().collect().await.unwrap()
         })
     }
@@ -175,8 +176,30 @@ fn row(finite: bool) -> impl Strategy<Value = Row> {
     let times = -62_000_000_000_000_000_i64..250_000_000_000_000_000;
     let double = move || any::<f64>().prop_map(move |value| if finite && !value.is_finite() { 0.1 } else { value });
     let single = any::<f32>().prop_map(move |value| if finite && !value.is_finite() { 0.1 } else { value });
-    (times, of(any::<bool>()), of(any::<i32>()), of(any::<i64>()), of(single), of(double()), of(awkward()), of(-700_000..2_900_000), awkward(), double())
-        .prop_map(|(ts, flag, small, large, single, double, text, day, sure, rate)| Row { ts, flag, small, large, single, double, text, day, sure, rate })
+    (
+        times,
+        of(any::<bool>()),
+        of(any::<i32>()),
+        of(any::<i64>()),
+        of(single),
+        of(double()),
+        of(awkward()),
+        of(-700_000..2_900_000),
+        awkward(),
+        double(),
+    )
+        .prop_map(|(ts, flag, small, large, single, double, text, day, sure, rate)| Row {
+            ts,
+            flag,
+            small,
+            large,
+            single,
+            double,
+            text,
+            day,
+            sure,
+            rate,
+        })
 }
 
 fn batch(rows: &[Row]) -> RecordBatch {
@@ -220,14 +243,23 @@ fn every_export_comes_back_the_same() {
     let fixture = Fixture::new();
     let layout = TableLayout::new(every_type());
     let columns = || Columns::all(&layout.schema);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let exact = proptest::collection::vec(row(false), 1..40);
     runner
         .run(&exact, |rows| {
             let written = batch(&rows);
             let batches = std::slice::from_ref(&written);
             comes_back(&fixture, "x.csv", &encoded(&mut CsvEncoder::new(columns()), batches), &written)?;
-            comes_back(&fixture, "x.parquet", &encoded(&mut ParquetEncoder::new(&layout.schema, columns()).unwrap(), batches), &written)
+            comes_back(
+                &fixture,
+                "x.parquet",
+                &encoded(&mut ParquetEncoder::new(&layout.schema, columns()).unwrap(), batches),
+                &written,
+            )
         })
         .unwrap();
     // JSON has no word for what is not finite.
@@ -236,8 +268,18 @@ fn every_export_comes_back_the_same() {
         .run(&finite, |rows| {
             let written = batch(&rows);
             let batches = std::slice::from_ref(&written);
-            comes_back(&fixture, "x.ndjson", &encoded(&mut NdjsonEncoder::new(columns(), Nulls::Written), batches), &written)?;
-            comes_back(&fixture, "y.ndjson", &encoded(&mut BulkEncoder::for_table(&layout, Some("shop")).unwrap(), batches), &written)
+            comes_back(
+                &fixture,
+                "x.ndjson",
+                &encoded(&mut NdjsonEncoder::new(columns(), Nulls::Written), batches),
+                &written,
+            )?;
+            comes_back(
+                &fixture,
+                "y.ndjson",
+                &encoded(&mut BulkEncoder::for_table(&layout, Some("shop")).unwrap(), batches),
+                &written,
+            )
         })
         .unwrap();
 }
@@ -245,10 +287,14 @@ fn every_export_comes_back_the_same() {
 #[test]
 fn what_json_can_not_say_is_nan_where_null_may_not_be() {
     let fixture = Fixture::new();
-    fixture.create("shop", &table(vec![field("rate", DataType::Float64, false), field("maybe", DataType::Float64, true)], None));
+    fixture.create(
+        "shop",
+        &table(vec![field("rate", DataType::Float64, false), field("maybe", DataType::Float64, true)], None),
+    );
     fixture.take("x.ndjson", b"{\"rate\":null,\"maybe\":null}\n").unwrap();
     let rows = fixture.rows("shop");
-    let expected: Vec<ArrayRef> = vec![Arc::new(Float64Array::from(vec![f64::NAN])), Arc::new(Float64Array::from(vec![None]))];
+    let expected: Vec<ArrayRef> =
+        vec![Arc::new(Float64Array::from(vec![f64::NAN])), Arc::new(Float64Array::from(vec![None]))];
     let schema = rows[0].schema();
     assert_eq!(fingerprint(&rows), fingerprint(&[RecordBatch::try_new(schema, expected).unwrap()]));
 }
@@ -260,18 +306,25 @@ fn a_new_table_gets_the_types_that_all_rows_have() {
                2026-11-09T14:25:00Z,1,2.5,true,007,2026-11-09,\n\
                2026-11-09 14:25:01.25,2,-1,false,12,,\n";
     let outcome = fixture.take("orders.csv", csv.as_bytes()).unwrap();
-    let types: Vec<_> = outcome.table.fields.iter().map(|field| (field.name.as_str(), field.data_type, field.nullable)).collect();
-    assert_eq!(types, [
-        ("timestamp", DataType::Timestamp, false),
-        ("user_id", DataType::Int64, true),
-        ("amount", DataType::Float64, true),
-        ("ok", DataType::Boolean, true),
-        ("code", DataType::Utf8, true),
-        ("day", DataType::Date, true),
-        ("empty", DataType::Utf8, true),
-    ]);
+    let types: Vec<_> =
+        outcome.table.fields.iter().map(|field| (field.name.as_str(), field.data_type, field.nullable)).collect();
+    assert_eq!(
+        types,
+        [
+            ("timestamp", DataType::Timestamp, false),
+            ("user_id", DataType::Int64, true),
+            ("amount", DataType::Float64, true),
+            ("ok", DataType::Boolean, true),
+            ("code", DataType::Utf8, true),
+            ("day", DataType::Date, true),
+            ("empty", DataType::Utf8, true),
+        ]
+    );
     assert_eq!(outcome.table.time_field.as_deref(), Some("timestamp"));
-    assert_eq!(outcome.renamed, [("@timestamp".to_owned(), "timestamp".to_owned()), ("User Id".to_owned(), "user_id".to_owned())]);
+    assert_eq!(
+        outcome.renamed,
+        [("@timestamp".to_owned(), "timestamp".to_owned()), ("User Id".to_owned(), "user_id".to_owned())]
+    );
     assert!(outcome.created && outcome.rows == 2);
     // The same file goes in again by the names that it has, and a file in JSON by the table's.
     let again = fixture.take("orders.csv", csv.as_bytes()).unwrap();
@@ -283,7 +336,10 @@ fn a_new_table_gets_the_types_that_all_rows_have() {
 #[test]
 fn bad_rows_are_listed_by_line_and_nothing_is_taken_in() {
     let fixture = Fixture::new();
-    fixture.create("shop", &table(vec![field("ts", DataType::Timestamp, false), field("n", DataType::Int32, true)], Some("ts")));
+    fixture.create(
+        "shop",
+        &table(vec![field("ts", DataType::Timestamp, false), field("n", DataType::Int32, true)], Some("ts")),
+    );
     let before = (fixture.snapshot(), fixture.lake_files());
     let mut csv = "ts,n\n2026-11-09T00:00:00Z,1\nnever,2\n,3\n2026-11-09T00:00:00Z,99999999999\n1,2,3\n".to_owned();
     // Far more rows than a batch holds, so that some are on their way to the disk when the last bad one comes.
@@ -293,21 +349,28 @@ fn bad_rows_are_listed_by_line_and_nothing_is_taken_in() {
     let IngestError::BadRows { total, first, .. } = &error else { panic!("{error:?}") };
     assert_eq!((*total, first.len()), (34, LISTED_BAD_ROWS));
     let listed: Vec<_> = first.iter().take(5).map(Problem::to_string).collect();
-    assert_eq!(listed, [
-        "line 3: column ts: \"never\" is no time (2026-11-09T14:25:00Z)",
-        "line 4: column ts: a value is missing",
-        "line 5: column n: \"99999999999\" is no whole number of 32 bits",
-        "line 6: has 3 fields where the header has 2",
-        "line 40007: column ts: \"x\" is no time (2026-11-09T14:25:00Z)",
-    ]);
+    assert_eq!(
+        listed,
+        [
+            "line 3: column ts: \"never\" is no time (2026-11-09T14:25:00Z)",
+            "line 4: column ts: a value is missing",
+            "line 5: column n: \"99999999999\" is no whole number of 32 bits",
+            "line 6: has 3 fields where the header has 2",
+            "line 40007: column ts: \"x\" is no time (2026-11-09T14:25:00Z)",
+        ]
+    );
     assert!(error.to_string().ends_with("; and 14 more"), "{error}");
     let json = "{\"ts\":\"2026-11-09T00:00:00Z\"}\n{\"ts\":1}\n{\"n\":1}\n{\"ts\":\"2026-11-09T00:00:00Z\",\"m\":1}\nnot json\n{\"ts\":\"2026-11-09T00:00:00Z\",\"n\":{}}\n";
     let error = fixture.take("x.ndjson", json.as_bytes()).unwrap_err();
     let IngestError::BadRows { total: 5, first, .. } = &error else { panic!("{error:?}") };
-    assert_eq!(first.iter().map(|problem| problem.path.as_str()).collect::<Vec<_>>(), ["line 2", "line 3", "line 4", "line 5", "line 6"]);
+    assert_eq!(
+        first.iter().map(|problem| problem.path.as_str()).collect::<Vec<_>>(),
+        ["line 2", "line 3", "line 4", "line 5", "line 6"]
+    );
     assert_eq!((fixture.snapshot(), fixture.lake_files()), before);
     // A new table is not made of a file with bad records either.
-    let error = fixture.ingest(&Request { dataset: "other".into(), ..fixture.write("y.csv", b"a,b\n1\n") }).unwrap_err();
+    let error =
+        fixture.ingest(&Request { dataset: "other".into(), ..fixture.write("y.csv", b"a,b\n1\n") }).unwrap_err();
     assert!(matches!(error, IngestError::BadRows { total: 1, .. }), "{error:?}");
     assert_eq!((fixture.snapshot(), fixture.lake_files()), before);
 }
@@ -328,7 +391,11 @@ fn files_that_do_not_fit_as_a_whole_are_refused_with_the_reason() {
         assert!(matches!(&error, IngestError::BadFile { .. }) && error.to_string().contains(reason), "{name}: {error}");
     }
     let new = |name: &str, content: &str, time: Option<&str>| {
-        let request = Request { dataset: "new".into(), time_field: time.map(str::to_owned), ..fixture.write(name, content.as_bytes()) };
+        let request = Request {
+            dataset: "new".into(),
+            time_field: time.map(str::to_owned),
+            ..fixture.write(name, content.as_bytes())
+        };
         fixture.ingest(&request).unwrap_err().to_string()
     };
     assert!(new("x.csv", "a,b\n", None).contains("no rows"));
@@ -365,7 +432,12 @@ fn bulk_lines_and_documents_without_actions_are_told_apart() {
     let bulk = "{\"index\":{\"_index\":\"a\"}}\n{\"@timestamp\":\"2026-11-09T00:00:00Z\",\"n\":1}\n\n{\"create\":{}}\n{\"@timestamp\":\"2026-11-09T00:00:01Z\",\"n\":2}\n";
     let outcome = fixture.take("x.ndjson", bulk.as_bytes()).unwrap();
     assert_eq!((outcome.rows, outcome.table.time_field.as_deref()), (2, Some("timestamp")));
-    let error = fixture.take("x.ndjson", b"{\"index\":{}}\n{\"@timestamp\":\"2026-11-09T00:00:00Z\"}\n{\"delete\":{}}\n{\"index\":{}}\n").unwrap_err();
+    let error = fixture
+        .take(
+            "x.ndjson",
+            b"{\"index\":{}}\n{\"@timestamp\":\"2026-11-09T00:00:00Z\"}\n{\"delete\":{}}\n{\"index\":{}}\n",
+        )
+        .unwrap_err();
     let IngestError::BadRows { total: 2, first, .. } = &error else { panic!("{error:?}") };
     assert_eq!(first[0].path, "line 3");
     assert!(first[1].message.contains("without a document"), "{first:?}");
@@ -389,7 +461,10 @@ fn parquet_of_other_programs_goes_in_where_nothing_is_lost() {
     ]);
     let outcome = fixture.take("x.parquet", &file).unwrap();
     let types: Vec<_> = outcome.table.fields.iter().map(|field| (field.name.as_str(), field.data_type)).collect();
-    assert_eq!(types, [("time", DataType::Timestamp), ("big", DataType::Int64), ("name", DataType::Utf8), ("kind", DataType::Utf8)]);
+    assert_eq!(
+        types,
+        [("time", DataType::Timestamp), ("big", DataType::Int64), ("name", DataType::Utf8), ("kind", DataType::Utf8)]
+    );
     assert_eq!(outcome.table.time_field.as_deref(), Some("time"));
     let kinds: DictionaryArray<Int32Type> = [Some("a"), None].into_iter().collect();
     let too_big = parquet(vec![

@@ -1,5 +1,6 @@
 //! The way of text files: records, looked at once for their types where the table is new, then built into batches.
 
+use super::IngestError;
 use super::bad_rows::BadRows;
 use super::columns::Columns;
 use super::csv::CsvReader;
@@ -8,7 +9,6 @@ use super::json::JsonReader;
 use super::mapping::Plan;
 use super::record::{Found, Record};
 use super::source::{Format, Source};
-use super::IngestError;
 use crate::batch::TableLayout;
 use arrow::record_batch::RecordBatch;
 

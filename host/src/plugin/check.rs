@@ -133,7 +133,7 @@ fn component(record: &mut Record, engine: &Engine, origin: &str, bytes: &[u8]) -
     })?;
     record.make("world", || {
         let kind = world.kind().map_err(|reason| reason.to_string())?;
-        Ok((format!("a {kind}"), ()))
+        Ok((format!("exports the world of a plugin of kind {}", kind.interface()), ()))
     })?;
     record.make("descriptor", || {
         let plugin = engine.load(&shown, bytes).map_err(|error| match error {

@@ -50,7 +50,7 @@ pub(super) fn table_from(table: wit::Table) -> Table {
     }
 }
 
-fn field_from(field: wit::Field) -> Field {
+pub(super) fn field_from(field: wit::Field) -> Field {
     Field {
         name: field.name,
         data_type: match field.data_type {

@@ -17,6 +17,7 @@ use crate::core::problem::Problem;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
+use wasmtime::Store;
 use wasmtime::component::{self, Component, HasSelf, InstancePre, Linker};
 
 /// Runs components under one set of limits. Cheap to clone; one a process is enough.
@@ -28,6 +29,7 @@ struct EngineParts {
     linker: Linker<State>,
     cache: Option<CodeCache>,
     limits: Limits,
+    metered: bool,
     /// Last, so that the clock stops after everything that needs it.
     _ticker: Ticker,
 }
@@ -40,12 +42,24 @@ impl Engine {
     /// # Errors
     /// Limits that can't be used, or a machine that can't run WebAssembly.
     pub fn new(limits: Limits, cache_dir: Option<&Path>) -> Result<Self, PluginError> {
+        Self::build(limits, cache_dir, true)
+    }
+
+    /// An engine without fuel and deadlines, which nothing stops: what benchmarks measure the price of limits against.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn unmetered(limits: Limits, cache_dir: Option<&Path>) -> Result<Self, PluginError> {
+        Self::build(limits, cache_dir, false)
+    }
+
+    fn build(limits: Limits, cache_dir: Option<&Path>, metered: bool) -> Result<Self, PluginError> {
         let problems = limits.problems();
         if !problems.is_empty() {
             return Err(PluginError::BadLimits { problems });
         }
         let broken = |error: wasmtime::Error| PluginError::Engine { message: format!("{error:#}") };
-        let engine = wasmtime::Engine::new(&configuration(&limits)).map_err(broken)?;
+        let engine = wasmtime::Engine::new(&configuration(&limits, metered)).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         host::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(broken)?;
         types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(broken)?;
@@ -57,7 +71,7 @@ impl Engine {
             }
         });
         let ticker = Ticker::start(&engine).map_err(|error| PluginError::Engine { message: error.to_string() })?;
-        Ok(Self(Arc::new(EngineParts { engine, linker, cache, limits, _ticker: ticker })))
+        Ok(Self(Arc::new(EngineParts { engine, linker, cache, limits, metered, _ticker: ticker })))
     }
 
     /// The limits that plugins run under.
@@ -78,8 +92,13 @@ impl Engine {
         let component = self.compile(digest, bytes).map_err(|error| rejected(invalid(&error)))?;
         let (pre, exports) = self.link(kind, &component).map_err(|error| rejected(invalid(&error)))?;
         let unnamed = Arc::new(PluginId { name: printable(origin), version: String::new() });
-        let (mut instance, made) = Instance::new(&pre, &unnamed, self.limits(), log_to_tracing())?;
-        let about = instance.call("describe", |store| exports.about.load(&mut *store, &made))?;
+        let (mut instance, made) = self.instantiate(&pre, &unnamed, log_to_tracing())?;
+        // Functions are there by name; whether they have the contract's types shows when they are looked up.
+        let mistyped = |error: wasmtime::Error| rejected(invalid(&error));
+        let about = instance.call("describe", |store| {
+            Ok(exports.own.check(store, &made).and_then(|()| exports.about.load(&mut *store, &made)))
+        })?;
+        let about = about.map_err(mistyped)?;
         let raw = instance.call("describe", |store| about.telemill_plugin_about().call_describe(store))?;
         let (descriptor, schema) =
             descriptor::accept(raw).map_err(|problems| rejected(Rejection::BadDescriptor { problems }))?;
@@ -96,6 +115,15 @@ impl Engine {
         let world = world::read(bytes)?;
         world.check_imports()?;
         Ok(world)
+    }
+
+    fn instantiate(
+        &self,
+        pre: &InstancePre<State>,
+        plugin: &Arc<PluginId>,
+        sink: LogSink,
+    ) -> Result<(Instance, component::Instance), PluginError> {
+        Instance::new(pre, plugin, &self.0.limits, self.0.metered, sink)
     }
 
     fn compile(&self, digest: Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
@@ -132,13 +160,13 @@ fn invalid(error: &wasmtime::Error) -> Rejection {
 
 /// Deterministic, interruptible and no larger than plugins need: what could make two machines disagree (NaN patterns,
 /// relaxed SIMD, threads) is fixed or off, and so are proposals that no tool chain for plugins uses.
-fn configuration(limits: &Limits) -> wasmtime::Config {
+fn configuration(limits: &Limits, metered: bool) -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
         .wasm_component_model(true)
         .concurrency_support(false)
-        .consume_fuel(true)
-        .epoch_interruption(true)
+        .consume_fuel(metered)
+        .epoch_interruption(metered)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .shared_memory(false)
@@ -159,6 +187,16 @@ enum OwnExports {
     Generator(generator::GeneratorOnlyIndices),
     IncidentModel(incident_model::IncidentModelOnlyIndices),
     Validator(validator::ValidatorOnlyIndices),
+}
+
+impl OwnExports {
+    fn check(&self, store: &mut Store<State>, made: &component::Instance) -> wasmtime::Result<()> {
+        match self {
+            Self::Generator(indices) => indices.load(&mut *store, made).map(drop),
+            Self::IncidentModel(indices) => indices.load(&mut *store, made).map(drop),
+            Self::Validator(indices) => indices.load(&mut *store, made).map(drop),
+        }
+    }
 }
 
 /// A component that is compiled, linked and described, ready for instances. Cheap to clone.
@@ -221,7 +259,7 @@ impl Plugin {
     }
 
     pub(super) fn instantiate(&self, sink: LogSink) -> Result<(Instance, component::Instance), PluginError> {
-        Instance::new(&self.0.pre, &self.0.id, self.0.engine.limits(), sink)
+        self.0.engine.instantiate(&self.0.pre, &self.0.id, sink)
     }
 
     pub(super) fn generator_exports(&self) -> Result<&generator::GeneratorOnlyIndices, PluginError> {
@@ -243,6 +281,14 @@ impl Plugin {
             OwnExports::Validator(indices) => Ok(indices),
             _ => Err(self.wrong_kind(PluginKind::Validator)),
         }
+    }
+
+    /// Refuses a plugin that is used as what it is not.
+    ///
+    /// # Errors
+    /// [`PluginError::WrongKind`].
+    pub fn expect_kind(&self, wanted: PluginKind) -> Result<(), PluginError> {
+        if self.kind() == wanted { Ok(()) } else { Err(self.wrong_kind(wanted)) }
     }
 
     fn wrong_kind(&self, wanted: PluginKind) -> PluginError {

@@ -227,7 +227,7 @@ pub enum PluginError {
         call: &'static str,
     },
     /// A plugin used as what it is not.
-    #[error("plugin {plugin} is a {is}, not a {wanted}")]
+    #[error("plugin {plugin} is of kind {is}, and a plugin of kind {wanted} is needed here")]
     WrongKind {
         /// Which plugin.
         plugin: Arc<PluginId>,

@@ -74,7 +74,7 @@ impl Generator {
             targets: convert::list(planned.targets, convert::target_from),
             inputs: convert::list(planned.inputs, |input| Input {
                 table: input.table,
-                columns: input.columns,
+                fields: convert::list(input.fields, convert::field_from),
                 required: input.required,
             }),
             step_us: planned.step,
@@ -163,6 +163,11 @@ impl Generator {
         let guest = self.exports.telemill_plugin_generator();
         let text = config.to_string();
         self.instance.ask("restore", |store| guest.call_restore(store, &text, shard.to_wit(), state))
+    }
+
+    /// Instructions that the last call took, for measurements and the records of runs.
+    pub fn fuel_used(&self) -> Option<u64> {
+        self.instance.fuel_used()
     }
 
     /// Bytes that one `advance` may return: a caller asks for shorter windows when it gets near.

@@ -14,6 +14,8 @@ use wasmtime::{Store, Trap};
 /// What wasmtime says when a call hands over more than `host_bytes`; it has no type of its own.
 const HOST_BYTES_MESSAGE: &str = "fuel allocated for hostcalls has been exhausted";
 
+/// Addresses above this one are below zero by less than 64 MiB, more than any frame of a stack has.
+const LOWEST_WRAPPED_ADDRESS: u64 = (1 << 32) - (64 << 20);
 /// Most problems that one error lists.
 const MAX_PROBLEMS: usize = 20;
 
@@ -41,6 +43,7 @@ impl host::Host for State {
 pub(super) struct Instance {
     plugin: Arc<PluginId>,
     limits: Limits,
+    metered: bool,
     /// None once a call has failed.
     store: Option<Store<State>>,
 }
@@ -51,6 +54,7 @@ impl Instance {
         pre: &InstancePre<State>,
         plugin: &Arc<PluginId>,
         limits: &Limits,
+        metered: bool,
         sink: LogSink,
     ) -> Result<(Self, component::Instance), PluginError> {
         let logger = Logger::new(Arc::clone(plugin), sink, limits);
@@ -58,7 +62,8 @@ impl Instance {
         store.limiter(|state| &mut state.usage);
         store.set_hostcall_fuel(usize::try_from(limits.host_bytes).unwrap_or(usize::MAX));
         store.epoch_deadline_trap();
-        let mut instance = Self { plugin: Arc::clone(plugin), limits: limits.clone(), store: Some(store) };
+        let limits = limits.clone();
+        let mut instance = Self { plugin: Arc::clone(plugin), limits, metered, store: Some(store) };
         let made = instance.call("instantiate", |store| pre.instantiate(store))?;
         Ok((instance, made))
     }
@@ -66,6 +71,12 @@ impl Instance {
     /// Which plugin it is of.
     pub(super) fn plugin(&self) -> &Arc<PluginId> {
         &self.plugin
+    }
+
+    /// Instructions that the last call took; none where they are not counted, or the instance has ended.
+    pub(super) fn fuel_used(&self) -> Option<u64> {
+        let left = self.store.as_ref()?.get_fuel().ok()?;
+        Some(self.limits.call_fuel.saturating_sub(left))
     }
 
     /// The limits that it runs under.
@@ -83,8 +94,13 @@ impl Instance {
             return Err(PluginError::Dead { plugin: Arc::clone(&self.plugin), call: name });
         };
         store.data_mut().logger.begin(name);
-        store.set_epoch_deadline(ticker::ticks(self.limits.call_ms));
-        let called = store.set_fuel(self.limits.call_fuel).and_then(|()| function(store));
+        let filled = if self.metered {
+            store.set_epoch_deadline(ticker::ticks(self.limits.call_ms));
+            store.set_fuel(self.limits.call_fuel)
+        } else {
+            Ok(())
+        };
+        let called = filled.and_then(|()| function(store));
         called.map_err(|error| {
             let error = self.explain(name, &error);
             // The guest's memory may be in any state now.
@@ -144,7 +160,8 @@ impl Instance {
             Some(Trap::Interrupt) => self.over(call, Limit::CallMs, limits.call_ms, None),
             Some(Trap::StackOverflow) => self.over(call, Limit::StackBytes, limits.stack_bytes, None),
             Some(trap) => {
-                PluginError::Crashed { plugin: Arc::clone(&self.plugin), call, message: self.crash_message(*trap) }
+                let message = self.crash_message(*trap, error);
+                PluginError::Crashed { plugin: Arc::clone(&self.plugin), call, message }
             }
             None => {
                 let message = format!("{error:#}");
@@ -160,15 +177,25 @@ impl Instance {
     }
 
     /// The panic's own words where it logged them; a bare trap says little.
-    fn crash_message(&self, trap: Trap) -> String {
+    fn crash_message(&self, trap: Trap, error: &wasmtime::Error) -> String {
         let logged = self.store.as_ref().and_then(|store| store.data().logger.last_error());
         match (trap, logged) {
             (Trap::UnreachableCodeReached, Some(message)) => message.to_owned(),
             (Trap::UnreachableCodeReached, None) => "it stopped itself (a panic or an abort) without a word".to_owned(),
-            (Trap::MemoryOutOfBounds, _) => {
-                format!("{trap}; deep recursion ends like this, too, where a guest keeps its stack in its memory")
+            (Trap::MemoryOutOfBounds, _) if below_memory(error) => {
+                "its stack overflowed: it ran below the start of its memory, where the guest keeps its stack".to_owned()
             }
             (trap, _) => trap.to_string(),
         }
     }
+}
+
+/// Whether code reached for an address just below zero, which wraps round to the end of 32 bits. wasmtime tells the
+/// address in words only.
+fn below_memory(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| {
+        let message = cause.to_string();
+        let address = message.split_once("wasm address 0x").and_then(|(_, rest)| rest.split(' ').next());
+        address.and_then(|digits| u64::from_str_radix(digits, 16).ok()).is_some_and(|at| at > LOWEST_WRAPPED_ADDRESS)
+    })
 }

@@ -51,7 +51,9 @@ pub enum QueryError {
         table: String,
     },
     /// SQL that would change something.
-    #[error("queries are for reading only: {what} is not allowed; `telemill ingest`, `run` and `dataset drop` change data")]
+    #[error(
+        "queries are for reading only: {what} is not allowed; `telemill ingest`, `run` and `dataset drop` change data"
+    )]
     NotReadOnly {
         /// The statement's kind.
         what: String,
@@ -66,10 +68,14 @@ pub enum QueryError {
         limit_ms: u64,
     },
     /// The memory or spill limit.
-    #[error("the query needs more memory than it may use: {0}; narrow it, or raise query.memory_bytes or query.spill_bytes")]
+    #[error(
+        "the query needs more memory than it may use: {0}; narrow it, or raise query.memory_bytes or query.spill_bytes"
+    )]
     Resources(String),
     /// The limit on output.
-    #[error("the result is larger than {limit_bytes} bytes; narrow the query, raise query.output_bytes, or use `telemill export`")]
+    #[error(
+        "the result is larger than {limit_bytes} bytes; narrow the query, raise query.output_bytes, or use `telemill export`"
+    )]
     TooLarge {
         /// The limit.
         limit_bytes: u64,

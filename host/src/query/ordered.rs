@@ -70,7 +70,10 @@ impl Sort {
     }
 }
 
-fn parts(batch: &arrow::record_batch::RecordBatch, rows: usize) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {
+fn parts(
+    batch: &arrow::record_batch::RecordBatch,
+    rows: usize,
+) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {
     (0..batch.num_rows()).step_by(rows).map(move |start| batch.slice(start, rows.min(batch.num_rows() - start)))
 }
 

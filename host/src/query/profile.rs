@@ -43,7 +43,9 @@ impl Engine {
                 (true, DataType::Float32 | DataType::Float64) => format!("approx_distinct(CAST({name} AS VARCHAR))"),
                 (true, _) => format!("approx_distinct({name})"),
             };
-            format!(", count({name}) AS c{index}, min({name}) AS l{index}, max({name}) AS g{index}, {distinct} AS d{index}")
+            format!(
+                ", count({name}) AS c{index}, min({name}) AS l{index}, max({name}) AS g{index}, {distinct} AS d{index}"
+            )
         });
         let results: String = results.collect();
         let sql = format!("SELECT count(*) AS total{results} FROM {}.{}", quoted(dataset), quoted(table));

@@ -134,7 +134,9 @@ fn as_text(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
 
 fn plain(text: &str) -> String {
     if text.contains(char::is_control) {
-        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+        text.chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+            .collect()
     } else {
         text.to_owned()
     }

@@ -5,6 +5,7 @@ use super::file::ObjectFile;
 use super::view::{Cut, FileView, TableView};
 use super::{BatchStream, Engine, QueryError, Rows};
 use crate::core::time::Window;
+use crate::lake::SnapshotId;
 use arrow::array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::kernels::cmp::{gt_eq, lt};
 use arrow::compute::{and, cast};
@@ -42,6 +43,8 @@ pub struct Scan {
     pub columns: Vec<String>,
     /// Only rows whose time field is inside.
     pub window: Option<Window>,
+    /// Only files that came with this snapshot or later.
+    pub since: Option<SnapshotId>,
     /// Rows in the ascending order of these columns, missing values last; in the order of the files where it is
     /// empty.
     pub order_by: Vec<String>,
@@ -68,6 +71,7 @@ impl Scan {
             table: table.into(),
             columns: Vec::new(),
             window: None,
+            since: None,
             order_by: Vec::new(),
             text: TextForm::Plain,
             batch_rows: 16_384,
@@ -96,7 +100,8 @@ impl Engine {
         let schema = Arc::new(table.layout.schema.project(&columns)?);
         let files = table.files.iter().filter_map(|file| {
             let cut = scan.window.map_or(Cut::Inside, |window| table.cut(file, window));
-            (cut != Cut::Outside && file.rows > 0).then(|| (file.clone(), cut))
+            let late = scan.since.is_none_or(|since| file.since >= since);
+            (late && cut != Cut::Outside && file.rows > 0).then(|| (file.clone(), cut))
         });
         let files: Vec<_> = files.collect();
         let stream = if scan.order_by.is_empty() {

@@ -70,7 +70,11 @@ impl Engine {
     ///
     /// # Errors
     /// A table that is not there, with what is there instead.
-    async fn named(&self, tables: &[TableReference], statement: &Statement) -> Result<Vec<Arc<DatasetView>>, QueryError> {
+    async fn named(
+        &self,
+        tables: &[TableReference],
+        statement: &Statement,
+    ) -> Result<Vec<Arc<DatasetView>>, QueryError> {
         let mut datasets: BTreeMap<&str, _> = BTreeMap::new();
         let mut all = asks_what_there_is(statement);
         for table in tables {

@@ -12,7 +12,10 @@ pub(super) fn of_file(file: &FileView, fields: &[Field]) -> Statistics {
     let columns = fields.iter().enumerate().map(|(index, field)| {
         let bounds = file.columns.get(index).unwrap_or(&unknown);
         ColumnStatistics {
-            null_count: bounds.nulls.and_then(|nulls| usize::try_from(nulls).ok()).map_or(Precision::Absent, Precision::Exact),
+            null_count: bounds
+                .nulls
+                .and_then(|nulls| usize::try_from(nulls).ok())
+                .map_or(Precision::Absent, Precision::Exact),
             min_value: bound(bounds.min.as_ref(), field.data_type),
             max_value: bound(bounds.max.as_ref(), field.data_type),
             ..ColumnStatistics::new_unknown()

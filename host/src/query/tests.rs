@@ -155,18 +155,41 @@ async fn error_of(engine: &Engine, sql: &str) -> QueryError {
 async fn sql_counts_filters_and_groups() {
     let lake = Fixture::with_files(3).await;
     let engine = lake.engine().await;
-    assert_eq!(text_of(&engine, "SELECT count(*) AS n, min(ts) AS first, max(name) AS last, sum(value) AS total FROM shop.events").await,
-        "n,first,last,total\n3000,1970-01-01T00:00:00Z,000000000169f619,749625.0\n".replace("000000000169f619", &format!("{:016x}", 2_999 * 7_919)).replace("749625.0", &format!("{:?}", (0..3_000).filter(|i| i % 3 != 0).map(|i| f64::from(i) / 4.0).sum::<f64>())));
+    assert_eq!(
+        text_of(
+            &engine,
+            "SELECT count(*) AS n, min(ts) AS first, max(name) AS last, sum(value) AS total FROM shop.events"
+        )
+        .await,
+        "n,first,last,total\n3000,1970-01-01T00:00:00Z,000000000169f619,749625.0\n"
+            .replace("000000000169f619", &format!("{:016x}", 2_999 * 7_919))
+            .replace(
+                "749625.0",
+                &format!("{:?}", (0..3_000).filter(|i| i % 3 != 0).map(|i| f64::from(i) / 4.0).sum::<f64>())
+            )
+    );
     // The only dataset needs no name.
-    assert_eq!(text_of(&engine, "SELECT kind, count(*) AS n FROM events WHERE id < 30 GROUP BY kind ORDER BY kind").await, "kind,n\na,9\nb,9\nc,9\n,3\n");
-    assert_eq!(text_of(&engine, "SELECT id FROM shop.events WHERE ts >= '1970-01-01T00:33:20Z' AND ts < '1970-01-01T00:33:22Z' ORDER BY id").await, "id\n2000\n2001\n");
+    assert_eq!(
+        text_of(&engine, "SELECT kind, count(*) AS n FROM events WHERE id < 30 GROUP BY kind ORDER BY kind").await,
+        "kind,n\na,9\nb,9\nc,9\n,3\n"
+    );
+    assert_eq!(
+        text_of(
+            &engine,
+            "SELECT id FROM shop.events WHERE ts >= '1970-01-01T00:33:20Z' AND ts < '1970-01-01T00:33:22Z' ORDER BY id"
+        )
+        .await,
+        "id\n2000\n2001\n"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_on_time_opens_only_the_files_of_that_time() {
     let lake = Fixture::with_files(5).await;
     let engine = lake.engine().await;
-    let files = async |filter: &str| text_of(&engine, &format!("EXPLAIN SELECT id FROM shop.events {filter}")).await.matches(".parquet").count();
+    let files = async |filter: &str| {
+        text_of(&engine, &format!("EXPLAIN SELECT id FROM shop.events {filter}")).await.matches(".parquet").count()
+    };
     assert_eq!(files("").await, 5);
     assert_eq!(files("WHERE ts < '1970-01-01T00:16:40Z'").await, 1);
     assert_eq!(files("WHERE ts > '1970-01-01T00:16:40Z' AND ts < '1970-01-01T00:50:00Z' AND ok").await, 2);
@@ -185,7 +208,10 @@ async fn a_value_that_is_no_number_is_found_behind_every_bound() {
     lake.append("shop", "odd", vec![odd], false).await;
     let engine = lake.engine().await;
     assert_eq!(text_of(&engine, "SELECT count(*) AS n FROM shop.events WHERE value > 5").await, "n\n1\n");
-    assert_eq!(text_of(&engine, "SELECT min(value) AS low, count(value) AS n FROM shop.events").await, "low,n\n-inf,4\n");
+    assert_eq!(
+        text_of(&engine, "SELECT min(value) AS low, count(value) AS n FROM shop.events").await,
+        "low,n\n-inf,4\n"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,11 +237,24 @@ async fn whatever_is_not_reading_is_refused() {
         let error = error_of(&engine, sql).await;
         assert!(matches!(error, QueryError::NotReadOnly { .. } | QueryError::Invalid(_)), "{sql}: {error:?}");
     }
-    assert!(matches!(error_of(&engine, "DROP TABLE shop.events").await, QueryError::NotReadOnly { what } if what == "DROP"));
+    assert!(
+        matches!(error_of(&engine, "DROP TABLE shop.events").await, QueryError::NotReadOnly { what } if what == "DROP")
+    );
     // Files and addresses are no tables.
-    for sql in ["SELECT * FROM '/etc/passwd'", "SELECT * FROM 'lake.parquet'", "SELECT * FROM 'http://localhost/x.csv'", "SELECT * FROM read_csv('/etc/passwd')"] {
+    for sql in [
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM 'lake.parquet'",
+        "SELECT * FROM 'http://localhost/x.csv'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+    ] {
         let error = error_of(&engine, sql).await;
-        assert!(matches!(error, QueryError::UnknownTable { .. } | QueryError::UnknownDataset { .. } | QueryError::Invalid(_)), "{sql}: {error:?}");
+        assert!(
+            matches!(
+                error,
+                QueryError::UnknownTable { .. } | QueryError::UnknownDataset { .. } | QueryError::Invalid(_)
+            ),
+            "{sql}: {error:?}"
+        );
     }
     assert_eq!(text_of(&engine, "SELECT count(*) AS n FROM shop.events").await, "n\n1000\n");
 }
@@ -224,7 +263,10 @@ async fn whatever_is_not_reading_is_refused() {
 async fn unknown_names_are_answered_with_those_that_there_are() {
     let lake = Fixture::with_files(1).await;
     let engine = lake.engine().await;
-    assert_eq!(error_of(&engine, "SELECT * FROM shop.event").await.to_string(), "dataset \"shop\" has no table \"event\"; it has events");
+    assert_eq!(
+        error_of(&engine, "SELECT * FROM shop.event").await.to_string(),
+        "dataset \"shop\" has no table \"event\"; it has events"
+    );
     let unknown = error_of(&engine, "SELECT * FROM nowhere.events").await.to_string();
     assert!(unknown.contains("nowhere") && unknown.contains("telemill dataset list"), "{unknown}");
     let column = error_of(&engine, "SELECT nothing FROM shop.events").await.to_string();
@@ -243,7 +285,10 @@ async fn what_there_is_can_be_asked() {
     lake.append("depot", "f", vec![batch(0, 1, false)], false).await;
     let engine = lake.engine().await;
     let tables = text_of(&engine, "SHOW TABLES").await;
-    assert!(tables.contains("telemill,depot,events,BASE TABLE") && tables.contains("telemill,shop,events,BASE TABLE"), "{tables}");
+    assert!(
+        tables.contains("telemill,depot,events,BASE TABLE") && tables.contains("telemill,shop,events,BASE TABLE"),
+        "{tables}"
+    );
     let columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'shop' AND is_nullable = 'YES' ORDER BY 1";
     assert_eq!(text_of(&engine, columns).await, "column_name\nkind\nvalue\n");
     assert!(text_of(&engine, "DESCRIBE shop.events").await.contains("ts,"));
@@ -258,11 +303,15 @@ async fn limits_hold() {
     assert!(!rendered(engine.sql("SELECT id FROM shop.events LIMIT 1500").await.unwrap(), Format::Csv).await.1);
 
     let engine = lake.engine_with(Limits { output_bytes: 10_000, ..Limits::default() }).await;
-    assert!(matches!(error_of(&engine, "SELECT * FROM shop.events").await, QueryError::TooLarge { limit_bytes: 10_000 }));
+    assert!(matches!(
+        error_of(&engine, "SELECT * FROM shop.events").await,
+        QueryError::TooLarge { limit_bytes: 10_000 }
+    ));
 
     let engine = lake.engine_with(Limits { time_ms: 300, ..Limits::default() }).await;
     let started = std::time::Instant::now();
-    let slow = "SELECT count(*) FROM shop.events a, shop.events b, shop.events c WHERE a.value + b.value + c.value = 17.25";
+    let slow =
+        "SELECT count(*) FROM shop.events a, shop.events b, shop.events c WHERE a.value + b.value + c.value = 17.25";
     assert!(matches!(error_of(&engine, slow).await, QueryError::TimedOut { limit_ms: 300 }));
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }
@@ -283,7 +332,9 @@ async fn a_sort_that_is_larger_than_its_memory_spills_and_leaves_nothing() {
         folder.flatten().map(|entry| std::fs::read_dir(entry.path()).map_or(0, Iterator::count)).sum::<usize>()
     });
     assert_eq!(spilled, 0);
-    let engine = lake.engine_with(Limits { memory_bytes: 16 << 20, spill_bytes: 1 << 20, threads: Some(1), ..Limits::default() }).await;
+    let engine = lake
+        .engine_with(Limits { memory_bytes: 16 << 20, spill_bytes: 1 << 20, threads: Some(1), ..Limits::default() })
+        .await;
     let error = error_of(&engine, "SELECT * FROM shop.events ORDER BY name DESC").await;
     assert!(matches!(error, QueryError::Resources(_)), "{error:?}");
 }
@@ -304,7 +355,10 @@ async fn a_scan_returns_every_row_in_the_order_of_the_files() {
         let batches = engine.scan(&scan).await.unwrap().collect().await.unwrap();
         assert_eq!(fingerprint(&batches), fingerprint(&written));
         assert!(batches.iter().all(|batch| batch.num_rows() <= 300));
-        let ids: Vec<_> = batches.iter().flat_map(|batch| batch["id"].as_primitive::<arrow::datatypes::Int64Type>().values().to_vec()).collect();
+        let ids: Vec<_> = batches
+            .iter()
+            .flat_map(|batch| batch["id"].as_primitive::<arrow::datatypes::Int64Type>().values().to_vec())
+            .collect();
         assert_eq!(ids, (0..3_000).collect::<Vec<_>>());
         let kind = batches[0]["kind"].data_type().clone();
         assert_eq!(matches!(kind, ArrowType::Dictionary(..)), text == TextForm::AsStored, "{kind}");
@@ -323,7 +377,12 @@ async fn a_scan_takes_columns_in_the_order_asked_for_and_windows_to_the_microsec
         ..Scan::new("shop", "events")
     };
     for order in [&[][..], &["ts"], &["name", "id"]] {
-        for (window, rows) in [((500 * SECOND, 1_500 * SECOND), 1_000), ((999 * SECOND + 1, 1_000 * SECOND), 0), ((999 * SECOND + 1, 1_000 * SECOND + 1), 1), ((i64::MIN, i64::MAX), 3_000)] {
+        for (window, rows) in [
+            ((500 * SECOND, 1_500 * SECOND), 1_000),
+            ((999 * SECOND + 1, 1_000 * SECOND), 0),
+            ((999 * SECOND + 1, 1_000 * SECOND + 1), 1),
+            ((i64::MIN, i64::MAX), 3_000),
+        ] {
             let rows_found = engine.scan(&scan(window, order)).await.unwrap();
             let names: Vec<_> = rows_found.schema.fields().iter().map(|field| field.name().clone()).collect();
             assert_eq!(names, ["name", "ts"]);
@@ -348,9 +407,13 @@ async fn an_ordered_scan_sorts_files_that_share_time_and_only_those_together() {
     }
     let engine = lake.engine().await;
     for text in [TextForm::Plain, TextForm::AsStored] {
-        let scan = Scan { order_by: vec!["ts".into(), "id".into()], batch_rows: 999, text, ..Scan::new("shop", "events") };
+        let scan =
+            Scan { order_by: vec!["ts".into(), "id".into()], batch_rows: 999, text, ..Scan::new("shop", "events") };
         let batches = engine.scan(&scan).await.unwrap().collect().await.unwrap();
-        let times: Vec<_> = batches.iter().flat_map(|batch| batch["ts"].as_primitive::<TimestampMicrosecondType>().values().to_vec()).collect();
+        let times: Vec<_> = batches
+            .iter()
+            .flat_map(|batch| batch["ts"].as_primitive::<TimestampMicrosecondType>().values().to_vec())
+            .collect();
         assert!(times.len() == 4_000 && times.is_sorted());
         let written: Vec<_> = [0, 700, 5_000, 5_500].map(|start| batch(start, 1_000, false)).into();
         assert_eq!(fingerprint(&batches), fingerprint(&written));
@@ -364,13 +427,20 @@ async fn a_column_that_was_added_is_null_in_older_files_and_snapshots_stay() {
     let before = lake.lake.latest_snapshot().await.unwrap();
     lake.append("shop", "new", vec![batch(1_000, 10, true)], true).await;
     let engine = lake.engine().await;
-    assert_eq!(text_of(&engine, "SELECT count(*) AS n, count(note) AS notes, min(note) AS least FROM shop.events").await, "n,notes,least\n1010,10,note 1000\n");
-    assert_eq!(text_of(&engine, "SELECT id, note FROM shop.events WHERE id IN (999, 1000) ORDER BY id").await, "id,note\n999,\n1000,note 1000\n");
+    assert_eq!(
+        text_of(&engine, "SELECT count(*) AS n, count(note) AS notes, min(note) AS least FROM shop.events").await,
+        "n,notes,least\n1010,10,note 1000\n"
+    );
+    assert_eq!(
+        text_of(&engine, "SELECT id, note FROM shop.events WHERE id IN (999, 1000) ORDER BY id").await,
+        "id,note\n999,\n1000,note 1000\n"
+    );
     let scan = Scan { columns: vec!["note".into()], ..Scan::new("shop", "events") };
     let batches = engine.scan(&scan).await.unwrap().collect().await.unwrap();
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 1_010);
     assert_eq!(batches.iter().map(|batch| batch["note"].null_count()).sum::<usize>(), 1_000);
-    let old = Engine::open(&lake.lake, Some(before), Limits::default(), lake.folder.path().join("spill")).await.unwrap();
+    let old =
+        Engine::open(&lake.lake, Some(before), Limits::default(), lake.folder.path().join("spill")).await.unwrap();
     assert_eq!(text_of(&old, "SELECT count(*) AS n FROM shop.events").await, "n\n1000\n");
     assert!(error_of(&old, "SELECT note FROM shop.events").await.to_string().contains("note"));
 }
@@ -381,14 +451,25 @@ async fn a_profile_says_what_is_in_the_columns() {
     let engine = lake.engine().await;
     let profile = engine.profile("shop", "events", true).await.unwrap();
     let column = |name: &str| profile.iter().find(|column| column.name == name).unwrap();
-    assert_eq!((column("kind").nulls, column("kind").distinct, column("kind").min.as_deref()), (200, Some(3), Some("a")));
+    assert_eq!(
+        (column("kind").nulls, column("kind").distinct, column("kind").min.as_deref()),
+        (200, Some(3), Some("a"))
+    );
     assert_eq!((column("ts").min.as_deref(), column("ts").nulls), (Some("1970-01-01T00:00:00Z"), 0));
-    assert_eq!((column("ok").min.as_deref(), column("ok").max.as_deref(), column("ok").distinct), (Some("false"), Some("true"), Some(2)));
+    assert_eq!(
+        (column("ok").min.as_deref(), column("ok").max.as_deref(), column("ok").distinct),
+        (Some("false"), Some("true"), Some(2))
+    );
     let about = column("id").distinct.unwrap();
     assert!((1_900..2_100).contains(&about), "{about}");
     let quick = engine.profile("shop", "events", false).await.unwrap();
     assert!(quick.iter().all(|column| column.distinct.is_none()));
-    assert!(quick.iter().zip(&profile).all(|(quick, full)| (quick.nulls, &quick.min, &quick.max) == (full.nulls, &full.min, &full.max)));
+    assert!(
+        quick
+            .iter()
+            .zip(&profile)
+            .all(|(quick, full)| (quick.nulls, &quick.min, &quick.max) == (full.nulls, &full.min, &full.max))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -398,7 +479,10 @@ async fn results_are_written_for_people_and_for_programs() {
     let sql = "SELECT id, kind, ts FROM shop.events WHERE id < 2 ORDER BY id";
     let written = async |format| rendered(engine.sql(sql).await.unwrap(), format).await.0;
     assert_eq!(written(Format::Csv).await, "id,kind,ts\n0,,1970-01-01T00:00:00Z\n1,b,1970-01-01T00:00:01Z\n");
-    assert_eq!(written(Format::Ndjson).await, "{\"id\":0,\"kind\":null,\"ts\":\"1970-01-01T00:00:00Z\"}\n{\"id\":1,\"kind\":\"b\",\"ts\":\"1970-01-01T00:00:01Z\"}\n");
+    assert_eq!(
+        written(Format::Ndjson).await,
+        "{\"id\":0,\"kind\":null,\"ts\":\"1970-01-01T00:00:00Z\"}\n{\"id\":1,\"kind\":\"b\",\"ts\":\"1970-01-01T00:00:01Z\"}\n"
+    );
     let json: serde_json::Value = serde_json::from_str(&written(Format::Json).await).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(2));
     let table = written(Format::Table).await;
@@ -407,8 +491,14 @@ async fn results_are_written_for_people_and_for_programs() {
     assert!(more && table.lines().count() == 1_004, "{}", table.lines().count());
     let (table, _) = rendered(engine.sql("SELECT chr(27) || '[31m' AS c").await.unwrap(), Format::Table).await;
     assert!(!table.contains('\u{1b}') && table.contains("\\u{1b}[31m"), "{table:?}");
-    assert_eq!(rendered(engine.sql("SELECT id FROM shop.events WHERE id < 0").await.unwrap(), Format::Csv).await.0, "id\n");
-    assert_eq!(rendered(engine.sql("SELECT id FROM shop.events WHERE id < 0").await.unwrap(), Format::Json).await.0, "[]");
+    assert_eq!(
+        rendered(engine.sql("SELECT id FROM shop.events WHERE id < 0").await.unwrap(), Format::Csv).await.0,
+        "id\n"
+    );
+    assert_eq!(
+        rendered(engine.sql("SELECT id FROM shop.events WHERE id < 0").await.unwrap(), Format::Json).await.0,
+        "[]"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

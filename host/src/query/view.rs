@@ -5,7 +5,7 @@ use super::QueryError;
 use crate::batch::TableLayout;
 use crate::core::schema::{DataType, Field};
 use crate::core::time::{Timestamp, Window};
-use crate::lake::{ColumnStats, Dataset, LakeFile, LakeTable};
+use crate::lake::{ColumnStats, Dataset, LakeFile, LakeTable, SnapshotId};
 use object_store::path::Path;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) struct FileView {
     pub(super) path: Path,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// The snapshot that it came with.
+    pub(super) since: SnapshotId,
     /// What is known of its columns, in the order of the table's fields.
     pub(super) columns: Vec<ColumnBounds>,
 }
@@ -114,7 +116,7 @@ impl FileView {
                 *column = ColumnBounds::new(stats, field.data_type);
             }
         }
-        Self { path: Path::from(file.path.as_str()), rows: file.rows, bytes: file.bytes, columns }
+        Self { path: Path::from(file.path.as_str()), rows: file.rows, bytes: file.bytes, since: file.since, columns }
     }
 }
 
@@ -122,7 +124,8 @@ impl ColumnBounds {
     fn new(stats: &ColumnStats, data_type: DataType) -> Self {
         // Queries sort NaN behind every number, the catalog leaves it out: with one, its bounds are not theirs.
         let nan = matches!(data_type, DataType::Float32 | DataType::Float64) && stats.contains_nan != Some(false);
-        let bound = |text: &Option<String>| text.as_deref().filter(|_| !nan).and_then(|text| Bound::parse(text, data_type));
+        let bound =
+            |text: &Option<String>| text.as_deref().filter(|_| !nan).and_then(|text| Bound::parse(text, data_type));
         Self { nulls: Some(stats.null_count), min: bound(&stats.min), max: bound(&stats.max), nan }
     }
 }

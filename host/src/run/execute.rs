@@ -13,11 +13,12 @@ use crate::core::digest::Digest;
 use crate::core::id::RunId;
 use crate::core::schema::TableKind;
 use crate::core::time::Timestamp;
-use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, TableFiles, TableWriter, WriterSettings};
+use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWriter, WriterSettings};
 use crate::plugin::{LogSink, Registry};
-use crate::query;
+use crate::query::{self, QueryError};
 use crate::store::{Outcome as Recorded, RunRecord, RunState, Segment, Store, TableTotal};
 use arrow::array::RecordBatch;
+use rand::TryRng as _;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -40,6 +41,23 @@ pub struct Host {
     pub query: query::Limits,
     /// Where sorts spill.
     pub spill_dir: PathBuf,
+}
+
+impl Host {
+    /// A query engine over the newest snapshot, or over `at`.
+    ///
+    /// # Errors
+    /// There is no such snapshot, or the catalog can't be read.
+    pub fn query_engine(&self, at: Option<SnapshotId>) -> Result<query::Engine, QueryError> {
+        self.runtime.block_on(query::Engine::open(&self.lake, at, self.query.clone(), self.spill_dir.clone()))
+    }
+}
+
+/// Randomness for what no row depends on: ids, and seeds that nobody chose.
+///
+/// Falls back to the clock where the system has none to give, since ids stay unique by their time then.
+pub fn random() -> u64 {
+    rand::rngs::SysRng.try_next_u64().unwrap_or_else(|_| now().0.unsigned_abs())
 }
 
 /// How a run is to be made; the rows do not depend on it.
@@ -73,10 +91,10 @@ pub fn start(
     cancel: &Cancel,
 ) -> Result<Outcome, RunError> {
     let created = now();
-    let spec = spec.resolve(created, rand::random())?;
+    let spec = spec.resolve(created, random())?;
     let plan = Plan::make(&host.registry, spec, None, request.log.clone())?;
     host.runtime.block_on(refuse_existing(&host.lake, &plan.spec))?;
-    let id = RunId::new(created.0.unsigned_abs() / 1_000, rand::random());
+    let id = RunId::new(created.0.unsigned_abs() / 1_000, random() as u32);
     let record = RunRecord {
         plugins: plan.components.clone(),
         versions: versions(),
@@ -115,7 +133,11 @@ pub fn resume(
     })?;
     if record.state == RunState::Finished {
         let (id, state) = (record.id, record.state);
-        return Err(RunError::State { id, state, message: "there is nothing to resume; `telemill run show` tells more" });
+        return Err(RunError::State {
+            id,
+            state,
+            message: "there is nothing to resume; `telemill run show` tells more",
+        });
     }
     let plan = Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), request.log.clone())?;
     begun(&record, &plan);

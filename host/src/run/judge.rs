@@ -8,8 +8,8 @@ use crate::core::id::RunId;
 use crate::core::report::Report;
 use crate::core::schema::Table;
 use crate::core::time::Window;
-use crate::plugin::{LogSink, Selection, Validator};
-use crate::query::{Engine, Scan, TextForm};
+use crate::plugin::{LogSink, Selection};
+use crate::query::{Scan, TextForm};
 use crate::store::NewReport;
 use serde::Serialize;
 
@@ -41,14 +41,9 @@ pub fn judge(
     if validators.is_empty() {
         return Ok(Vec::new());
     }
-    let engine = engine(host)?;
-    let tables: Vec<Table> = host
-        .runtime
-        .block_on(host.lake.dataset(dataset, None))?
-        .tables
-        .into_iter()
-        .map(|table| table.table)
-        .collect();
+    let engine = host.query_engine(None)?;
+    let tables: Vec<Table> =
+        host.runtime.block_on(host.lake.dataset(dataset, None))?.tables.into_iter().map(|table| table.table).collect();
     let mut judgements = Vec::new();
     for Configured { plugin, config } in validators {
         let mut validator = plugin.validator(log.clone())?;
@@ -56,7 +51,17 @@ pub fn judge(
         for (index, selection) in selections.iter().enumerate() {
             check_selection(&plugin.id().name, dataset, &tables, selection)?;
             let index = u32::try_from(index).unwrap_or(u32::MAX);
-            observe(host, &engine, &mut validator, dataset, index, selection, window)?;
+            let timed = tables.iter().any(|table| table.name == selection.table && table.time_field.is_some());
+            let scan = Scan {
+                columns: selection.columns.clone(),
+                window: timed.then_some(window),
+                order_by: selection.order_by.clone(),
+                text: TextForm::AsStored,
+                ..Scan::new(dataset, &selection.table)
+            };
+            for batch in host.runtime.block_on(engine.scan(&scan))?.blocking(host.runtime.clone()) {
+                validator.observe(to_guest(&batch?, index)?)?;
+            }
         }
         let report = validator.finish()?;
         let id = plugin.id();
@@ -82,39 +87,9 @@ pub fn judge(
     Ok(judgements)
 }
 
-/// A query engine over the newest snapshot.
-pub(super) fn engine(host: &Host) -> Result<Engine, RunError> {
-    let view = host.runtime.block_on(crate::query::LakeView::open(&host.lake, None))?;
-    Ok(Engine::new(view, host.query.clone(), host.spill_dir.clone())?)
-}
-
-fn observe(
-    host: &Host,
-    engine: &Engine,
-    validator: &mut Validator,
-    dataset: &str,
-    index: u32,
-    selection: &Selection,
-    window: Window,
-) -> Result<(), RunError> {
-    let scan = Scan {
-        columns: selection.columns.clone(),
-        window: Some(window),
-        order_by: selection.order_by.clone(),
-        text: TextForm::Dictionary,
-        ..Scan::new(dataset, &selection.table)
-    };
-    let rows = host.runtime.block_on(engine.scan(&scan))?;
-    for batch in rows.blocking(host.runtime.clone()) {
-        validator.observe(to_guest(&batch?, index)?)?;
-    }
-    Ok(())
-}
-
 fn check_selection(validator: &str, dataset: &str, tables: &[Table], selection: &Selection) -> Result<(), RunError> {
-    let missing = |what: String| {
-        Err(RunError::Selection { validator: validator.to_owned(), what, dataset: dataset.to_owned() })
-    };
+    let missing =
+        |what: String| Err(RunError::Selection { validator: validator.to_owned(), what, dataset: dataset.to_owned() });
     let Some(table) = tables.iter().find(|table| table.name == selection.table) else {
         return missing(format!("the table {:?}", selection.table));
     };

@@ -116,13 +116,16 @@ fn check_grid(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunErr
     let lengths = [("duration", spec.spec().duration), ("segment", spec.spec().segment)];
     let uneven = lengths.into_iter().filter(|(_, length)| !length.us().is_multiple_of(step));
     let found: Vec<_> = uneven
-        .map(|(key, length)| Problem::new(key, format!("{length} is no whole number of the generator's steps of {step} us")))
+        .map(|(key, length)| {
+            Problem::new(key, format!("{length} is no whole number of the generator's steps of {step} us"))
+        })
         .collect();
     if found.is_empty() { Ok(()) } else { Err(super::spec::SpecError::Values(found).into()) }
 }
 
 fn check_inputs(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunError> {
-    let error = |input: &str, message: &str| Err(RunError::Input { input: input.to_owned(), message: message.to_owned() });
+    let error =
+        |input: &str, message: &str| Err(RunError::Input { input: input.to_owned(), message: message.to_owned() });
     for name in spec.spec().inputs.keys() {
         if !simulation.inputs.iter().any(|input| input.table == *name) {
             return error(name, "the generator does not take it");

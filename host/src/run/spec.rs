@@ -204,7 +204,9 @@ impl RunSpec {
         self.seed.get_or_insert(random & 0xffff_ffff);
         let start = *self.start.get_or_insert(end_of_now.plus_us(-duration));
         let window = Window::from_start(start, duration);
-        if jiff::Timestamp::from_microsecond(start.0).is_err() || jiff::Timestamp::from_microsecond(window.end.0).is_err() {
+        if jiff::Timestamp::from_microsecond(start.0).is_err()
+            || jiff::Timestamp::from_microsecond(window.end.0).is_err()
+        {
             let problem = Problem::new("duration", format!("the span {window} leaves the range of time"));
             return Err(SpecError::Values(vec![problem]));
         }
@@ -251,7 +253,9 @@ fn json_of(value: toml::Value) -> Value {
         toml::Value::Boolean(yes) => Value::Bool(yes),
         toml::Value::Datetime(time) => Value::String(time.to_string()),
         toml::Value::Array(list) => Value::Array(list.into_iter().map(json_of).collect()),
-        toml::Value::Table(table) => Value::Object(table.into_iter().map(|(key, value)| (key, json_of(value))).collect()),
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(key, value)| (key, json_of(value))).collect())
+        }
     }
 }
 
@@ -275,8 +279,14 @@ mod tests {
         for (text, place) in [
             ("colour = 1\n", "colour"),
             ("[[validators]]\nplugin = \"x\"\nconfigg = 1\n", "configg"),
-            ("[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"soon\"\n", "incident[0].length"),
-            ("[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"5m\"\n", "incident[0].model"),
+            (
+                "[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"soon\"\n",
+                "incident[0].length",
+            ),
+            (
+                "[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"5m\"\n",
+                "incident[0].model",
+            ),
         ] {
             // Tables must follow the top-level keys.
             let spec = if text.starts_with('[') { format!("{SHORTEST}{text}") } else { format!("{text}{SHORTEST}") };

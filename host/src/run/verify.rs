@@ -11,7 +11,7 @@ use crate::batch::{TableFingerprint, dataset_fingerprint};
 use crate::core::digest::Digest;
 use crate::core::id::RunId;
 use crate::lake::SnapshotId;
-use crate::query::{Engine, LakeView, Scan, TextForm};
+use crate::query::{Scan, TextForm};
 use crate::store::{RunRecord, RunState};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -83,14 +83,12 @@ pub fn verify_lake(
 ) -> Result<Verification, RunError> {
     let record = finished(host, id)?;
     let snapshot = SnapshotId(record.snapshot_id.unwrap_or_default());
-    let mut view = host.runtime.block_on(LakeView::open(&host.lake, Some(snapshot)))?;
-    // A run that was appended has only the files that came with its own snapshot.
-    view.keep_files_since(snapshot);
-    let engine = Engine::new(view, host.query.clone(), host.spill_dir.clone())?;
+    let engine = host.query_engine(Some(snapshot))?;
     let mut found = BTreeMap::new();
     let mut rows = 0;
     for total in &record.tables {
-        let scan = Scan { text: TextForm::Dictionary, ..Scan::new(&record.dataset, &total.table) };
+        // Rows that an appended run found there are not its own.
+        let scan = Scan { since: Some(snapshot), text: TextForm::AsStored, ..Scan::new(&record.dataset, &total.table) };
         let mut fingerprint = TableFingerprint::default();
         for batch in host.runtime.block_on(engine.scan(&scan))?.blocking(host.runtime.clone()) {
             if cancel.is_cancelled() {

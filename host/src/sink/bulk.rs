@@ -77,7 +77,12 @@ impl BulkEncoder {
     ///
     /// # Errors
     /// As [`Encoder::encode`].
-    pub fn encode_rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), SinkError> {
+    pub fn encode_rows(
+        &mut self,
+        batch: &RecordBatch,
+        out: &mut Vec<u8>,
+        ends: &mut Vec<usize>,
+    ) -> Result<(), SinkError> {
         let mut rows = self.objects.rows(batch)?;
         let keys = self.key.arrays(batch)?.into_iter().zip(&self.key_frames).zip(self.key.names());
         let keys = keys.map(|((array, frame), name)| ColumnText::new::<Id>(array, frame, name));

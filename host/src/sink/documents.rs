@@ -176,7 +176,12 @@ pub fn write_mappings(dir: &Path, tables: &[TableLayout], index: &str) -> Result
 ///
 /// # Errors
 /// [`SinkError`] where the batch does not fit the table.
-pub fn estimate(tables: &[TableLayout], position: usize, batch: &RecordBatch, index: &str) -> Result<Estimate, SinkError> {
+pub fn estimate(
+    tables: &[TableLayout],
+    position: usize,
+    batch: &RecordBatch,
+    index: &str,
+) -> Result<Estimate, SinkError> {
     let Some(layout) = tables.get(position) else {
         return Err(SinkError::Shape { expected: 0, found: batch.num_columns() });
     };

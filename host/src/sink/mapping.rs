@@ -13,8 +13,20 @@ pub const TYPE_ATTRIBUTE: &str = "opensearch.type";
 
 /// Types that the attribute may choose; others are ignored, since the mapping would be refused.
 const CHOOSABLE: [&str; 14] = [
-    "keyword", "text", "wildcard", "ip", "long", "integer", "short", "byte", "double", "float", "half_float",
-    "boolean", "date", "date_nanos",
+    "keyword",
+    "text",
+    "wildcard",
+    "ip",
+    "long",
+    "integer",
+    "short",
+    "byte",
+    "double",
+    "float",
+    "half_float",
+    "boolean",
+    "date",
+    "date_nanos",
 ];
 
 /// The longest keyword that is indexed, in characters of up to four bytes: Lucene takes 32,766 bytes a term and the

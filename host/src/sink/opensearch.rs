@@ -6,9 +6,11 @@
 mod answer;
 mod backoff;
 mod chunk;
+mod error;
 mod load;
 
 pub use backoff::Backoff;
+pub use error::LoadError;
 pub use load::{Outcome, Refusal};
 
 use answer::Failure;
@@ -91,101 +93,6 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Why loading did not work. What was stored before stays stored; [`LoadError::GaveUp`] says how much.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// Mend the address.
-    #[error("{host:?} is no address of a server: {reason}; write localhost:9200 or https://search.example:9200")]
-    BadHost {
-        /// As given.
-        host: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Mend the certificate file.
-    #[error("the certificates to trust can't be used: {reason}")]
-    BadCertificates {
-        /// What is wrong.
-        reason: String,
-    },
-    /// Choose another name.
-    #[error("{index:?} can't be the name of an index: {reason}")]
-    BadIndex {
-        /// As given.
-        index: String,
-        /// Which rule it breaks.
-        reason: &'static str,
-    },
-    /// Start the server, or mend the address.
-    #[error("no OpenSearch server answers at {url} ({cause}); is it running, and are host, port and scheme right? try: curl {url}")]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// What went wrong on the way.
-        cause: String,
-    },
-    /// Give credentials, or others.
-    #[error("{url} does not let us in (status {status}); give --user and --password or --api-key, or TELEMILL_OPENSEARCH_* in the environment")]
-    Denied {
-        /// Where.
-        url: String,
-        /// 401 or 403.
-        status: u16,
-    },
-    /// Say that the index may be replaced, or choose another.
-    #[error("the index {index} exists already; --recreate deletes it first with all that is in it")]
-    IndexExists {
-        /// Its name.
-        index: String,
-    },
-    /// The server does not accept the request; its reason says why.
-    #[error("{url} refused the request with status {status}: {reason}")]
-    Rejected {
-        /// What was asked.
-        url: String,
-        /// The status.
-        status: u16,
-        /// The server's reason.
-        reason: String,
-    },
-    /// Something else than an OpenSearch server answers.
-    #[error("{url} did not answer as OpenSearch does: {reason}")]
-    Malformed {
-        /// What was asked.
-        url: String,
-        /// What is wrong with the answer.
-        reason: String,
-    },
-    /// Try again later: documents have ids, so that what is sent twice is stored once.
-    #[error("gave up on {url} after {attempts} attempts ({cause}); {} documents were accepted before", outcome.accepted)]
-    GaveUp {
-        /// What was asked.
-        url: String,
-        /// How often.
-        attempts: u32,
-        /// The last answer, or the lack of one.
-        cause: String,
-        /// What was done until then.
-        outcome: Box<Outcome>,
-    },
-    /// Mend the file.
-    #[error("{path}, line {line}: {reason}")]
-    BadFile {
-        /// The file.
-        path: String,
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Rows could not be turned into documents.
-    #[error(transparent)]
-    Sink(#[from] super::SinkError),
-    /// The rows could not be had.
-    #[error("the rows to load can't be read")]
-    Rows(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
 /// A server that answered.
 #[derive(Debug)]
 pub struct OpenSearch {
@@ -245,7 +152,8 @@ impl OpenSearch {
                 self.accepted(&answer)?;
             }
         }
-        let answer = self.ask(Method::PUT, &format!("/{index}"), Some(("application/json", body.to_string().as_bytes())))?;
+        let answer =
+            self.ask(Method::PUT, &format!("/{index}"), Some(("application/json", body.to_string().as_bytes())))?;
         if answer.failure().kind == "resource_already_exists_exception" {
             return Err(LoadError::IndexExists { index: index.to_owned() });
         }
@@ -271,7 +179,9 @@ impl OpenSearch {
         loop {
             let answer = self.ask_once(&method, path, body);
             let pause = match &answer {
-                Ok(answer) if is_temporary(answer.status.as_u16()) => self.settings.backoff.pause(attempt, answer.retry_after),
+                Ok(answer) if is_temporary(answer.status.as_u16()) => {
+                    self.settings.backoff.pause(attempt, answer.retry_after)
+                }
                 // Whoever can't be reached at the first request is not there.
                 _ => None,
             };
@@ -307,7 +217,9 @@ impl OpenSearch {
         match answer.status.as_u16() {
             200..300 => Ok(()),
             401 | 403 => Err(self.denied(answer)),
-            status => Err(LoadError::Rejected { url: answer.url.clone(), status, reason: answer.failure().to_string() }),
+            status => {
+                Err(LoadError::Rejected { url: answer.url.clone(), status, reason: answer.failure().to_string() })
+            }
         }
     }
 
@@ -362,7 +274,10 @@ fn base_url(host: &str) -> Result<String, LoadError> {
         return Err(bad("there is no host in it"));
     }
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(LoadError::BadHost { host: "…@…".into(), reason: "user and password have options of their own".into() });
+        return Err(LoadError::BadHost {
+            host: "…@…".into(),
+            reason: "user and password have options of their own".into(),
+        });
     }
     Ok(url)
 }

@@ -6,7 +6,9 @@ use super::time_text::{TimeText, write_date};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, LargeStringArray, StringArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, Int32Type, Int64Type, TimeUnit};
-use arrow::datatypes::{TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType};
+use arrow::datatypes::{
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 /// How a format writes what is not a number.
@@ -46,13 +48,23 @@ enum Values<'a> {
     LargeUtf8(&'a LargeStringArray),
     Utf8View(&'a StringViewArray),
     /// Each distinct value rendered with the prefix.
-    Dictionary { keys: &'a [i32], ends: Vec<usize>, bytes: Vec<u8> },
+    Dictionary {
+        keys: &'a [i32],
+        ends: Vec<usize>,
+        bytes: Vec<u8>,
+    },
     /// A dictionary larger than the batch, of which few values are used.
-    LargeDictionary { keys: &'a [i32], values: &'a StringArray },
+    LargeDictionary {
+        keys: &'a [i32],
+        values: &'a StringArray,
+    },
     Date(&'a [i32]),
     Time(&'a [i64], TimeText),
     /// Types without a path of their own, rendered by Arrow.
-    Rendered { ends: Vec<usize>, bytes: Vec<u8> },
+    Rendered {
+        ends: Vec<usize>,
+        bytes: Vec<u8>,
+    },
 }
 
 impl<'a> ColumnText<'a> {
@@ -201,7 +213,11 @@ fn rendered<D: Dialect>(array: &ArrayRef) -> Result<Values<'static>, arrow::erro
     for row in 0..array.len() {
         if array.is_valid(row) {
             let value = formatter.value(row).try_to_string()?;
-            if array.data_type().is_integer() { bytes.extend_from_slice(value.as_bytes()) } else { D::text(&value, &mut bytes) }
+            if array.data_type().is_integer() {
+                bytes.extend_from_slice(value.as_bytes())
+            } else {
+                D::text(&value, &mut bytes)
+            }
         }
         ends.push(bytes.len());
     }

@@ -51,7 +51,8 @@ impl TimeText {
             write_date(day, &mut self.date);
         }
         let ([h0, h1], [m0, m1], [s0, s1]) = (pair(second / 3_600), pair(second / 60 % 60), pair(second % 60));
-        let mut text = [b'T', h0, h1, b':', m0, m1, b':', s0, s1, b'.', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0'];
+        let mut text =
+            [b'T', h0, h1, b':', m0, m1, b':', s0, s1, b'.', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0'];
         let length = if self.digits == 0 { 9 } else { 10 + self.digits };
         let fraction_text = text.get_mut(10..length).unwrap_or_default();
         for digit in fraction_text.iter_mut().rev() {

@@ -305,9 +305,8 @@ fn fitting(errors: &[ErrorTemplate], cause: Cause, service: &str) -> (Vec<u32>, 
     let named = |template: &ErrorTemplate| template.services.iter().any(|name| name == service);
     let of_cause = || errors.iter().enumerate().filter(|(_, template)| template.cause == cause);
     let only_named = cause != Cause::Normal && of_cause().any(|(_, template)| named(template));
-    let fit: Vec<(usize, &ErrorTemplate)> = of_cause()
-        .filter(|(_, template)| named(template) || (template.services.is_empty() && !only_named))
-        .collect();
+    let fit: Vec<(usize, &ErrorTemplate)> =
+        of_cause().filter(|(_, template)| named(template) || (template.services.is_empty() && !only_named)).collect();
     let weights: Vec<f64> = fit.iter().map(|(_, template)| template.weight).collect();
     (fit.iter().map(|(at, _)| *at as u32).collect(), Weighted::new(&weights))
 }
@@ -382,7 +381,8 @@ fn problems_of_hosts(infrastructure: &InfrastructureMetrics, transaction: &Norma
         hosts += group.count.min(MAX_HOSTS_PER_GROUP) as usize;
     }
     if hosts > MAX_HOSTS {
-        problems.push(Problem::new("/infrastructure_metrics/hosts", format!("{hosts} hosts are more than {MAX_HOSTS}")));
+        problems
+            .push(Problem::new("/infrastructure_metrics/hosts", format!("{hosts} hosts are more than {MAX_HOSTS}")));
     }
     problems
 }

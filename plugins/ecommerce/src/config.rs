@@ -194,9 +194,20 @@ mod tests {
     #[test]
     fn default_rates_are_the_documents_schedule() {
         let mut profile = Config::default().profile(&Zone::utc()).unwrap();
-        for (hour, tps) in
-            [(0, 10.0), (5, 10.0), (6, 15.0), (7, 20.0), (8, 25.0), (9, 25.0), (12, 35.0), (13, 42.5), (14, 30.0), (17, 40.0), (20, 20.0), (22, 15.0)]
-        {
+        for (hour, tps) in [
+            (0, 10.0),
+            (5, 10.0),
+            (6, 15.0),
+            (7, 20.0),
+            (8, 25.0),
+            (9, 25.0),
+            (12, 35.0),
+            (13, 42.5),
+            (14, 30.0),
+            (17, 40.0),
+            (20, 20.0),
+            (22, 15.0),
+        ] {
             assert!((profile.at(hour * HOUR) - tps).abs() < 1e-9, "{hour}: {}", profile.at(hour * HOUR));
         }
         assert_eq!(profile.peak(), 60.0);

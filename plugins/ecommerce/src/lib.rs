@@ -24,7 +24,8 @@ impl Generator for Shop {
         About {
             name: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "A web shop: transactions of its services and metrics of its hosts, from one queueing model".to_owned(),
+            summary: "A web shop: transactions of its services and metrics of its hosts, from one queueing model"
+                .to_owned(),
             documentation: include_str!("../README.md").to_owned(),
             examples: vec![
                 Example::new("the example system", "{}"),

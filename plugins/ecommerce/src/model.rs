@@ -60,7 +60,10 @@ impl Shop {
     /// Where the window is no whole number of seconds.
     pub fn advance(&mut self, window: Window, effects: &Effects, output: &mut Output) -> Result<(), Error> {
         if window.start.rem_euclid(SECOND) != 0 || window.end.rem_euclid(SECOND) != 0 {
-            return Err(Error::failed(format!("window {} to {} does not lie on whole seconds", window.start, window.end)));
+            return Err(Error::failed(format!(
+                "window {} to {} does not lie on whole seconds",
+                window.start, window.end
+            )));
         }
         let troubled = troubled(window, effects);
         for second in window.start / SECOND..window.end / SECOND {
@@ -73,9 +76,8 @@ impl Shop {
             self.transactions.log_second(&self.system, second, &self.catalogue, &mut self.marks, effects);
         }
         let ids = self.marks.take_ids();
-        self.transactions.rows.incident_id.inner_mut().set_values(&ids);
         self.metrics.rows.incident_id.inner_mut().set_values(&ids);
-        self.transactions.rows.finish(output)?;
+        self.transactions.rows(&ids).finish(output)?;
         self.metrics.rows.finish(output)
     }
 }

@@ -133,13 +133,19 @@ fn the_other_scenarios_show_their_evidence() {
 #[test]
 fn spans_leave_scenarios_out_and_nothing_else_changes() {
     let scripted = |span: Window| {
-        planned(r#"{"scenarios": true}"#, span).into_iter().filter(|incident| incident.id.contains("-S") && incident.cause.is_none()).count()
+        planned(r#"{"scenarios": true}"#, span)
+            .into_iter()
+            .filter(|incident| incident.id.contains("-S") && incident.cause.is_none())
+            .count()
     };
     assert_eq!(scripted(WEEK), 3);
     assert_eq!(scripted(Window::new(MONDAY, MONDAY + 2 * DAY)), 2);
     assert_eq!(scripted(Window::new(MONDAY, MONDAY + DAY)), 1);
     assert_eq!(scripted(Window::new(MONDAY, MONDAY + 6 * HOUR)), 0);
-    let berlin = planned(r#"{"scenarios": true, "time_zone": "Europe/Berlin"}"#, Window::new(MONDAY - HOUR, MONDAY + 7 * DAY - HOUR));
+    let berlin = planned(
+        r#"{"scenarios": true, "time_zone": "Europe/Berlin"}"#,
+        Window::new(MONDAY - HOUR, MONDAY + 7 * DAY - HOUR),
+    );
     let payment = berlin.iter().find(|incident| incident.id.ends_with("-S1")).unwrap();
     assert_eq!(payment.window.start, clock(6, 13, 25));
 }
@@ -211,7 +217,12 @@ fn every_kind_by_hand_brings_the_documents_figures() {
         let slow = times.iter().filter(|ms| (5_000..=35_000).contains(*ms)).count() as f64 / times.len() as f64;
         eprintln!(
             "{}: {rows} rows, {:.1} % errors, {:.0} % within 5 to 35 s, p50 {} p95 {} ms, {:?}",
-            kind.name, share * 100.0, slow * 100.0, quantile(&times, 0.5), quantile(&times, 0.95), seen.errors
+            kind.name,
+            share * 100.0,
+            slow * 100.0,
+            quantile(&times, 0.5),
+            quantile(&times, 0.95),
+            seen.errors
         );
         assert!((0.25..=0.40).contains(&share), "{}: {share}", kind.name);
         assert!(quantile(&times, 0.99) <= 35_000 && slow > 0.45, "{}: {slow}", kind.name);

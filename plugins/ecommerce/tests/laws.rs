@@ -1,6 +1,6 @@
 //! The laws that every run relies on, and the figures that make the rows realistic.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,8 @@ fn rows(run: &Run) -> BTreeMap<usize, Vec<String>> {
     let mut all: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     run.each::<Shop>(|batch| {
         for row in 0..batch.rows() {
-            let line: Vec<String> = batch.declaration().unwrap().fields.iter().map(|field| cell(&batch, &field.name, row)).collect();
+            let line: Vec<String> =
+                batch.declaration().unwrap().fields.iter().map(|field| cell(&batch, &field.name, row)).collect();
             all.entry(batch.table()).or_default().push(line.join("|"));
         }
     })
@@ -173,7 +174,8 @@ fn counts(config: &str, seed: u64, span: Window) -> Vec<f64> {
 
 /// Variance over mean of the counts in windows, after the trend is taken out.
 fn dispersion(counts: &[f64], expected: &[f64], seconds: usize) -> f64 {
-    let windows = |values: &[f64]| values.chunks_exact(seconds).map(|chunk| chunk.iter().sum::<f64>()).collect::<Vec<_>>();
+    let windows =
+        |values: &[f64]| values.chunks_exact(seconds).map(|chunk| chunk.iter().sum::<f64>()).collect::<Vec<_>>();
     let (counts, expected) = (windows(counts), windows(expected));
     // The index of each window, so that busy hours do not weigh more than quiet ones.
     counts.iter().zip(&expected).map(|(n, e)| (n - e).powi(2) / e).sum::<f64>() / counts.len() as f64

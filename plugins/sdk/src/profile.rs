@@ -70,8 +70,7 @@ impl Profile {
             None => self.parts.last().map_or(1.0, |(_, _, part)| part.end),
         };
         let weekday = self.weekdays.get(usize::from(civil.weekday)).copied().unwrap_or(1.0);
-        let holiday =
-            self.holidays.iter().find(|(day, _)| *day == civil.day).map_or(1.0, |(_, factor)| *factor);
+        let holiday = self.holidays.iter().find(|(day, _)| *day == civil.day).map_or(1.0, |(_, factor)| *factor);
         daily * weekday * holiday
     }
 

@@ -28,8 +28,7 @@ impl QuantileTable {
         let edge = EDGE as f64 / bins;
         let body = (0..BODY).map(|i| quantile((i as f64 + 0.5) / bins) as f32).collect();
         let low = (0..EDGE * REFINE).map(|i| quantile((i as f64 + 0.5) / fine * edge) as f32).collect();
-        let high =
-            (0..EDGE * REFINE).map(|i| quantile(1.0 - edge + (i as f64 + 0.5) / fine * edge) as f32).collect();
+        let high = (0..EDGE * REFINE).map(|i| quantile(1.0 - edge + (i as f64 + 0.5) / fine * edge) as f32).collect();
         Self { body, low, high }
     }
 
@@ -70,8 +69,7 @@ impl QuantileTable {
     #[cold]
     fn draw_edge(&self, bin: usize, bits: u32) -> f32 {
         let fine = ((bits >> 14) & 0x7f) as usize;
-        let (table, bin) =
-            if bin < EDGE { (&self.low, bin) } else { (&self.high, bin.saturating_sub(BODY - EDGE)) };
+        let (table, bin) = if bin < EDGE { (&self.low, bin) } else { (&self.high, bin.saturating_sub(BODY - EDGE)) };
         table.get(bin * REFINE + fine).copied().unwrap_or(0.0)
     }
 }

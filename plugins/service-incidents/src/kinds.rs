@@ -61,9 +61,13 @@ impl Trouble {
             Self::PaymentGatewayTimeout => {
                 "A payment gateway answers ever later, calls time out, and the circuit breaker in front of it opens"
             }
-            Self::DatabasePoolExhaustion => "All pooled connections to a database are taken: calls wait for one, many in vain",
+            Self::DatabasePoolExhaustion => {
+                "All pooled connections to a database are taken: calls wait for one, many in vain"
+            }
             Self::MemoryPressure => "A service leaks memory: collections take over, it gets slow and fails by and by",
-            Self::CircuitBreakerOpen => "A circuit breaker opens: calls are refused at once, the trials that pass are slow",
+            Self::CircuitBreakerOpen => {
+                "A circuit breaker opens: calls are refused at once, the trials that pass are slow"
+            }
             Self::UpstreamDegradation => "A service loses capacity: it is slow, fails, and is called again for it",
             Self::LoadSpike => "More visitors than usual: a decoy, nothing is wrong",
         };
@@ -131,14 +135,24 @@ pub struct Recipes<'a> {
 impl Recipes<'_> {
     /// An incident of a kind on a target over a window, and those that it brings about. `gradual` where it should build up
     /// until near its end.
-    pub fn write(&self, trouble: Trouble, target: &str, window: Window, id: &str, gradual: bool, stream: &mut Stream) -> Vec<Incident> {
+    pub fn write(
+        &self,
+        trouble: Trouble,
+        target: &str,
+        window: Window,
+        id: &str,
+        gradual: bool,
+        stream: &mut Stream,
+    ) -> Vec<Incident> {
         let length = window.micros();
         let recovery = (self.config.recovery_minutes.at(stream.unit()) * MINUTE as f64) as i64;
         let ramp = if gradual {
             length * 85 / 100
         } else {
             // Wholly a second, so that every system's grid can show it.
-            ((length as f64 * stream.between(0.08, 0.14)) as i64 / SECOND * SECOND).clamp(0, 90 * SECOND).min(length / 3)
+            ((length as f64 * stream.between(0.08, 0.14)) as i64 / SECOND * SECOND)
+                .clamp(0, 90 * SECOND)
+                .min(length / 3)
         };
         let course = Course {
             start: window.start,
@@ -187,10 +201,11 @@ impl Recipes<'_> {
                 root.scale("latency", slowdown);
             }
             Trouble::UpstreamDegradation => {
-                root.scale("capacity", 0.55);
-                root.scale("latency", slowdown);
+                // At the day's peak the queue adds to this by itself.
+                root.scale("capacity", 0.75);
+                root.scale("latency", slowdown * 0.7);
                 root.set("error_rate", failing);
-                root.set("retry_rate", 0.25);
+                root.set("retry_rate", 0.12);
                 if self.config.cascades && stream.chance(0.4) {
                     others.extend(self.retry_storm(target, course, slowdown, failing, id, stream));
                 }
@@ -216,7 +231,15 @@ impl Recipes<'_> {
 
     /// A caller that drowns in its own retries. It begins while the trigger is on, and outlasts it: its retries are load, and
     /// the load makes calls fail that are tried again.
-    fn retry_storm(&self, trigger: &str, course: Course, slowdown: f64, failing: f64, cause: &str, stream: &mut Stream) -> Option<Incident> {
+    fn retry_storm(
+        &self,
+        trigger: &str,
+        course: Course,
+        slowdown: f64,
+        failing: f64,
+        cause: &str,
+        stream: &mut Stream,
+    ) -> Option<Incident> {
         let callers: Vec<&Target> = Trouble::UpstreamDegradation
             .candidates(self.targets)
             .into_iter()
@@ -237,8 +260,8 @@ impl Recipes<'_> {
             end: course.end.max(start + 60 * SECOND) + outlasts,
         };
         let mut draft = Draft::new(self.targets, &caller.name, course);
-        draft.set("retry_rate", 0.5);
-        draft.scale("capacity", 0.6);
+        draft.set("retry_rate", 0.25);
+        draft.scale("capacity", 0.85);
         draft.scale("latency", slowdown * 0.6);
         draft.set("error_rate", failing);
         draft.scale("threads", 2.0);
@@ -292,7 +315,14 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn finish(self, id: String, trouble: Trouble, role: Role, severity: Severity, cause: Option<&str>) -> Option<Incident> {
+    fn finish(
+        self,
+        id: String,
+        trouble: Trouble,
+        role: Role,
+        severity: Severity,
+        cause: Option<&str>,
+    ) -> Option<Incident> {
         (!self.effects.is_empty()).then(|| Incident {
             id,
             kind: trouble.name().to_owned(),
@@ -300,7 +330,10 @@ impl<'a> Draft<'a> {
             title: format!("{} on {}", words(trouble.name()), self.target),
             severity,
             cause: cause.map(str::to_owned),
-            window: Window::new(self.course.start, self.effects.iter().map(|e| e.release).max().unwrap_or(self.course.release)),
+            window: Window::new(
+                self.course.start,
+                self.effects.iter().map(|e| e.release).max().unwrap_or(self.course.release),
+            ),
             recovered: self.effects.iter().map(|e| e.end).max().unwrap_or(self.course.end),
             attributes: vec![Attribute::new("target", self.target)],
             effects: self.effects,

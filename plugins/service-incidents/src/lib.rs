@@ -17,7 +17,8 @@ impl IncidentModel for ServiceIncidents {
         About {
             name: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Timeouts, exhausted pools, leaks, open breakers and degraded services, with causes and decoys".to_owned(),
+            summary: "Timeouts, exhausted pools, leaks, open breakers and degraded services, with causes and decoys"
+                .to_owned(),
             documentation: include_str!("../README.md").to_owned(),
             examples: vec![
                 Example::new("two or three a day", "{}"),

@@ -1,9 +1,7 @@
 //! Which incidents happen when. Each day follows from seed and date alone, whatever the span.
 
 use telemill_sdk::time::{DAY, Local, MINUTE, SECOND};
-use telemill_sdk::{
-    Error, Incident, Level, Process, Stream, Target, Timestamp, Weighted, Window, Zone, hash, log,
-};
+use telemill_sdk::{Error, Incident, Level, Process, Stream, Target, Timestamp, Weighted, Window, Zone, hash, log};
 
 use crate::config::Config;
 use crate::kinds::{Recipes, Trouble};
@@ -65,18 +63,22 @@ impl ServiceIncidents {
     fn place_scenarios(&self, span: Window, zone: &Zone) -> (Vec<Planned>, Vec<String>) {
         let (mut placed, mut left_out) = (Vec::new(), Vec::new());
         for (number, scenario) in SCENARIOS.iter().enumerate() {
-            let target = self.candidates(scenario.trouble).iter().filter_map(|&at| self.targets.get(at)).collect::<Vec<_>>();
+            let target =
+                self.candidates(scenario.trouble).iter().filter_map(|&at| self.targets.get(at)).collect::<Vec<_>>();
             let target = target.iter().find(|target| target.name.contains(scenario.target)).or(target.first());
             let window = scenario.window(span, zone);
             match (target, window) {
-                (None, _) => left_out.push(format!("scenario {} is left out: the system has no target for it", scenario.describe())),
+                (None, _) => left_out
+                    .push(format!("scenario {} is left out: the system has no target for it", scenario.describe())),
                 (Some(target), Some(window)) if span.contains(window.start) => {
                     if window.end > span.end {
-                        left_out.push(format!("scenario {} is cut off: the span ends before it does", scenario.describe()));
+                        left_out
+                            .push(format!("scenario {} is cut off: the span ends before it does", scenario.describe()));
                     }
                     placed.push(Planned { number, target: target.name.clone(), window });
                 }
-                _ => left_out.push(format!("scenario {} is left out: it does not lie within the span", scenario.describe())),
+                _ => left_out
+                    .push(format!("scenario {} is left out: it does not lie within the span", scenario.describe())),
             }
         }
         (placed, left_out)
@@ -114,12 +116,20 @@ impl ServiceIncidents {
                 let mut stream = Stream::of(self.seed, SCENARIO, planned.number as u64, number);
                 let id = format!("INC-{date}-S{}", planned.number + 1);
                 let recipes = self.recipes();
-                all.extend(recipes.write(scenario.trouble, &planned.target, planned.window, &id, scenario.gradual, &mut stream));
+                all.extend(recipes.write(
+                    scenario.trouble,
+                    &planned.target,
+                    planned.window,
+                    &id,
+                    scenario.gradual,
+                    &mut stream,
+                ));
                 scripted += 1;
             }
         }
         let incidents = self.count(self.config.incidents_per_day, 0, number).saturating_sub(scripted);
-        let serious: Vec<(Trouble, f64)> = self.possible.iter().map(|(t, _)| (*t, t.weight())).filter(|(_, w)| *w > 0.0).collect();
+        let serious: Vec<(Trouble, f64)> =
+            self.possible.iter().map(|(t, _)| (*t, t.weight())).filter(|(_, w)| *w > 0.0).collect();
         let draw = Weighted::new(&serious.iter().map(|(_, weight)| *weight).collect::<Vec<_>>());
         for n in 0..incidents {
             let mut stream = Stream::of(self.seed, INCIDENT, n, number);
@@ -159,7 +169,8 @@ impl ServiceIncidents {
             return Vec::new();
         }
         let candidates = self.candidates(trouble);
-        let target = candidates.get(stream.below(candidates.len() as u64) as usize).and_then(|&at| self.targets.get(at));
+        let target =
+            candidates.get(stream.below(candidates.len() as u64) as usize).and_then(|&at| self.targets.get(at));
         let gradual = trouble == Trouble::MemoryPressure && stream.chance(0.5);
         match target {
             Some(target) => self.recipes().write(trouble, &target.name, window, id, gradual, stream),
@@ -174,7 +185,10 @@ impl ServiceIncidents {
     pub fn by_hand(&self, kind: &str, target: &str, window: Window) -> Result<Vec<Incident>, Error> {
         let names = |names: Vec<&str>| names.join(", ");
         let trouble = Trouble::named(kind).ok_or_else(|| {
-            Error::failed(format!("there is no kind {kind:?}; kinds are {}", names(Trouble::ALL.map(Trouble::name).to_vec())))
+            Error::failed(format!(
+                "there is no kind {kind:?}; kinds are {}",
+                names(Trouble::ALL.map(Trouble::name).to_vec())
+            ))
         })?;
         if !self.targets.iter().any(|known| known.name == target) {
             let fit = self.candidates(trouble).iter().filter_map(|&at| self.targets.get(at)).map(|t| t.name.as_str());
@@ -183,7 +197,12 @@ impl ServiceIncidents {
         if window.micros() < SECOND {
             return Err(Error::failed("an incident lasts a second at least"));
         }
-        let key = hash(self.seed, BY_HAND, hash(0, Process::named(kind), 0, 0) ^ hash(0, Process::named(target), 1, 0), window.start);
+        let key = hash(
+            self.seed,
+            BY_HAND,
+            hash(0, Process::named(kind), 0, 0) ^ hash(0, Process::named(target), 1, 0),
+            window.start,
+        );
         let mut stream = Stream::of(key, BY_HAND, 0, window.end);
         let id = format!("HAND-{:08x}", key as u32);
         let incidents = self.recipes().write(trouble, target, window, &id, false, &mut stream);

@@ -96,7 +96,8 @@ mod tests {
         assert_eq!(failure("<html>Bad Gateway</html>"), "<html>Bad Gateway</html>");
         assert_eq!(failure("{}"), "no reason given");
         assert!(failure(&"x".repeat(10_000)).chars().count() <= MAX_REASON_CHARS + 1);
-        let nested = r#"{"error":{"type":"m","reason":"failed to parse","caused_by":{"type":"n","reason":"For input string"}}}"#;
+        let nested =
+            r#"{"error":{"type":"m","reason":"failed to parse","caused_by":{"type":"n","reason":"For input string"}}}"#;
         assert_eq!(failure(nested), "m: failed to parse: For input string");
     }
 
@@ -106,7 +107,9 @@ mod tests {
         let read = items(body, 2).unwrap();
         assert_eq!((read[0].status, read[1].status), (201, 400));
         assert_eq!(read[1].failure.clone().unwrap().kind, "t");
-        for (body, documents) in [(&body[..], 3), (b"<html>", 1), (b"{}", 0), (br#"{"items":[{}]}"#, 1), (br#"{"items":[{"index":{}}]}"#, 1)] {
+        for (body, documents) in
+            [(&body[..], 3), (b"<html>", 1), (b"{}", 0), (br#"{"items":[{}]}"#, 1), (br#"{"items":[{"index":{}}]}"#, 1)]
+        {
             assert!(items(body, documents).is_err(), "{}", String::from_utf8_lossy(body));
         }
     }

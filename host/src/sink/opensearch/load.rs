@@ -82,7 +82,12 @@ impl OpenSearch {
     ///
     /// # Errors
     /// [`LoadError::BadFile`] where the file holds something else, and as [`Self::load_batches`].
-    pub fn load_file(&self, index: &str, path: &Path, progress: &mut dyn FnMut(&Outcome)) -> Result<Outcome, LoadError> {
+    pub fn load_file(
+        &self,
+        index: &str,
+        path: &Path,
+        progress: &mut dyn FnMut(&Outcome),
+    ) -> Result<Outcome, LoadError> {
         let bad = |line: u64, reason: String| LoadError::BadFile { path: path.display().to_string(), line, reason };
         let mut loader = Loader::new(self, index, progress)?;
         let file = File::open(path).map_err(|error| bad(0, error.to_string()))?;
@@ -160,7 +165,14 @@ impl<'a> Loader<'a> {
     fn new(server: &'a OpenSearch, index: &str, progress: &'a mut dyn FnMut(&Outcome)) -> Result<Self, LoadError> {
         check_index(index)?;
         let chunk_bytes = server.settings.chunk_bytes.max(1);
-        Ok(Self { server, path: format!("/{index}/_bulk"), chunk: Chunk::default(), chunk_bytes, outcome: Outcome::default(), progress })
+        Ok(Self {
+            server,
+            path: format!("/{index}/_bulk"),
+            chunk: Chunk::default(),
+            chunk_bytes,
+            outcome: Outcome::default(),
+            progress,
+        })
     }
 
     fn push(&mut self, lines: &[u8]) -> Result<(), LoadError> {
@@ -217,13 +229,18 @@ impl<'a> Loader<'a> {
                     }
                     413 if chunk.documents() > 1 => return Ok(Some(chunk)),
                     413 => {
-                        let failure = Failure { kind: String::new(), reason: "the document alone is too large for the server".into() };
+                        let failure = Failure {
+                            kind: String::new(),
+                            reason: "the document alone is too large for the server".into(),
+                        };
                         for lines in chunk.iter() {
                             refuse(&mut self.outcome, self.server.settings.max_refusals, lines, 413, &failure);
                         }
                         return Ok(None);
                     }
-                    status if is_temporary(status) => (answer.retry_after, Trouble::Request(format!("status {status}, {}", answer.failure()))),
+                    status if is_temporary(status) => {
+                        (answer.retry_after, Trouble::Request(format!("status {status}, {}", answer.failure())))
+                    }
                     _ => return self.server.accepted(&answer).map(|()| None),
                 },
                 // The server may have stored some of it; the ids make that harmless.
@@ -310,7 +327,9 @@ mod tests {
         let line = action_line(br#"{"index":{"_index":"other","_id":"7","routing":"a"}}"#).unwrap();
         assert_eq!(line, b"{\"index\":{\"_id\":\"7\",\"routing\":\"a\"}}\n");
         assert_eq!(action_line(br#"{"create":{}}"#).unwrap(), b"{\"create\":{}}\n");
-        for line in [&b"{}"[..], b"[]", b"x", br#"{"delete":{"_id":"1"}}"#, br#"{"index":{},"b":1}"#, br#"{"status":"error"}"#] {
+        for line in
+            [&b"{}"[..], b"[]", b"x", br#"{"delete":{"_id":"1"}}"#, br#"{"index":{},"b":1}"#, br#"{"status":"error"}"#]
+        {
             assert!(action_line(line).is_err(), "{}", String::from_utf8_lossy(line));
         }
     }
