@@ -146,7 +146,7 @@ async fn rendered(rows: Rows, format: Format) -> (String, bool) {
 
 async fn error_of(engine: &Engine, sql: &str) -> QueryError {
     match engine.sql(sql).await {
-        Ok(rows) => rows.collect().await.expect_err(sql),
+        Ok(rows) => rows.collect().await.unwrap_err(),
         Err(error) => error,
     }
 }
