@@ -4,6 +4,7 @@ use crate::core::schema::DataType;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType as ArrowType, Int64Type};
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -16,7 +17,8 @@ const SAMPLE_ROWS: usize = 4_096;
 const DICTIONARY_SHARE: f64 = 0.2;
 
 /// How files are written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct WriterSettings {
     /// A file that has reached this size is closed and another begun.
     pub file_bytes: u64,

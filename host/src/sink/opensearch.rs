@@ -6,9 +6,11 @@
 mod answer;
 mod backoff;
 mod chunk;
+mod error;
 mod load;
 
 pub use backoff::Backoff;
+pub use error::LoadError;
 pub use load::{Outcome, Refusal};
 
 use answer::Failure;
@@ -89,105 +91,6 @@ impl fmt::Debug for Credentials {
             Self::ApiKey(_) => "ApiKey",
         })
     }
-}
-
-/// Why loading did not work. What was stored before stays stored; [`LoadError::GaveUp`] says how much.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// Mend the address.
-    #[error("{host:?} is no address of a server: {reason}; write localhost:9200 or https://search.example:9200")]
-    BadHost {
-        /// As given.
-        host: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Mend the certificate file.
-    #[error("the certificates to trust can't be used: {reason}")]
-    BadCertificates {
-        /// What is wrong.
-        reason: String,
-    },
-    /// Choose another name.
-    #[error("{index:?} can't be the name of an index: {reason}")]
-    BadIndex {
-        /// As given.
-        index: String,
-        /// Which rule it breaks.
-        reason: &'static str,
-    },
-    /// Start the server, or mend the address.
-    #[error(
-        "no OpenSearch server answers at {url} ({cause}); is it running, and are host, port and scheme right? try: curl {url}"
-    )]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// What went wrong on the way.
-        cause: String,
-    },
-    /// Give credentials, or others.
-    #[error(
-        "{url} does not let us in (status {status}); give --user and --password or --api-key, or TELEMILL_OPENSEARCH_* in the environment"
-    )]
-    Denied {
-        /// Where.
-        url: String,
-        /// 401 or 403.
-        status: u16,
-    },
-    /// Say that the index may be replaced, or choose another.
-    #[error("the index {index} exists already; --recreate deletes it first with all that is in it")]
-    IndexExists {
-        /// Its name.
-        index: String,
-    },
-    /// The server does not accept the request; its reason says why.
-    #[error("{url} refused the request with status {status}: {reason}")]
-    Rejected {
-        /// What was asked.
-        url: String,
-        /// The status.
-        status: u16,
-        /// The server's reason.
-        reason: String,
-    },
-    /// Something else than an OpenSearch server answers.
-    #[error("{url} did not answer as OpenSearch does: {reason}")]
-    Malformed {
-        /// What was asked.
-        url: String,
-        /// What is wrong with the answer.
-        reason: String,
-    },
-    /// Try again later: documents have ids, so that what is sent twice is stored once.
-    #[error("gave up on {url} after {attempts} attempts ({cause}); {} documents were accepted before", outcome.accepted)]
-    GaveUp {
-        /// What was asked.
-        url: String,
-        /// How often.
-        attempts: u32,
-        /// The last answer, or the lack of one.
-        cause: String,
-        /// What was done until then.
-        outcome: Box<Outcome>,
-    },
-    /// Mend the file.
-    #[error("{path}, line {line}: {reason}")]
-    BadFile {
-        /// The file.
-        path: String,
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Rows could not be turned into documents.
-    #[error(transparent)]
-    Sink(#[from] super::SinkError),
-    /// The rows could not be had.
-    #[error("the rows to load can't be read")]
-    Rows(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A server that answered.

@@ -208,7 +208,7 @@ impl MetricsLog {
             let connections = (connections * most * (0.9 + 0.1 * spike(3))).clamp(0.0, most);
             let request_rate = rate * (0.9 + 0.1 * spike(4));
             let failures = 0.8 + 0.2 * spike(5);
-            let network = (request_rate * CALL_MBIT * (1.0 + 0.15 * unit.network.at(tick))).max(0.0) + 0.4 * spike(6);
+            let network = request_rate * CALL_MBIT * (1.0 + 0.3 * unit.network.at(tick)).max(0.1) * spike(6).powi(2);
             let disk = (0.6 + 0.05 * rate) * (1.0 + 0.2 * unit.disk.at(tick)).max(0.1) * spike(7).powi(2);
 
             let rows = &mut self.rows;
@@ -298,5 +298,5 @@ fn threads(host: &Host, rate: f64, latency_ms: f64, bend: impl FnOnce(f64) -> f6
 
 /// Agents report three decimals; the rest would be noise to store.
 fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    (value * 1000.0 + 0.5) as i64 as f64 / 1000.0
 }

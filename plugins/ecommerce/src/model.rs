@@ -76,9 +76,8 @@ impl Shop {
             self.transactions.log_second(&self.system, second, &self.catalogue, &mut self.marks, effects);
         }
         let ids = self.marks.take_ids();
-        self.transactions.rows.incident_id.inner_mut().set_values(&ids);
         self.metrics.rows.incident_id.inner_mut().set_values(&ids);
-        self.transactions.rows.finish(output)?;
+        self.transactions.rows(&ids).finish(output)?;
         self.metrics.rows.finish(output)
     }
 }

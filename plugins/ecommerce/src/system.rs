@@ -39,6 +39,8 @@ const SERVERS_PER_HOST: u32 = 3;
 /// The 30 s after which callers give up, in service times of 400 ms.
 const DEADLINE_SERVICE_TIMES: f64 = 75.0;
 const RETRY_SHARE: f64 = 0.5;
+/// A queue holds no more than this, in service times; what finds it full is refused.
+const LONGEST_WAIT: f64 = 1.0;
 const ERROR_WANDER_TAU_TICKS: f64 = 360.0;
 const SERVICE_WANDER_TAU_TICKS: f64 = 30.0;
 const SERVICE_WANDER_SPREAD: f64 = 0.06;
@@ -236,7 +238,7 @@ impl System {
             let service_rate = rate * service.share;
             let retries = operations::retries(service, catalogue, &bent, targets);
             let queue = self.queues[at].at(service_rate * (1.0 + retries) / capacity);
-            let slowdown = self.tick.wander[at].max(0.5) * (1.0 + queue.wait);
+            let slowdown = self.tick.wander[at].max(0.5) * (1.0 + queue.wait.min(LONGEST_WAIT));
             let state = &mut self.services[at];
             (state.queue, state.rate, state.slowdown) = (queue, service_rate, slowdown);
             let scene = operations::Scene {

@@ -2,6 +2,7 @@
 //!
 //! Each row draws from a stream of its own, keyed by second and index, so any partition can make any row without the others.
 
+use telemill_sdk::column::{NULL_KEY, NULL_NUMBER};
 use telemill_sdk::quantile::QuantileTable;
 use telemill_sdk::time::{MILLISECOND, SECOND};
 use telemill_sdk::{
@@ -109,6 +110,99 @@ struct Line {
     hosts: u32,
 }
 
+/// Rows are gathered in arrays of this length and moved to the columns together; small enough for the first-level cache.
+const CHUNK: usize = 128;
+
+/// Rows on their way to the columns.
+#[derive(Debug)]
+struct Chunk {
+    rows: usize,
+    timestamp: [i64; CHUNK],
+    transaction_id: [i64; CHUNK],
+    trace_id: [u64; CHUNK],
+    session_id: [i64; CHUNK],
+    user_id: [i64; CHUNK],
+    operation: [u32; CHUNK],
+    service: [u32; CHUNK],
+    http_method: [u32; CHUNK],
+    http_path: [u32; CHUNK],
+    http_status: [i32; CHUNK],
+    status: [u32; CHUNK],
+    response_time_ms: [i32; CHUNK],
+    amount: [i64; CHUNK],
+    currency: [u32; CHUNK],
+    payment_provider: [u32; CHUNK],
+    error: [u32; CHUNK],
+    retries: [i32; CHUNK],
+    circuit_breaker_state: [u32; CHUNK],
+    channel: [u32; CHUNK],
+    region: [u32; CHUNK],
+    host: [u32; CHUNK],
+    phase: [u32; CHUNK],
+    incident: [u32; CHUNK],
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self {
+            rows: 0,
+            timestamp: [0; CHUNK],
+            transaction_id: [0; CHUNK],
+            trace_id: [0; CHUNK],
+            session_id: [0; CHUNK],
+            user_id: [0; CHUNK],
+            operation: [0; CHUNK],
+            service: [0; CHUNK],
+            http_method: [0; CHUNK],
+            http_path: [0; CHUNK],
+            http_status: [0; CHUNK],
+            status: [0; CHUNK],
+            response_time_ms: [0; CHUNK],
+            amount: [0; CHUNK],
+            currency: [0; CHUNK],
+            payment_provider: [0; CHUNK],
+            error: [0; CHUNK],
+            retries: [0; CHUNK],
+            circuit_breaker_state: [0; CHUNK],
+            channel: [0; CHUNK],
+            region: [0; CHUNK],
+            host: [0; CHUNK],
+            phase: [0; CHUNK],
+            incident: [0; CHUNK],
+        }
+    }
+
+    /// Moves the rows to the columns.
+    fn flush(&mut self, to: &mut Transactions) {
+        let n = self.rows.min(CHUNK);
+        to.timestamp.push_slice(&self.timestamp[..n]);
+        to.transaction_id.push_slice(&self.transaction_id[..n]);
+        to.trace_id.push_hex16_slice(&self.trace_id[..n]);
+        to.session_id.push_slice(&self.session_id[..n]);
+        to.user_id.push_slice(&self.user_id[..n]);
+        to.service.push_keys(&self.service[..n]);
+        to.operation.push_keys(&self.operation[..n]);
+        to.http_method.push_keys(&self.http_method[..n]);
+        to.http_path.push_keys(&self.http_path[..n]);
+        to.http_status.push_slice(&self.http_status[..n]);
+        to.status.push_keys(&self.status[..n]);
+        to.response_time_ms.push_slice(&self.response_time_ms[..n]);
+        to.amount.push_numbers(&self.amount[..n]);
+        to.currency.push_keys(&self.currency[..n]);
+        to.payment_provider.push_keys(&self.payment_provider[..n]);
+        to.error_type.push_keys(&self.error[..n]);
+        to.error_message.push_keys(&self.error[..n]);
+        to.retries.push_slice(&self.retries[..n]);
+        to.circuit_breaker_state.push_keys(&self.circuit_breaker_state[..n]);
+        to.channel.push_keys(&self.channel[..n]);
+        to.region.push_keys(&self.region[..n]);
+        to.host.push_keys(&self.host[..n]);
+        to.phase.push_keys(&self.phase[..n]);
+        to.incident_id.push_keys(&self.incident[..n]);
+        self.rows = 0;
+    }
+}
+
 /// Makes the rows of one shard.
 #[derive(Debug)]
 pub struct TransactionLog {
@@ -121,8 +215,8 @@ pub struct TransactionLog {
     latency: QuantileTable,
     slow_latency: QuantileTable,
     amounts: QuantileTable,
-    /// The rows so far.
-    pub rows: Transactions,
+    chunk: Box<Chunk>,
+    rows: Transactions,
 }
 
 impl TransactionLog {
@@ -170,8 +264,16 @@ impl TransactionLog {
             ),
             slow_latency: QuantileTable::lognormal(SLOW_SPREAD),
             amounts: QuantileTable::lognormal(AMOUNT_SPREAD),
+            chunk: Box::new(Chunk::new()),
             rows,
         }
+    }
+
+    /// The rows so far, with the ids of the incidents that they name.
+    pub fn rows(&mut self, ids: &[String]) -> &mut Transactions {
+        self.chunk.flush(&mut self.rows);
+        self.rows.incident_id.inner_mut().set_values(ids);
+        &mut self.rows
     }
 
     /// Response times in relation to their median: normal ones, and those of an operation in trouble.
@@ -220,103 +322,86 @@ impl TransactionLog {
             if paired && index % 2 == 1 {
                 millisecond = (millisecond + 5 + (more >> 58)).min(999);
             }
-            self.rows.timestamp.push(second * SECOND + millisecond as i64 * MILLISECOND);
-            self.rows.transaction_id.push(second << INDEX_BITS | i64::from(index));
-            self.rows.trace_id.push_hex16((second as u64) << 32 | spread >> 16 & 0xffff_ffff);
-            self.rows.session_id.push(session | user);
-            self.rows.user_id.push(FIRST_USER_ID + user);
-            self.rows.channel.push(catalogue.channels.draw.pick(spread.rotate_left(32)) as u32);
+            if self.chunk.rows >= CHUNK {
+                self.chunk.flush(&mut self.rows);
+            }
+            let n = self.chunk.rows % CHUNK;
+            let chunk = &mut *self.chunk;
+            chunk.rows += 1;
+            chunk.timestamp[n] = second * SECOND + millisecond as i64 * MILLISECOND;
+            chunk.transaction_id[n] = (second << INDEX_BITS) | i64::from(index);
+            chunk.trace_id[n] = ((second as u64) << 32) | ((spread >> 16) & 0xffff_ffff);
+            chunk.session_id[n] = session | user;
+            chunk.user_id[n] = FIRST_USER_ID + user;
+            chunk.channel[n] = catalogue.channels.draw.pick(spread.rotate_left(32)) as u32;
 
-            self.rows.service.push(line.service);
-            self.rows.operation.push(at as u32);
-            self.rows.http_method.push(line.method);
-            let path = match &catalogue.operations[at].path_variant {
+            chunk.service[n] = line.service;
+            chunk.operation[n] = at as u32;
+            chunk.http_method[n] = line.method;
+            chunk.http_path[n] = match &catalogue.operations[at].path_variant {
                 Some(variants) if line.variants => line.path + variants.pick(stream.next()) as u32,
                 _ => line.path,
             };
-            self.rows.http_path.push(path);
             let host = line.first_host + (((more & 0xffff) * u64::from(line.hosts)) >> 16) as u32;
-            self.rows.host.push(host);
-            self.rows.region.push(self.host_regions[host as usize]);
+            chunk.host[n] = host;
+            chunk.region[n] = self.host_regions[host as usize];
 
-            if line.amount_median >= 0.0 {
+            (chunk.amount[n], chunk.currency[n]) = if line.amount_median >= 0.0 {
                 let money = stream.next();
-                self.rows.amount.push((line.amount_median * self.amounts.draw((money >> 32) as u32)) as i64);
-                self.rows.currency.push(catalogue.currencies.draw.pick(money.rotate_left(32)) as u32);
+                let amount = (line.amount_median * self.amounts.draw((money >> 32) as u32)) as i64;
+                (amount.max(1), catalogue.currencies.draw.pick(money.rotate_left(32)) as u32)
             } else {
-                self.rows.amount.push_null();
-                self.rows.currency.push_null();
-            }
-            if line.pays {
-                self.rows.payment_provider.push(catalogue.providers.draw.pick(stream.next()) as u32);
-            } else {
-                self.rows.payment_provider.push_null();
-            }
+                (NULL_NUMBER, NULL_KEY)
+            };
+            chunk.payment_provider[n] =
+                if line.pays { catalogue.providers.draw.pick(stream.next()) as u32 } else { NULL_KEY };
 
             let table = if state.slow { &self.slow_latency } else { &self.latency };
             let latency_ms = (state.latency_ms * table.draw((bits >> 32) as u32)).min(LONGEST_MS) as i32;
             let tried_again = ((more >> 16) as u32) < state.retried_below;
             let fate = bits as u32;
+            chunk.http_status[n] = 200;
+            chunk.status[n] = 0;
+            chunk.response_time_ms[n] = latency_ms.max(1);
+            chunk.error[n] = NULL_KEY;
+            chunk.retries[n] = i32::from(tried_again);
+            chunk.circuit_breaker_state[n] = if state.half_open { HALF_OPEN } else { CLOSED };
+            (chunk.phase[n], chunk.incident[n]) = match state.mark {
+                None => (0, NULL_KEY),
+                Some(mark) => (Marks::phase(&mark), marks.key(mark.incident, effects)),
+            };
             if fate < state.failed_below.saturating_add(blip) {
-                self.fail(&state, at, fate, latency_ms, tried_again, catalogue, stream.next());
-            } else {
-                self.rows.http_status.push(200);
-                self.rows.status.push(0);
-                self.rows.response_time_ms.push(latency_ms.max(1));
-                self.rows.error_type.push_null();
-                self.rows.error_message.push_null();
-                self.rows.retries.push(i32::from(tried_again));
-                self.rows.circuit_breaker_state.push(if state.half_open { HALF_OPEN } else { CLOSED });
-            }
-            match state.mark {
-                None => {
-                    self.rows.phase.push(0);
-                    self.rows.incident_id.push_null();
-                }
-                Some(mark) => {
-                    self.rows.phase.push(Marks::phase(&mark));
-                    self.rows.incident_id.push(marks.key(mark.incident, effects));
-                }
+                chunk.fail(n, &state, at, fate, catalogue, stream.next());
             }
         }
     }
+}
 
-    /// The columns in which a call that failed differs.
+impl Chunk {
+    /// The columns in which a call that failed differs from the success that the row says so far.
     #[cold]
-    #[expect(clippy::too_many_arguments, reason = "the rest of a row that is half written")]
-    fn fail(
-        &mut self,
-        state: &OperationState,
-        operation: usize,
-        fate: u32,
-        latency_ms: i32,
-        tried_again: bool,
-        catalogue: &Catalogue,
-        bits: u64,
-    ) {
-        let again = i32::from(tried_again);
+    fn fail(&mut self, n: usize, state: &OperationState, operation: usize, fate: u32, catalogue: &Catalogue, bits: u64) {
+        let (latency_ms, again) = (self.response_time_ms[n], self.retries[n]);
         let few = (bits & 0x1f) as i32;
-        let (cause, response_ms, retries, breaker) = if fate < state.rejected_below {
-            (Cause::Rejection, 3 + few, 0, OPEN)
+        let (cause, response_ms, retries) = if fate < state.rejected_below {
+            self.circuit_breaker_state[n] = OPEN;
+            (Cause::Rejection, 3 + few, 0)
         } else if fate < state.timed_out_below {
-            (Cause::Timeout, TIMEOUT_MS + few * 8, 1 + few % 3, CLOSED)
+            (Cause::Timeout, TIMEOUT_MS + few * 8, 1 + few % 3)
         } else if fate < state.stressed_below && state.stress == Cause::Pool {
-            (Cause::Pool, latency_ms.max(POOL_TIMEOUT_MS + few), 1 + few % 2, CLOSED)
+            (Cause::Pool, latency_ms.max(POOL_TIMEOUT_MS + few), 1 + few % 2)
         } else if fate < state.stressed_below {
-            (state.stress, latency_ms, again + few % 2, CLOSED)
+            (state.stress, latency_ms, again + few % 2)
         } else {
-            (Cause::Normal, latency_ms, again, CLOSED)
+            (Cause::Normal, latency_ms, again)
         };
-        let breaker = if breaker == CLOSED && state.half_open { HALF_OPEN } else { breaker };
         let (templates, draw) = &catalogue.operations[operation].errors[cause as usize];
         let template = templates.get(draw.pick(bits.rotate_left(17))).copied();
         let status = template.and_then(|at| catalogue.errors.get(at as usize)).map_or(500, |error| error.http_status);
-        self.rows.http_status.push(status);
-        self.rows.status.push(1);
-        self.rows.response_time_ms.push(response_ms.max(1));
-        self.rows.error_type.push_option(template);
-        self.rows.error_message.push_option(template);
-        self.rows.retries.push(retries);
-        self.rows.circuit_breaker_state.push(breaker);
+        self.http_status[n] = status;
+        self.status[n] = 1;
+        self.response_time_ms[n] = response_ms;
+        self.error[n] = template.unwrap_or(NULL_KEY);
+        self.retries[n] = retries;
     }
 }

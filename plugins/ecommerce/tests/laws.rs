@@ -1,6 +1,6 @@
 //! The laws that every run relies on, and the figures that make the rows realistic.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 

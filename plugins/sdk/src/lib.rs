@@ -8,8 +8,8 @@
 //! | for | see |
 //! |---|---|
 //! | time, windows, local time | [`time`] |
-//! | tables, signals, targets | [`schema`], [`table!`](crate::table) |
-//! | rows out | [`column`], [`Output`] |
+//! | tables, signals, targets | [`mod@schema`], [`table!`](crate::table) |
+//! | rows out | [`mod@column`], [`Output`] |
 //! | rows in | [`Batch`] |
 //! | seeded randomness | [`Stream`], [`Process`], [`Weighted`] |
 //! | incidents | [`incident`], [`Effects`] |

@@ -201,10 +201,11 @@ impl Recipes<'_> {
                 root.scale("latency", slowdown);
             }
             Trouble::UpstreamDegradation => {
-                root.scale("capacity", 0.55);
-                root.scale("latency", slowdown);
+                // At the day's peak the queue adds to this by itself.
+                root.scale("capacity", 0.75);
+                root.scale("latency", slowdown * 0.7);
                 root.set("error_rate", failing);
-                root.set("retry_rate", 0.25);
+                root.set("retry_rate", 0.12);
                 if self.config.cascades && stream.chance(0.4) {
                     others.extend(self.retry_storm(target, course, slowdown, failing, id, stream));
                 }
@@ -259,8 +260,8 @@ impl Recipes<'_> {
             end: course.end.max(start + 60 * SECOND) + outlasts,
         };
         let mut draft = Draft::new(self.targets, &caller.name, course);
-        draft.set("retry_rate", 0.5);
-        draft.scale("capacity", 0.6);
+        draft.set("retry_rate", 0.25);
+        draft.scale("capacity", 0.85);
         draft.scale("latency", slowdown * 0.6);
         draft.set("error_rate", failing);
         draft.scale("threads", 2.0);

@@ -45,7 +45,7 @@ pub struct Volume {
     pub hour_tolerance: f64,
     /// Share of the hours that may be off further (a sale, a burst); one hour always may.
     pub hours_off: f64,
-    /// How far the whole may be off, as a share of what is expected.
+    /// How far a day or more may be off, as a share of what is expected; less than a day by as much more as its square root is less.
     pub total_tolerance: f64,
     /// How bad it is to miss it.
     pub severity: Severity,
@@ -163,7 +163,7 @@ impl Default for Volume {
             time_zone: "UTC".to_owned(),
             weekday_multipliers: [1.0; 7],
             schedule: SCHEDULE.map(|(from_hour, start, end)| DayPart { from_hour, start, end }).to_vec(),
-            hour_tolerance: 0.25,
+            hour_tolerance: 0.35,
             hours_off: 0.1,
             total_tolerance: 0.15,
             severity: Severity::default(),

@@ -1,4 +1,4 @@
-//! Response times and errors by phase, against their bands; traffic is counted in [`crate::volume`].
+//! Response times and errors by phase, against their bands; traffic is counted in `volume`.
 
 use telemill_sdk::{Batch, DataType, Error, Finding, Metric, Report, Selection, Severity, Table, Window};
 

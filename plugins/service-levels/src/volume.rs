@@ -1,6 +1,6 @@
 //! Traffic by the hour against the schedule.
 
-use telemill_sdk::time::{HOUR, MINUTE};
+use telemill_sdk::time::{DAY, HOUR, MINUTE};
 use telemill_sdk::{Clock, Error, Finding, Metric, Severity, Timestamp, Window, Zone};
 
 use crate::config::Volume;
@@ -106,6 +106,7 @@ impl HourlyVolume {
         };
         findings.push(finding("hourly-volume", off > allowed, hours, off, judged));
         let difference = (all_rows as f64 - all_expected) / all_expected.max(1.0);
+        let tolerance = self.volume.total_tolerance * (DAY as f64 / self.window.micros().max(1) as f64).sqrt().max(1.0);
         let (broken, total) = if self.window.micros() < HOUR {
             (false, "not judged, as the window is shorter than an hour".to_owned())
         } else {
@@ -113,9 +114,9 @@ impl HourlyVolume {
                 "{all_rows} rows, {:+.1} % off the {:.0} of the schedule, {:.0} % allowed",
                 difference * 100.0,
                 all_expected,
-                self.volume.total_tolerance * 100.0
+                tolerance * 100.0
             );
-            (difference.abs() > self.volume.total_tolerance, message)
+            (difference.abs() > tolerance, message)
         };
         let off = (all_rows as f64 - all_expected).abs().round() as u64;
         findings.push(finding("total-volume", broken, total, if broken { off } else { 0 }, all_rows));

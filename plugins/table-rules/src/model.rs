@@ -267,10 +267,13 @@ impl<'a> Plan<'a> {
     /// The filter of a condition: none where there is none; an error is told as a finding.
     fn filter(&mut self, title: &Title, condition: Option<&Condition>) -> Result<Option<usize>, ()> {
         let Some(condition) = condition else { return Ok(None) };
+        if let Some(known) = self.reading.filters.iter().position(|filter| filter.condition == *condition) {
+            return Ok(Some(known));
+        }
         let field = self.field(title, &condition.column).ok_or(())?;
         let predicate = Predicate::of(field, condition).map_err(|message| self.lost(title, message))?;
         let column = self.reading.column(&condition.column);
-        self.reading.filters.push(Filter::new(column, field.data_type, predicate));
+        self.reading.filters.push(Filter::new(condition.clone(), column, field.data_type, predicate));
         Ok(Some(self.reading.filters.len() - 1))
     }
 

@@ -74,6 +74,18 @@ impl Predicate {
         })
     }
 
+    /// Whether no row of a column without nulls can give this answer; told from the dictionary and the validity alone.
+    pub(crate) fn never(&self, column: &Column, counted: Answer) -> bool {
+        match self {
+            Self::Null => counted == Answer::Yes,
+            Self::Number { .. } => false,
+            Self::Text(texts) => column.dictionary().is_some_and(|values| {
+                let mut known = (0..values.len()).filter_map(|i| values.bytes_of(i));
+                known.all(|value| (texts.is_empty() || texts.contains(value)) != (counted == Answer::Yes))
+            }),
+        }
+    }
+
     /// Asks every row.
     pub(crate) fn each(&self, column: &Column, data_type: DataType, rows: usize, mut take: impl FnMut(usize, Answer)) {
         let answer = |yes: bool| if yes { Answer::Yes } else { Answer::No };
@@ -100,24 +112,36 @@ impl Predicate {
 /// Which rows of a batch a rule is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
+    /// What it was made of.
+    pub(crate) condition: Condition,
     /// The column's place in the selection.
     pub(crate) column: usize,
     pub(crate) data_type: DataType,
     pub(crate) predicate: Predicate,
     /// The answers for the batch at hand.
     rows: Vec<bool>,
+    kept: u64,
 }
 
 impl Filter {
-    pub(crate) fn new(column: usize, data_type: DataType, predicate: Predicate) -> Self {
-        Self { column, data_type, predicate, rows: Vec::new() }
+    pub(crate) fn new(condition: Condition, column: usize, data_type: DataType, predicate: Predicate) -> Self {
+        Self { condition, column, data_type, predicate, rows: Vec::new(), kept: 0 }
     }
 
     /// Asks all rows of a batch.
     pub(crate) fn look(&mut self, column: &Column, rows: usize) {
-        let kept = &mut self.rows;
-        kept.clear();
-        self.predicate.each(column, self.data_type, rows, |_, answer| kept.push(answer == Answer::Yes));
+        let (answers, kept) = (&mut self.rows, &mut self.kept);
+        answers.clear();
+        *kept = 0;
+        self.predicate.each(column, self.data_type, rows, |_, answer| {
+            *kept += u64::from(answer == Answer::Yes);
+            answers.push(answer == Answer::Yes);
+        });
+    }
+
+    /// How many rows of the batch the rule is about.
+    pub(crate) fn kept(&self) -> u64 {
+        self.kept
     }
 
     /// Whether the rule is about a row.

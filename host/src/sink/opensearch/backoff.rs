@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn servers_may_ask_in_seconds_or_with_a_date() {
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
-        assert!(retry_after("Fri, 31 Dec 2999 23:59:59 GMT").is_some_and(|pause| pause > Duration::from_secs(86_400)));
+        assert!(retry_after("Tue, 31 Dec 2999 23:59:59 GMT").is_some_and(|pause| pause > Duration::from_secs(86_400)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), None);
         assert_eq!(retry_after("soon"), None);
     }

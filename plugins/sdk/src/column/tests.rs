@@ -1,3 +1,4 @@
+//! Laws of the column builders.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fmt::Write as _;

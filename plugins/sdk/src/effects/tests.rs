@@ -1,3 +1,4 @@
+//! Laws of overlapping effects.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use proptest::prelude::*;
