@@ -2,5 +2,7 @@
 //! for what it tests.
 
 mod docs;
+mod duckdb;
+mod lake;
 mod layers;
 mod tidy;
