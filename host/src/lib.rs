@@ -1,9 +1,16 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
-//! Layers, lowest first: [`core`] and [`config`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and
-//! [`query`]; [`run`] and [`ingest`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`] and
+//! [`ingest`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
+pub mod app;
 pub mod batch;
+pub mod cli;
 pub mod core;
+pub mod ingest;
 pub mod lake;
+pub mod plugin;
+pub mod query;
+pub mod run;
+pub mod sink;
 pub mod store;

@@ -1,8 +1,12 @@
 //! The one integration-test program: linking the host once is what makes it quick. A module each
 //! for what it tests.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod conformance;
 mod docs;
 mod duckdb;
+mod hostile;
 mod lake;
 mod layers;
+mod opensearch;
 mod tidy;

@@ -13,7 +13,7 @@ Build what is missing and run a week of e-commerce operations into a lake
 Usage: cargo xtask demo [--days N] [OPTIONS OF `telemill run start`]
 
 Options:
-      --days N  Days to simulate, ending where the scenario does [default: 7]
+      --days N  Days to simulate, from the start that the scenario names [default: 7]
   -h, --help    Print help
 
 The lake lies in ./telemill-data unless --data-dir says otherwise; a demo that is there is replaced.

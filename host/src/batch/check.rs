@@ -103,11 +103,7 @@ pub enum Fault {
 ///
 /// # Errors
 /// The first thing that is wrong: report the plugin.
-pub fn to_arrow(
-    batch: GuestBatch,
-    layouts: &[TableLayout],
-    window: Window,
-) -> Result<(usize, RecordBatch), BadBatch> {
+pub fn to_arrow(batch: GuestBatch, layouts: &[TableLayout], window: Window) -> Result<(usize, RecordBatch), BadBatch> {
     let index = batch.table as usize;
     let Some(layout) = layouts.get(index) else {
         let fault = Fault::UnknownTable(layouts.len());
@@ -262,7 +258,9 @@ fn timestamps(values: ScalarBuffer<i64>, nulls: Option<NullBuffer>) -> Timestamp
 
 fn integers(field: &Field, list: Vec<i64>, nulls: Option<NullBuffer>) -> Result<ArrayRef, Fault> {
     let narrow = |list: Vec<i64>| {
-        list.into_iter().map(|value| i32::try_from(value).map_err(|_| Fault::Range(value))).collect::<Result<Vec<_>, _>>()
+        list.into_iter()
+            .map(|value| i32::try_from(value).map_err(|_| Fault::Range(value)))
+            .collect::<Result<Vec<_>, _>>()
     };
     Ok(match field.data_type {
         DataType::Int64 => Arc::new(Int64Array::new(list.into(), nulls)),

@@ -11,6 +11,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -80,6 +81,13 @@ impl TableFingerprint {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         bytes
+    }
+}
+
+/// The sum as 64 hex digits, most significant first.
+impl fmt::Display for TableFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sum.iter().rev().try_for_each(|word| write!(f, "{word:016x}"))
     }
 }
 

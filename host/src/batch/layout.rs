@@ -1,7 +1,10 @@
 //! A table of the contract as an Arrow schema.
 
 use crate::core::schema::{DataType, Field, Table};
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -25,6 +28,19 @@ impl TableLayout {
         let fields = table.fields.iter().enumerate().map(|(index, field)| arrow_field(field, index + 1));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Self { table, schema }
+    }
+
+    /// A batch of this table with exactly the layout's types: dictionaries become text.
+    ///
+    /// # Errors
+    /// A column that can't be turned into the layout's type.
+    pub fn conform(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if batch.schema_ref() == &self.schema {
+            return Ok(batch.clone());
+        }
+        let columns =
+            batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| cast(column, field.data_type()));
+        RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_, _>>()?)
     }
 }
 

@@ -137,8 +137,8 @@ pub struct Target {
 pub struct Input {
     /// The input's name.
     pub table: String,
-    /// Columns that it must have.
-    pub columns: Vec<String>,
+    /// Fields that it must have, found by name and sent in this order and with these types.
+    pub fields: Vec<Field>,
     /// Whether the simulation can't do without it.
     pub required: bool,
 }
@@ -187,7 +187,27 @@ impl Simulation {
             table.collect_problems(&mut found);
         }
         self.collect_target_problems(&mut found);
+        self.collect_input_problems(&mut found);
         found
+    }
+
+    fn collect_input_problems(&self, found: &mut Vec<Problem>) {
+        if self.inputs.len() > MAX_TABLES {
+            found.push(Problem::new("inputs", format!("{}; at most {MAX_TABLES} are allowed", self.inputs.len())));
+        }
+        let mut names = BTreeSet::new();
+        for input in self.inputs.iter().take(MAX_TABLES) {
+            let mut add = |message: String| found.push(Problem::new(format!("input {}", input.table), message));
+            if let Err(BadName { reason, .. }) = id::check_identifier("input", &input.table) {
+                add(format!("can't be an input's name: {reason}"));
+            }
+            if !names.insert(input.table.as_str()) {
+                add("is declared twice".into());
+            }
+            if input.fields.is_empty() || input.fields.len() > MAX_FIELDS {
+                add(format!("has {} fields; 1 to {MAX_FIELDS} are allowed", input.fields.len()));
+            }
+        }
     }
 
     fn collect_target_problems(&self, found: &mut Vec<Problem>) {

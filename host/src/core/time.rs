@@ -147,7 +147,11 @@ impl FromStr for Length {
         let duration: SignedDuration =
             span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
         let us = u64::try_from(duration.as_micros()).map_err(|_| wrong())?;
-        if us == 0 { Err(format!("{text:?} is no length of time: it must be longer than nothing")) } else { Ok(Self { us }) }
+        if us == 0 {
+            Err(format!("{text:?} is no length of time: it must be longer than nothing"))
+        } else {
+            Ok(Self { us })
+        }
     }
 }
 
@@ -180,7 +184,12 @@ mod tests {
 
     #[test]
     fn lengths_read_and_write_the_same() {
-        for (text, us) in [("7d", 7 * 86_400_000_000_u64), ("6h", 21_600_000_000), ("90m", 5_400_000_000), ("2w", 14 * 86_400_000_000)] {
+        for (text, us) in [
+            ("7d", 7 * 86_400_000_000_u64),
+            ("6h", 21_600_000_000),
+            ("90m", 5_400_000_000),
+            ("2w", 14 * 86_400_000_000),
+        ] {
             let length: Length = text.parse().expect("a length");
             assert_eq!(length.us(), us, "{text}");
             assert_eq!(length.to_string().parse(), Ok(length), "{length}");

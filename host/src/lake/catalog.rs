@@ -1,7 +1,7 @@
 //! The catalog's rows one by one: what DuckLake 1.0 wants in which table. The order of a commit is in [`super::commit`].
 
-use super::stats::{self, ColumnStats, DataFile};
 use super::LakeError;
+use super::stats::{self, ColumnStats, DataFile};
 use crate::core::digest::Digest;
 use crate::core::schema::{DataType, Field, Table};
 use crate::core::time::Timestamp;
@@ -95,7 +95,8 @@ pub(super) async fn insert_snapshot(
 
 /// The id of the schema `name` that is there now.
 pub(super) async fn live_schema(connection: &mut SqliteConnection, name: &str) -> Result<Option<i64>, LakeError> {
-    let query = sqlx::query_scalar("SELECT schema_id FROM ducklake_schema WHERE schema_name = ? AND end_snapshot IS NULL");
+    let query =
+        sqlx::query_scalar("SELECT schema_id FROM ducklake_schema WHERE schema_name = ? AND end_snapshot IS NULL");
     Ok(query.bind(name).fetch_optional(connection).await?)
 }
 
@@ -214,7 +215,11 @@ async fn end_declaration(connection: &mut SqliteConnection, table_id: i64, snaps
 }
 
 /// Ends a table: it is not there from `snapshot` on, and as it was before.
-pub(super) async fn end_table(connection: &mut SqliteConnection, table_id: i64, snapshot: i64) -> Result<(), LakeError> {
+pub(super) async fn end_table(
+    connection: &mut SqliteConnection,
+    table_id: i64,
+    snapshot: i64,
+) -> Result<(), LakeError> {
     for statement in [
         "UPDATE ducklake_table SET end_snapshot = ? WHERE table_id = ? AND end_snapshot IS NULL",
         "UPDATE ducklake_column SET end_snapshot = ? WHERE table_id = ? AND end_snapshot IS NULL",
@@ -227,12 +232,21 @@ pub(super) async fn end_table(connection: &mut SqliteConnection, table_id: i64, 
 }
 
 /// Ends the files that a table has; returns how many there were.
-pub(super) async fn end_files(connection: &mut SqliteConnection, table_id: i64, snapshot: i64) -> Result<u64, LakeError> {
-    let query = sqlx::query("UPDATE ducklake_data_file SET end_snapshot = ? WHERE table_id = ? AND end_snapshot IS NULL");
+pub(super) async fn end_files(
+    connection: &mut SqliteConnection,
+    table_id: i64,
+    snapshot: i64,
+) -> Result<u64, LakeError> {
+    let query =
+        sqlx::query("UPDATE ducklake_data_file SET end_snapshot = ? WHERE table_id = ? AND end_snapshot IS NULL");
     Ok(query.bind(snapshot).bind(table_id).execute(connection).await?.rows_affected())
 }
 
-pub(super) async fn end_schema(connection: &mut SqliteConnection, schema_id: i64, snapshot: i64) -> Result<(), LakeError> {
+pub(super) async fn end_schema(
+    connection: &mut SqliteConnection,
+    schema_id: i64,
+    snapshot: i64,
+) -> Result<(), LakeError> {
     let query = sqlx::query("UPDATE ducklake_schema SET end_snapshot = ? WHERE schema_id = ? AND end_snapshot IS NULL");
     query.bind(snapshot).bind(schema_id).execute(connection).await?;
     Ok(())
@@ -428,7 +442,8 @@ pub(super) fn time_text(at: Timestamp) -> String {
 
 /// A UUID (version 8) of what is created: different for every id, and every time that one is given out.
 fn uuid(kind: &str, id: i64, at: Timestamp, name: &str) -> String {
-    let digest = Digest::of_parts([kind.as_bytes(), &id.to_le_bytes(), &at.0.to_le_bytes(), name.as_bytes()]).to_string();
+    let digest =
+        Digest::of_parts([kind.as_bytes(), &id.to_le_bytes(), &at.0.to_le_bytes(), name.as_bytes()]).to_string();
     let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
     format!("{}-{}-8{}-a{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
 }

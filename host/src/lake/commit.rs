@@ -83,7 +83,8 @@ impl Lake {
         }
         for new in &commit.tables {
             let old = live.iter().find(|table| table.table.name == new.table.name);
-            let (table_id, table) = changes.prepare_table(commit, schema_id, old.map(|old| (old.id, &old.table)), new).await?;
+            let (table_id, table) =
+                changes.prepare_table(commit, schema_id, old.map(|old| (old.id, &old.table)), new).await?;
             changes.insert_files(&commit.dataset, table_id, &table, &new.files).await?;
         }
         changes.finish((&commit.author, &commit.message, commit.extra.as_deref())).await

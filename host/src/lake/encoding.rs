@@ -7,6 +7,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Rows of the first batch that are looked at to tell a column of few values from one of many.
@@ -16,7 +17,8 @@ const SAMPLE_ROWS: usize = 4_096;
 const DICTIONARY_SHARE: f64 = 0.2;
 
 /// How files are written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct WriterSettings {
     /// A file that has reached this size is closed and another begun.
     pub file_bytes: u64,

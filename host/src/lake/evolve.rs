@@ -116,7 +116,10 @@ mod tests {
         ];
         for (old, new, message) in cases {
             let found = fit(&old, &new);
-            assert!(matches!(&found, Fit::Clash(problems) if problems.iter().any(|p| p.message.contains(message))), "{found:?}");
+            assert!(
+                matches!(&found, Fit::Clash(problems) if problems.iter().any(|p| p.message.contains(message))),
+                "{found:?}"
+            );
         }
     }
 }

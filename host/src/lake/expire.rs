@@ -73,7 +73,8 @@ impl Lake {
             "DELETE FROM ducklake_table_stats WHERE table_id NOT IN (SELECT table_id FROM ducklake_table)".to_owned(),
             "DELETE FROM ducklake_table_column_stats WHERE table_id NOT IN (SELECT table_id FROM ducklake_table)"
                 .to_owned(),
-            "DELETE FROM ducklake_schema_versions WHERE table_id NOT IN (SELECT table_id FROM ducklake_table)".to_owned(),
+            "DELETE FROM ducklake_schema_versions WHERE table_id NOT IN (SELECT table_id FROM ducklake_table)"
+                .to_owned(),
         ] {
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *connection).await?;
         }
@@ -115,11 +116,10 @@ impl Lake {
         let root = self.files.root().to_owned();
         let young = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(since.0).unwrap_or(0));
         let removing = tokio::task::spawn_blocking(move || {
-            remove_files(&root, &|path, modified| {
-                !named.contains(path) && (queued.contains(path) || modified <= young)
-            })
+            remove_files(&root, &|path, modified| !named.contains(path) && (queued.contains(path) || modified <= young))
         });
-        let swept = removing.await.map_err(|error| LakeError::Corrupt(format!("a sweep of its files stopped: {error}")))??;
+        let swept =
+            removing.await.map_err(|error| LakeError::Corrupt(format!("a sweep of its files stopped: {error}")))??;
         for (id, _) in due {
             let query = sqlx::query("DELETE FROM ducklake_files_scheduled_for_deletion WHERE data_file_id = ?");
             query.bind(id).execute(tx.connection()).await?;

@@ -27,7 +27,13 @@ impl Fixture {
     }
 
     /// Files of `rows` rows each.
-    async fn write(&self, table: &Table, stem: &str, settings: WriterSettings, batches: Vec<RecordBatch>) -> Vec<DataFile> {
+    async fn write(
+        &self,
+        table: &Table,
+        stem: &str,
+        settings: WriterSettings,
+        batches: Vec<RecordBatch>,
+    ) -> Vec<DataFile> {
         let (files, table, stem) = (self.lake.files().clone(), table.clone(), stem.to_owned());
         let runtime = tokio::runtime::Handle::current();
         let write = move || {
@@ -185,8 +191,7 @@ async fn a_commit_is_visible_with_the_callers_transaction_and_not_before() {
     assert_eq!((&events.files[0].path, &events.files[0].columns), (&files[0].path, &files[0].columns));
     assert_eq!(events.files[0].time_bounds(&events.table), Some((Timestamp(0), Timestamp(99))));
     let summary = lake.lake.datasets(None).await.unwrap();
-    let expected =
-        DatasetSummary { name: "shop".into(), tables: 1, files: 1, rows: 100, bytes: files[0].bytes };
+    let expected = DatasetSummary { name: "shop".into(), tables: 1, files: 1, rows: 100, bytes: files[0].bytes };
     assert_eq!(summary, [expected]);
     let snapshots = lake.lake.snapshots().await.unwrap();
     assert_eq!(snapshots[0].changes, r#"created_schema:"shop",created_table:"shop"."events",inserted_into_table:2"#);
@@ -196,7 +201,8 @@ async fn a_commit_is_visible_with_the_callers_transaction_and_not_before() {
 #[tokio::test]
 async fn append_adds_replace_ends_and_older_snapshots_stay() {
     let lake = Fixture::new().await;
-    let rows = async |at: Option<SnapshotId>| lake.lake.dataset("shop", at).await.unwrap().table("events").unwrap().rows;
+    let rows =
+        async |at: Option<SnapshotId>| lake.lake.dataset("shop", at).await.unwrap().table("events").unwrap().rows;
     let first = lake.commit(commit(Mode::Create, lake.simple("a", 0).await)).await.unwrap();
     let taken = lake.commit(commit(Mode::Create, lake.simple("x", 0).await)).await.unwrap_err();
     assert!(taken.to_string().contains("has 100 rows") && taken.to_string().contains("--append"), "{taken}");
@@ -231,7 +237,10 @@ async fn a_table_may_grow_and_replace_may_change_it() {
     columns.push(Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5])));
     let rows = RecordBatch::try_new(TableLayout::new(wide.clone()).schema, columns).unwrap();
     let files = lake.write(&wide, "b", WriterSettings::default(), vec![rows]).await;
-    let grown = Commit { tables: vec![TableFiles { table: wide.clone(), files, replace: false }], ..commit(Mode::Append, vec![]) };
+    let grown = Commit {
+        tables: vec![TableFiles { table: wide.clone(), files, replace: false }],
+        ..commit(Mode::Append, vec![])
+    };
     lake.commit(grown).await.unwrap();
     assert_eq!(lake.lake.dataset("shop", None).await.unwrap().tables[0].table, wide);
     assert_eq!(lake.lake.dataset("shop", Some(first)).await.unwrap().tables[0].table, table());
@@ -315,7 +324,8 @@ async fn a_sweep_takes_rubbish_and_expired_files_and_leaves_what_rows_name() {
     assert_eq!(expired, Expired { snapshots: 2, files: 1 });
     assert_eq!(lake.lake.sweep(soon, age).await.unwrap().files, 0, "queued, and young in the queue");
     assert_eq!(lake.lake.sweep(soon.plus_us(2_000_000), age).await.unwrap().files, 1);
-    let left: Vec<_> = lake.on_disk().iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    let left: Vec<_> =
+        lake.on_disk().iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(left, ["new-0.parquet", "segment-0.parquet"]);
     assert_eq!(lake.lake.snapshots().await.unwrap().len(), 1);
     assert_eq!(lake.lake.dataset("shop", Some(newest)).await.unwrap().tables[0].rows, 100);

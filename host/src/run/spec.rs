@@ -1,6 +1,7 @@
 //! What a run is asked to do: the spec as people write it (TOML or JSON), and as it is stored once every choice
 //! that was left open is made.
 
+use crate::core::digest::Digest;
 use crate::core::id;
 use crate::core::problem::{self, Problem};
 use crate::core::time::{Length, Timestamp, Window};
@@ -10,11 +11,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Partitions of a spec that names none: enough for the cores of a workstation.
-pub const DEFAULT_PARTITIONS: u32 = 4;
+const DEFAULT_PARTITIONS: u32 = 4;
 /// Most partitions of a run; each is a file per table and segment.
-pub const MAX_PARTITIONS: u32 = 1_024;
+const MAX_PARTITIONS: u32 = 1_024;
 /// Simulated time of a segment in a spec that names none.
-pub const DEFAULT_SEGMENT: Length = Length::from_us(6 * 3_600 * 1_000_000);
+const DEFAULT_SEGMENT: Length = Length::from_us(6 * 3_600 * 1_000_000);
 /// Largest spec that is read.
 const MAX_SPEC_BYTES: u64 = 16 << 20;
 
@@ -69,6 +70,19 @@ pub struct PlacedIncident {
     pub length: Length,
 }
 
+/// What becomes of rows that the dataset has already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Existing {
+    /// There must be none.
+    #[default]
+    Refuse,
+    /// They stay.
+    Append,
+    /// They go.
+    Replace,
+}
+
 /// A run as asked for; `seed` and `start` may be left open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +92,9 @@ pub struct RunSpec {
     /// What every draw follows from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// What becomes of rows that the dataset has already.
+    #[serde(default)]
+    pub existing: Existing,
     /// The start of simulated time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
@@ -188,25 +205,40 @@ impl RunSpec {
         self.seed.get_or_insert(random & 0xffff_ffff);
         let start = *self.start.get_or_insert(end_of_now.plus_us(-duration));
         let window = Window::from_start(start, duration);
-        if jiff::Timestamp::from_microsecond(start.0).is_err() || jiff::Timestamp::from_microsecond(window.end.0).is_err() {
+        if jiff::Timestamp::from_microsecond(start.0).is_err()
+            || jiff::Timestamp::from_microsecond(window.end.0).is_err()
+        {
             let problem = Problem::new("duration", format!("the span {window} leaves the range of time"));
             return Err(SpecError::Values(vec![problem]));
         }
-        Ok(ResolvedSpec { spec: self })
+        Ok(ResolvedSpec { spec: self, input_digests: BTreeMap::new() })
     }
 }
 
 /// A spec without open choices: the one that is stored and run again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct ResolvedSpec {
+    #[serde(flatten)]
     spec: RunSpec,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    input_digests: BTreeMap<String, Digest>,
 }
 
 impl ResolvedSpec {
     /// The spec itself.
     pub fn spec(&self) -> &RunSpec {
         &self.spec
+    }
+
+    /// The digests of the files in `inputs`, by input.
+    pub fn input_digests(&self) -> &BTreeMap<String, Digest> {
+        &self.input_digests
+    }
+
+    /// The same spec, held to files with these digests.
+    #[must_use]
+    pub(super) fn with_input_digests(self, input_digests: BTreeMap<String, Digest>) -> Self {
+        Self { input_digests, ..self }
     }
 
     /// What every draw follows from.
@@ -235,7 +267,9 @@ fn json_of(value: toml::Value) -> Value {
         toml::Value::Boolean(yes) => Value::Bool(yes),
         toml::Value::Datetime(time) => Value::String(time.to_string()),
         toml::Value::Array(list) => Value::Array(list.into_iter().map(json_of).collect()),
-        toml::Value::Table(table) => Value::Object(table.into_iter().map(|(key, value)| (key, json_of(value))).collect()),
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(key, value)| (key, json_of(value))).collect())
+        }
     }
 }
 
@@ -259,8 +293,14 @@ mod tests {
         for (text, place) in [
             ("colour = 1\n", "colour"),
             ("[[validators]]\nplugin = \"x\"\nconfigg = 1\n", "configg"),
-            ("[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"soon\"\n", "incident[0].length"),
-            ("[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"5m\"\n", "incident[0].model"),
+            (
+                "[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"soon\"\n",
+                "incident[0].length",
+            ),
+            (
+                "[[incident]]\nmodel = \"m\"\nkind = \"k\"\ntarget = \"t\"\nstart = 2026-01-01T00:00:00Z\nlength = \"5m\"\n",
+                "incident[0].model",
+            ),
         ] {
             // Tables must follow the top-level keys.
             let spec = if text.starts_with('[') { format!("{SHORTEST}{text}") } else { format!("{text}{SHORTEST}") };

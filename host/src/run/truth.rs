@@ -112,8 +112,10 @@ pub fn incident_rows(incidents: &[PlannedIncident]) -> Result<RecordBatch, Arrow
 /// # Errors
 /// None but for a bug: the columns fit the layout.
 pub fn effect_rows(incidents: &[PlannedIncident]) -> Result<RecordBatch, ArrowError> {
-    let rows: Vec<_> =
-        incidents.iter().flat_map(|i| i.incident.effects.iter().map(|effect| (i.incident.id.as_str(), effect))).collect();
+    let rows: Vec<_> = incidents
+        .iter()
+        .flat_map(|i| i.incident.effects.iter().map(|effect| (i.incident.id.as_str(), effect)))
+        .collect();
     let columns = vec![
         texts(&rows, |row| row.0),
         texts(&rows, |row| &row.1.target),

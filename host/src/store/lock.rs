@@ -21,8 +21,7 @@ impl DataDirLock {
     pub fn acquire(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(LOCK_FILE);
         let unusable = |source| StoreError::Folder { path: path.clone(), source };
-        std::fs::create_dir_all(data_dir)
-            .map_err(|source| StoreError::Folder { path: data_dir.to_owned(), source })?;
+        std::fs::create_dir_all(data_dir).map_err(|source| StoreError::Folder { path: data_dir.to_owned(), source })?;
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),

@@ -1,0 +1,139 @@
+//! The composition root: settings to engine, registry, store, lake and runs. Nothing else builds these.
+
+mod settings;
+
+pub use settings::{Origin, Settings, SettingsError};
+
+use crate::ingest;
+use crate::lake::{LAKE_FOLDER, Lake};
+use crate::plugin::{self, Registry};
+use crate::query;
+use crate::run::{self, Host};
+use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
+use anyhow::Context as _;
+use std::path::Path;
+use tokio::runtime::Runtime;
+
+/// Folders below the data folder.
+const CACHE_FOLDER: &str = "cache";
+const SPILL_FOLDER: &str = "spill";
+
+/// The data folder, opened for writing: nobody else writes it meanwhile.
+pub struct Writer {
+    /// What runs need.
+    pub host: Host,
+    _lock: DataDirLock,
+}
+
+/// Everything that a command needs, made when first asked for.
+pub struct App {
+    settings: Settings,
+    runtime: Runtime,
+}
+
+/// Closing folds the database's journal into its file, so that one file is all that others attach.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.host.runtime.block_on(self.host.store.close());
+    }
+}
+
+impl App {
+    /// Reads the settings and starts the async runtime.
+    ///
+    /// # Errors
+    /// Settings that can't be used.
+    pub fn new(origin: Origin) -> anyhow::Result<Self> {
+        let settings = Settings::load(origin)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .worker_threads(2)
+            .build()
+            .context("can't start the async runtime")?;
+        Ok(Self { settings, runtime })
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where lake, catalog and plugins live.
+    pub fn data_dir(&self) -> &Path {
+        &self.settings.data_dir
+    }
+
+    /// Drives what is async.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Reads the files of a spec's `[inputs]`.
+    pub fn input_reader(&self) -> run::ReadInput {
+        |path, table| Ok(ingest::rows(path, table)?)
+    }
+
+    /// Ends what still runs without waiting for it: a cancelled query computes on until its current step is done.
+    pub fn shut_down(self) {
+        self.runtime.shutdown_background();
+    }
+
+    /// The plugins; needs no database.
+    ///
+    /// # Errors
+    /// The machine can't run components, or limits that can't be used.
+    pub fn registry(&self) -> anyhow::Result<Registry> {
+        let cache = self.data_dir().join(CACHE_FOLDER);
+        let engine = plugin::Engine::new(self.settings.limits.clone(), Some(&cache))?;
+        Ok(Registry::new(engine, self.data_dir()))
+    }
+
+    /// The data folder for writing; it is made where it does not exist.
+    ///
+    /// # Errors
+    /// Another process writes it, or it can't be used.
+    pub fn writer(&self) -> anyhow::Result<Writer> {
+        let lock = DataDirLock::acquire(self.data_dir())?;
+        let (store, lake) = self.runtime.block_on(async {
+            let store = Store::open(&self.data_dir().join(DATABASE_FILE)).await?;
+            let lake = Lake::open(self.data_dir(), store.clone(), run::now()).await?;
+            anyhow::Ok((store, lake))
+        })?;
+        Ok(Writer { host: self.host(store, lake)?, _lock: lock })
+    }
+
+    /// The data folder for reading, beside a writer or without one.
+    ///
+    /// # Errors
+    /// There is nothing yet, or it can't be used.
+    pub fn reader(&self) -> anyhow::Result<Host> {
+        let store = self.runtime.block_on(Store::open_read_only(&self.data_dir().join(DATABASE_FILE)))?;
+        if !self.data_dir().join(LAKE_FOLDER).is_dir() {
+            return Err(StoreError::NoDatabase(self.data_dir().to_owned()).into());
+        }
+        let lake = Lake::open_read_only(self.data_dir(), store.clone())?;
+        self.host(store, lake)
+    }
+
+    /// A query engine over the newest snapshot, for reading.
+    ///
+    /// # Errors
+    /// There is nothing yet, or it can't be read.
+    pub fn query(&self) -> anyhow::Result<query::Engine> {
+        let host = self.reader()?;
+        Ok(host.query_engine(None)?)
+    }
+
+    fn host(&self, store: Store, lake: Lake) -> anyhow::Result<Host> {
+        Ok(Host {
+            registry: self.registry()?,
+            store,
+            lake,
+            read_input: self.input_reader(),
+            runtime: self.runtime.handle().clone(),
+            writer: self.settings.lake.clone(),
+            query: self.settings.query.clone(),
+            spill_dir: self.data_dir().join(SPILL_FOLDER),
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! The command line: one file per command under `cli/`. Data goes to standard output, progress and logs to
+//! standard error; exit codes are 0 for good, 1 for a negative verdict, 2 for wrong use or I/O.
+
+mod dataset;
+mod doctor;
+mod export;
+mod generate;
+mod ingest;
+mod load;
+mod output;
+mod plugin;
+mod preview;
+mod progress;
+mod run;
+mod shell;
+mod sql;
+mod summary;
+mod validate;
+
+use crate::app::{App, Origin};
+use anyhow::Context as _;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a command ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// Exit code 0.
+    Good,
+    /// Exit code 1: a check, a validator or a receiver said no.
+    Negative,
+}
+
+/// Realistic, labelled operational data from simulations that are sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "telemill", version, about, max_term_width = 110)]
+#[command(
+    after_help = "Example:\n  telemill run start ecommerce --duration 1d\n  telemill sql \"SELECT count(*) FROM ecommerce.transactions\""
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// Where lake, catalog and plugins live
+    #[arg(long, global = true, value_name = "DIR", env = "TELEMILL_DATA_DIR", help_heading = "Global options")]
+    data_dir: Option<PathBuf>,
+    /// Print results as JSON
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    /// Show no progress and only warnings and errors
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    quiet: bool,
+    /// A setting, such as plugin.memory_bytes=134217728; telemill.toml and TELEMILL_PLUGIN_MEMORY_BYTES say the same
+    #[arg(long = "setting", global = true, value_name = "KEY=VALUE", help_heading = "Global options")]
+    settings: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(generate::Generate),
+    Preview(preview::Preview),
+    #[command(subcommand)]
+    Run(run::Run),
+    Validate(validate::Validate),
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
+    Ingest(ingest::Ingest),
+    Sql(sql::Sql),
+    Export(export::Export),
+    #[command(subcommand)]
+    Load(load::Load),
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    Doctor(doctor::Doctor),
+    #[command(hide = true)]
+    Completions(shell::Completions),
+    #[command(hide = true)]
+    Man(shell::Man),
+}
+
+/// Runs the command line `args`, whose first word is the program's name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let matches = match parse(args) {
+        Ok(matches) => matches,
+        Err(error) => error.exit(),
+    };
+    let result = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|cli| {
+        output::init_log(cli.global.quiet);
+        dispatch(cli, &matches)
+    });
+    match result {
+        Ok(Verdict::Good) => ExitCode::SUCCESS,
+        Ok(Verdict::Negative) => ExitCode::from(1),
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::print_error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Parses, with the options of a scenario's plugins where the command is `generate`.
+fn parse(args: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
+    generate::with_plugin_options(Cli::command(), &args).try_get_matches_from(args)
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
+    let Global { data_dir, json, settings, .. } = cli.global.clone();
+    let app = App::new(Origin { data_dir, settings }).context("can't use the settings")?;
+    let out = output::Output { json, quiet: cli.global.quiet };
+    let verdict = match cli.command {
+        Command::Generate(command) => command.run(&app, &out, matches),
+        Command::Preview(command) => command.run(&app, &out),
+        Command::Run(command) => command.run(&app, &out),
+        Command::Validate(command) => command.run(&app, &out),
+        Command::Dataset(command) => command.run(&app, &out),
+        Command::Ingest(command) => command.run(&app, &out),
+        Command::Sql(command) => command.run(&app, &out),
+        Command::Export(command) => command.run(&app, &out),
+        Command::Load(command) => command.run(&app, &out),
+        Command::Plugin(command) => command.run(&app, &out),
+        Command::Doctor(command) => command.run(&app, &out),
+        Command::Completions(command) => command.run(&mut Cli::command()),
+        Command::Man(command) => command.run(&Cli::command()),
+    };
+    app.shut_down();
+    verdict
+}

@@ -1,0 +1,131 @@
+//! What goes to the terminal: results on standard output, logs and errors on standard error.
+
+use serde::Serialize;
+use std::io::{self, IsTerminal as _, Write as _};
+use tracing_subscriber::EnvFilter;
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    /// As JSON rather than for people.
+    pub(super) json: bool,
+    /// Without progress.
+    pub(super) quiet: bool,
+}
+
+impl Output {
+    /// Prints `value` as JSON, or what `people` writes.
+    pub(super) fn print<T: Serialize>(
+        &self,
+        value: &T,
+        people: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        if self.json {
+            serde_json::to_writer_pretty(&mut out, value)?;
+            writeln!(out)?;
+        } else {
+            people(&mut out)?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+/// Whether standard error may be coloured: a terminal, and nobody asked for none.
+pub(super) fn colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Sends logs to standard error; `TELEMILL_LOG` says which, as a filter of tracing.
+pub(super) fn init_log(quiet: bool) {
+    let default = if quiet { "warn" } else { "telemill=info,warn" };
+    let filter = EnvFilter::try_from_env("TELEMILL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours())
+        .without_time()
+        .with_target(false)
+        .compact();
+    // A second call in one process (tests) keeps the first subscriber.
+    let _ = subscriber.try_init();
+}
+
+/// Prints an error with its causes, one a line where they say something new.
+pub(super) fn print_error(error: &anyhow::Error) {
+    let (red, reset) = if colours() { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(&format!("\n  because {cause}"));
+        }
+    }
+    // Standard error is the last resort: when it is gone there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{red}error:{reset} {text}");
+}
+
+/// Whether the reader of our output went away, as `head` does: no reason to complain.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// Rows as a table of aligned columns; numbers to the right.
+pub(super) fn table(out: &mut dyn io::Write, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let width = |index: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
+        cells.chain(header.get(index).map(|name| name.chars().count())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells = cells.zip(&widths).map(|(cell, &width)| {
+            let number = cell.starts_with(|c: char| c.is_ascii_digit())
+                && cell.chars().all(|c| c.is_ascii_digit() || ",._ %".contains(c));
+            if number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    writeln!(out, "{}", line(&mut header.iter().copied()))?;
+    rows.iter().try_for_each(|row| writeln!(out, "{}", line(&mut row.iter().map(String::as_str))))
+}
+
+/// A count with its thousands set apart.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the unit that reads best.
+pub(super) fn bytes(number: u64) -> String {
+    indicatif::HumanBytes(number).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!([0, 999, 1_000, 16_600_123].map(grouped), ["0", "999", "1,000", "16,600,123"]);
+    }
+
+    #[test]
+    fn tables_align() {
+        let mut out = Vec::new();
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["longer".to_owned(), "1,000".to_owned()]];
+        table(&mut out, &["name", "rows"], &rows).unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(&out), "name    rows\na           1\nlonger  1,000\n");
+    }
+}

@@ -1,0 +1,39 @@
+//! `telemill completions` and `telemill man`: for the release archive.
+
+use super::Verdict;
+use clap::{Args, Command};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Print a completion script
+///
+/// Example: telemill completions bash > /etc/bash_completion.d/telemill
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self, command: &mut Command) -> anyhow::Result<Verdict> {
+        clap_complete::generate(self.shell, command, "telemill", &mut std::io::stdout());
+        Ok(Verdict::Good)
+    }
+}
+
+/// Write a manual page for every command into a folder
+///
+/// Example: telemill man ./man
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// The folder; it is made where it does not exist
+    dir: PathBuf,
+}
+
+impl Man {
+    pub(super) fn run(self, command: &Command) -> anyhow::Result<Verdict> {
+        std::fs::create_dir_all(&self.dir)?;
+        clap_mangen::generate_to(command.clone(), &self.dir)?;
+        Ok(Verdict::Good)
+    }
+}

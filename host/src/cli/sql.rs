@@ -1,0 +1,37 @@
+//! `telemill sql`: one read-only query over the lake.
+
+use super::Verdict;
+use super::output::Output;
+use crate::app::App;
+use crate::query::{Format, render};
+use clap::Args;
+use std::io::Write as _;
+
+/// Run a read-only query over the lake
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  telemill sql \"SELECT status, count(*) FROM ecommerce.transactions GROUP BY status\""
+)]
+pub(super) struct Sql {
+    /// The query; datasets are schemas
+    query: String,
+    /// table, csv, json or ndjson
+    #[arg(long, value_name = "FORMAT", default_value = "table", default_value_if("json", "true", "json"))]
+    format: Format,
+}
+
+impl Sql {
+    pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        let engine = app.query()?;
+        let rows = app.runtime().block_on(engine.sql(&self.query))?;
+        let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+        let (written, more) = render(&mut rows.blocking(app.runtime().handle().clone()), self.format, &mut stdout)?;
+        stdout.flush()?;
+        if more && !out.quiet {
+            tracing::warn!(
+                "only the first {written} rows are shown; --setting query.rows=N and --format csv show more"
+            );
+        }
+        Ok(Verdict::Good)
+    }
+}

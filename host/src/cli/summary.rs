@@ -1,0 +1,178 @@
+//! How a run is told: what it made, what went wrong in it, what validators say, and where to go on.
+
+use super::Verdict;
+use super::output::{Output, grouped, table};
+use crate::app::App;
+use crate::core::incident::Severity;
+use crate::core::report::Report;
+use crate::run::{Host, Outcome};
+use crate::store::{ReportRecord, RunRecord};
+use arrow::util::display::array_value_to_string;
+use serde_json::json;
+use std::io::{self, Write};
+
+/// Most incidents that a summary lists; `telemill sql` shows the rest.
+const MAX_INCIDENTS: usize = 40;
+/// Most findings of one validator that are listed.
+const MAX_FINDINGS: usize = 10;
+
+/// One incident of a summary.
+#[derive(Debug, serde::Serialize)]
+struct IncidentLine {
+    start: String,
+    end: String,
+    kind: String,
+    severity: String,
+    title: String,
+    id: String,
+    cause: String,
+}
+
+/// Tells a run that has just finished; a failed verdict is negative.
+pub(super) fn finished(app: &App, host: &Host, out: &Output, outcome: &Outcome) -> anyhow::Result<Verdict> {
+    let record = &outcome.record;
+    let incidents = incidents(host, &record.dataset)?;
+    let passed = outcome.judgements.iter().all(|judgement| judgement.passed);
+    let value = json!({ "run": record, "incidents": incidents, "reports": outcome.judgements, "passed": passed });
+    out.print(&value, |out| {
+        writeln!(out, "run {} into {} is finished\n", record.id, record.dataset)?;
+        rows(out, record)?;
+        writeln!(out, "\nincidents (UTC)")?;
+        let lines = incidents.iter().take(MAX_INCIDENTS).map(|i| {
+            vec![i.start.clone(), i.end.clone(), i.kind.clone(), i.severity.clone(), i.title.clone(), i.cause.clone()]
+        });
+        table(
+            out,
+            &["  start", "end", "kind", "severity", "what", "caused by"],
+            &lines.map(indent).collect::<Vec<_>>(),
+        )?;
+        if incidents.len() > MAX_INCIDENTS {
+            writeln!(out, "  and {} more", incidents.len() - MAX_INCIDENTS)?;
+        }
+        writeln!(out, "\nverdicts")?;
+        for judgement in &outcome.judgements {
+            verdict(out, &judgement.plugin, judgement.passed, &judgement.report)?;
+        }
+        fingerprint(out, record)?;
+        next_commands(out, app, &record.dataset)
+    })?;
+    Ok(if passed { Verdict::Good } else { Verdict::Negative })
+}
+
+/// Tells a recorded run.
+pub(super) fn run(out: &Output, record: &RunRecord, reports: &[ReportRecord]) -> anyhow::Result<()> {
+    let mut value = serde_json::to_value(record)?;
+    if let Some(object) = value.as_object_mut() {
+        object.insert("reports".to_owned(), serde_json::to_value(reports)?);
+    }
+    out.print(&value, |out| {
+        writeln!(out, "run {} into {} is {}", record.id, record.dataset, record.state)?;
+        if let Some(error) = &record.error {
+            writeln!(out, "  {error}\n  `telemill run resume {}` goes on", record.id)?;
+        }
+        writeln!(out, "\ncomponents")?;
+        let used = record.plugins.iter().map(|used| {
+            vec![used.role.clone(), used.name.clone(), used.version.clone(), format!("sha256:{}", used.digest.short())]
+        });
+        table(out, &["  role", "name", "version", "digest"], &used.map(indent).collect::<Vec<_>>())?;
+        writeln!(out)?;
+        rows(out, record)?;
+        writeln!(out, "\nverdicts")?;
+        for report in reports {
+            verdict(out, &report.content.plugin, report.content.passed, &report.content.report)?;
+        }
+        fingerprint(out, record)
+    })
+}
+
+fn indent(mut row: Vec<String>) -> Vec<String> {
+    if let Some(first) = row.first_mut() {
+        first.insert_str(0, "  ");
+    }
+    row
+}
+
+fn rows(out: &mut dyn Write, record: &RunRecord) -> io::Result<()> {
+    let lines = record.tables.iter().map(|total| vec![total.table.clone(), grouped(total.rows)]);
+    table(out, &["  table", "rows"], &lines.map(indent).collect::<Vec<_>>())
+}
+
+fn fingerprint(out: &mut dyn Write, record: &RunRecord) -> io::Result<()> {
+    match record.fingerprint {
+        Some(digest) => writeln!(out, "\nfingerprint {digest}"),
+        None => writeln!(out, "\nno fingerprint: the run is not finished"),
+    }
+}
+
+/// Tells a validator's verdict with its worst findings.
+pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &Report) -> io::Result<()> {
+    let word = if passed { "passed" } else { "FAILED" };
+    let (findings, metrics) = (report.findings.len(), report.metrics.len());
+    writeln!(out, "  {plugin:<16} {word}: {findings} findings, {metrics} metrics")?;
+    let mut worst: Vec<_> = report.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
+    worst.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in worst.iter().take(MAX_FINDINGS) {
+        let severity = format!("{:?}", finding.severity).to_lowercase();
+        writeln!(
+            out,
+            "    {severity}: {}: {} ({} of {})",
+            finding.rule, finding.message, finding.failed, finding.checked
+        )?;
+    }
+    if worst.len() > MAX_FINDINGS {
+        writeln!(out, "    and {} more", worst.len() - MAX_FINDINGS)?;
+    }
+    Ok(())
+}
+
+fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()> {
+    let folder = app.data_dir().display();
+    let data_dir = if app.data_dir() == std::path::Path::new("telemill-data")
+        || app.data_dir() == std::path::Path::new("./telemill-data")
+    {
+        String::new()
+    } else {
+        format!(" --data-dir {folder}")
+    };
+    writeln!(out, "\ngo on with")?;
+    writeln!(
+        out,
+        "  telemill{data_dir} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\""
+    )?;
+    writeln!(out, "  telemill{data_dir} export {dataset} --format csv --output-dir ./export")?;
+    writeln!(
+        out,
+        "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW ALL TABLES\""
+    )
+}
+
+/// The dataset's incidents by start, as text.
+fn incidents(host: &Host, dataset: &str) -> anyhow::Result<Vec<IncidentLine>> {
+    let engine = host.query_engine(None)?;
+    let query = format!(
+        "SELECT to_char(start_time, '%a %Y-%m-%d %H:%M'), to_char(end_time, '%H:%M'),
+                CASE role WHEN 'decoy' THEN kind || ' (decoy)' ELSE kind END, severity, title, incident_id,
+                coalesce(cause, '')
+         FROM {dataset}.incidents ORDER BY start_time, incident_id"
+    );
+    let batches = host.runtime.block_on(async { engine.sql(&query).await?.collect().await })?;
+    let mut lines = Vec::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let cell = |index: usize| match batch.columns().get(index) {
+                Some(column) => array_value_to_string(column, row),
+                None => Ok(String::new()),
+            };
+            lines.push(IncidentLine {
+                start: cell(0)?,
+                end: cell(1)?,
+                kind: cell(2)?,
+                severity: cell(3)?,
+                title: cell(4)?,
+                id: cell(5)?,
+                cause: cell(6)?,
+            });
+        }
+    }
+    Ok(lines)
+}

@@ -1,0 +1,77 @@
+//! `telemill validate`: a validator over a dataset that is there.
+
+use super::Verdict;
+use super::output::Output;
+use super::summary;
+use crate::app::App;
+use crate::core::time::{Timestamp, Window};
+use crate::plugin::{PluginKind, log_to_tracing};
+use crate::run::{self, Configured};
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Let a validator judge a dataset; exit code 1 where it fails
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  telemill validate ecommerce --with service-levels")]
+pub(super) struct Validate {
+    /// The dataset
+    dataset: String,
+    /// The validator: a name, a .wasm file or sha256:DIGEST
+    #[arg(long, value_name = "PLUGIN")]
+    with: String,
+    /// Its configuration, a JSON file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One key of its configuration
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Only rows from here on
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Only rows before this
+    #[arg(long, value_name = "TIME")]
+    to: Option<Timestamp>,
+}
+
+impl Validate {
+    pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        let writer = app.writer()?;
+        let host = &writer.host;
+        let plugin = host.registry.load(&self.with)?;
+        plugin.expect_kind(PluginKind::Validator)?;
+        let config = plugin.check_config(&self.configuration()?)?;
+        let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
+        let bounds =
+            dataset.tables.iter().flat_map(|table| table.files.iter().filter_map(|f| f.time_bounds(&table.table)));
+        let (first, last) = bounds.fold((Timestamp::MAX, Timestamp(i64::MIN)), |(a, b), (c, d)| (a.min(c), b.max(d)));
+        let window = Window {
+            start: self.from.unwrap_or(if first <= last { first } else { Timestamp(0) }),
+            end: self.to.unwrap_or(if first <= last { last.plus_us(1) } else { Timestamp(0) }),
+        };
+        let judgements =
+            run::judge(host, &[Configured { plugin, config }], &self.dataset, window, None, &log_to_tracing())?;
+        out.print(&judgements, |out| {
+            judgements.iter().try_for_each(|j| summary::verdict(out, &j.plugin, j.passed, &j.report))
+        })?;
+        Ok(if judgements.iter().all(|judgement| judgement.passed) { Verdict::Good } else { Verdict::Negative })
+    }
+
+    fn configuration(&self) -> anyhow::Result<Value> {
+        let mut config = match &self.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?
+            }
+            None => Value::Object(serde_json::Map::new()),
+        };
+        for set in &self.sets {
+            let (key, text) = set.split_once('=').with_context(|| format!("--set {set}: write KEY=VALUE"))?;
+            let object = config.as_object_mut().context("the configuration must be a JSON object")?;
+            let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+            object.insert(key.to_owned(), value);
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,117 @@
+//! The way of text files: records, looked at once for their types where the table is new, then built into batches.
+
+use super::IngestError;
+use super::bad_rows::BadRows;
+use super::columns::Columns;
+use super::csv::CsvReader;
+use super::infer::Guesses;
+use super::json::JsonReader;
+use super::mapping::Plan;
+use super::record::{Found, Record};
+use super::source::{Format, Source};
+use crate::batch::TableLayout;
+use arrow::record_batch::RecordBatch;
+
+/// A reader of one of the text formats.
+enum Reader<'p> {
+    Csv(CsvReader),
+    Json(JsonReader<'p>),
+}
+
+impl Reader<'_> {
+    fn open(source: &Source) -> Result<Self, IngestError> {
+        let reader = source.open()?;
+        Ok(match source.format() {
+            Format::Csv => {
+                let reader = CsvReader::new(reader, source.delimiter()).map_err(|error| source.unreadable(error))?;
+                Self::Csv(reader)
+            }
+            format => Self::Json(JsonReader::new(reader, format == Format::Opensearch)),
+        })
+    }
+
+    fn next(&mut self, record: &mut Record) -> std::io::Result<Found> {
+        match self {
+            Self::Csv(reader) => reader.next(record),
+            Self::Json(reader) => reader.next(record),
+        }
+    }
+}
+
+/// The names and the types of the columns of `source`, from all of its rows.
+pub(super) fn infer(source: &Source) -> Result<(Vec<String>, Guesses), IngestError> {
+    let mut reader = Reader::open(source)?;
+    let (mut record, mut guesses, mut bad) = (Record::default(), Guesses::default(), BadRows::default());
+    loop {
+        match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
+            Found::Record(_) => guesses.add(&record),
+            Found::Bad(line, message) => bad.add(place(line), &message),
+            Found::End => break,
+        }
+    }
+    bad.check(source.name())?;
+    let names = match &reader {
+        Reader::Csv(reader) => reader.columns().to_vec(),
+        Reader::Json(reader) => reader.columns().to_vec(),
+    };
+    Ok((names, guesses))
+}
+
+/// Reads all rows of `source` as batches of `layout`.
+pub(super) fn read(
+    source: &Source,
+    layout: &TableLayout,
+    plan: &Plan,
+    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+) -> Result<(), IngestError> {
+    let mut reader = Reader::open(source)?;
+    let (cells, null_is_nan) = match &mut reader {
+        Reader::Csv(reader) => {
+            let cells = plan.cells(reader.columns().iter().map(String::as_str));
+            (cells.map_err(|problems| source.bad(problems))?, false)
+        }
+        Reader::Json(reader) => {
+            let fields = layout.table.fields.len();
+            reader.resolve_by(fields, |name| plan.field(name));
+            ((0..fields).map(Some).collect(), true)
+        }
+    };
+    let mut columns = Columns::new(layout, &cells, null_is_nan);
+    let (mut record, mut bad) = (Record::default(), BadRows::default());
+    loop {
+        match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
+            Found::Record(line) => {
+                if let Err(message) = columns.append(&record) {
+                    bad.add(place(line), &message);
+                }
+            }
+            Found::Bad(line, message) => bad.add(place(line), &message),
+            Found::End => break,
+        }
+        if columns.is_full() {
+            flush(&mut columns, &bad, emit)?;
+        }
+    }
+    flush(&mut columns, &bad, emit)?;
+    bad.check(source.name())
+}
+
+/// Hands on the rows so far, where all rows so far were good; else nothing will become visible anyway.
+fn flush(
+    columns: &mut Columns,
+    bad: &BadRows,
+    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+) -> Result<(), IngestError> {
+    if !bad.is_empty() {
+        columns.clear();
+        return Ok(());
+    }
+    match columns.take()? {
+        Some(batch) => emit(batch),
+        None => Ok(()),
+    }
+}
+
+fn place(line: u64) -> String {
+    format!("line {line}")
+}

@@ -1,0 +1,40 @@
+//! The runtime: loads WebAssembly components, holds them to the contract and to limits, and calls them.
+//!
+//! wasmtime's types stay inside this module; what leaves it are the records of `core` and the columns of `batch`.
+//! It knows nothing of runs, lakes or schedules. Calls are synchronous and meant for threads of their own.
+//!
+//! A component's way: [`Registry`] finds its bytes, [`Engine::load`] checks the world, compiles (or takes compiled code
+//! from the cache) and asks it to describe itself, which makes a [`Plugin`]; each [`Generator`], [`IncidentModel`] and
+//! [`Validator`] that is made of it is an instance with a memory and limits of its own.
+
+mod bindings;
+mod cache;
+pub mod check;
+mod config;
+mod convert;
+mod descriptor;
+mod engine;
+mod error;
+mod files;
+mod generator;
+mod incident_model;
+mod instance;
+mod limits;
+mod log;
+mod registry;
+mod shipped;
+mod ticker;
+mod validator;
+mod world;
+
+pub use descriptor::{Descriptor, Example};
+pub use engine::{Engine, Plugin};
+pub use error::{Limit, PluginError, PluginId, Rejection};
+pub use generator::{Generator, Shard};
+pub use incident_model::{IncidentKind, IncidentModel};
+pub use limits::Limits;
+pub use log::{LogLevel, LogLine, LogSink, log_nowhere, log_to_tracing};
+pub use registry::{Listed, Registry};
+pub use shipped::{scenario, scenarios};
+pub use validator::{Selection, Validator};
+pub use world::{CONTRACT_VERSION, PluginKind};

@@ -1,0 +1,150 @@
+//! The laws of incident models: incidents follow from configuration, seed and day, in whatever order days are asked for.
+
+use super::sample::Sample;
+use super::{CheckOptions, Config, Record};
+use crate::core::incident::Incident;
+use crate::core::problem;
+use crate::core::time::{DAY_US, Window};
+use crate::plugin::engine::{Engine, Plugin};
+use crate::plugin::error::PluginError;
+use crate::plugin::incident_model::IncidentModel;
+use crate::plugin::log::log_nowhere;
+use std::collections::BTreeSet;
+
+/// Days that are planned.
+const DAYS: i64 = 7;
+/// Most problems that a message lists.
+const MAX_LISTED: usize = 5;
+
+pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, configs: &[Config], options: &CheckOptions) {
+    let sample = match Sample::for_check(engine, options) {
+        Ok(sample) => sample,
+        Err(why) => {
+            record.skip("laws", &why);
+            return;
+        }
+    };
+    let trial = Trial {
+        plugin,
+        sample: &sample,
+        span: Window::from_start(options.start.day_start(), DAYS * DAY_US),
+        seed: options.seed,
+    };
+    for (index, config) in configs.iter().enumerate() {
+        let planned = record.make(&format!("incidents: {}", config.name), || {
+            let planned = trial.plan(config, false).map_err(text)?;
+            let decoys = planned.iter().filter(|incident| incident.role == crate::core::incident::Role::Decoy).count();
+            Ok((format!("{} in {DAYS} days, {decoys} of them decoys", planned.len()), planned))
+        });
+        let Some(planned) = planned else { continue };
+        record.make(&format!("targets and signals: {}", config.name), || trial.sound(&planned));
+        if index == 0 {
+            record.make("same seed, same incidents", || {
+                let again = trial.plan(config, false).map_err(text)?;
+                if again == planned {
+                    Ok((String::new(), ()))
+                } else {
+                    Err("another instance with the same seed planned others".to_owned())
+                }
+            });
+            record.make("days in another order, same incidents", || {
+                let backwards = trial.plan(config, true).map_err(text)?;
+                if backwards == planned {
+                    Ok((String::new(), ()))
+                } else {
+                    Err("asked for the last day first, it planned others".to_owned())
+                }
+            });
+            triggers(record, &trial, config);
+        }
+    }
+}
+
+/// Every kind can be brought about by hand, on at least one target.
+fn triggers(record: &mut Record, trial: &Trial<'_>, config: &Config) {
+    let kinds = record.make("kinds", || {
+        let kinds = trial.plugin.incident_model(log_nowhere()).and_then(|mut model| model.kinds()).map_err(text)?;
+        let names: Vec<_> = kinds.iter().map(|kind| kind.name.clone()).collect();
+        if names.is_empty() { Err("it has none".to_owned()) } else { Ok((names.join(", "), names)) }
+    });
+    for kind in kinds.unwrap_or_default() {
+        record.make(&format!("trigger {kind}"), || trial.trigger(config, &kind));
+    }
+}
+
+struct Trial<'a> {
+    plugin: &'a Plugin,
+    sample: &'a Sample,
+    span: Window,
+    seed: u64,
+}
+
+impl Trial<'_> {
+    fn open(&self, config: &Config) -> Result<IncidentModel, PluginError> {
+        let mut model = self.plugin.incident_model(log_nowhere())?;
+        model.open(&config.effective, self.seed, self.span, &self.sample.simulation.targets)?;
+        Ok(model)
+    }
+
+    /// The incidents of all days, in the order of the days.
+    fn plan(&self, config: &Config, backwards: bool) -> Result<Vec<Incident>, PluginError> {
+        let mut model = self.open(config)?;
+        let mut days: Vec<_> = self.span.days().collect();
+        if backwards {
+            days.reverse();
+        }
+        let mut planned = days.into_iter().map(|day| model.plan(day)).collect::<Result<Vec<_>, _>>()?;
+        if backwards {
+            planned.reverse();
+        }
+        Ok(planned.into_iter().flatten().collect())
+    }
+
+    /// Ids are unique, causes are known, effects act on what there is.
+    fn sound(&self, incidents: &[Incident]) -> Result<(String, ()), String> {
+        let mut problems: Vec<_> =
+            incidents.iter().flat_map(|incident| incident.problems(&self.sample.simulation)).collect();
+        let mut ids = BTreeSet::new();
+        for incident in incidents {
+            if !ids.insert(incident.id.as_str()) {
+                problems.push(problem::Problem::new(format!("incident {}", incident.id), "the id is used twice"));
+            }
+        }
+        for incident in incidents {
+            if let Some(cause) = incident.cause.as_deref().filter(|cause| !ids.contains(cause)) {
+                let message = format!("its cause {cause:?} is no incident of the plan");
+                problems.push(problem::Problem::new(format!("incident {}", incident.id), message));
+            }
+        }
+        let listed: Vec<_> = problems.iter().take(MAX_LISTED).cloned().collect();
+        if problems.is_empty() {
+            Ok((String::new(), ()))
+        } else {
+            Err(format!("{} problems: {}", problems.len(), problem::join(&listed)))
+        }
+    }
+
+    fn trigger(&self, config: &Config, kind: &str) -> Result<(String, ()), String> {
+        let window = Window::from_start(self.span.start.plus_us(DAY_US / 2), 600_000_000);
+        let mut refused = String::new();
+        for target in &self.sample.simulation.targets {
+            // An instance each, because a refusal may be a crash.
+            let made = self.open(config).and_then(|mut model| model.trigger(kind, &target.name, window));
+            match made {
+                Ok(incidents) if incidents.iter().any(|incident| incident.kind == kind) => {
+                    self.sound(&incidents)?;
+                    return Ok((format!("{} incidents on {}", incidents.len(), target.name), ()));
+                }
+                Ok(_) => refused = format!("on {} it brought about no incident of that kind", target.name),
+                Err(PluginError::Failed { message, .. }) => refused = message,
+                Err(PluginError::InvalidConfig { problems, .. }) => refused = problem::join(&problems),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Err(format!("no target takes it: {refused}"))
+    }
+}
+
+fn text(error: PluginError) -> String {
+    error.to_string()
+}

@@ -1,0 +1,151 @@
+//! One pass of a generator over a window, reduced to what the laws compare: a fingerprint for each table and what the
+//! signals' columns show.
+
+use crate::batch::{TableFingerprint, TableLayout};
+use crate::core::incident::Incident;
+use crate::core::schema::{Signal, Simulation};
+use crate::core::time::Window;
+use crate::plugin::engine::Plugin;
+use crate::plugin::error::PluginError;
+use crate::plugin::generator::{Generator, Shard};
+use crate::plugin::log::log_nowhere;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use serde_json::Value;
+
+/// What a generator made.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    pub(super) tables: Vec<TableFingerprint>,
+    /// For each signal, what its column shows.
+    pub(super) shown: Vec<Shown>,
+    /// Bytes of Arrow, about what the guest handed over.
+    pub(super) bytes: u64,
+}
+
+impl Rows {
+    pub(super) fn count(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// Names of tables whose rows differ, with their numbers.
+    pub(super) fn difference(&self, other: &Self, simulation: &Simulation) -> Option<String> {
+        let tables = simulation.tables.iter().zip(self.tables.iter().zip(&other.tables));
+        let different: Vec<_> = tables
+            .filter(|(_, (one, other))| one != other)
+            .map(|(table, (one, other))| format!("{} ({} and {} rows)", table.name, one.rows, other.rows))
+            .collect();
+        if different.is_empty() { None } else { Some(different.join(", ")) }
+    }
+}
+
+/// Sum, values and rows of a column. What has no number counts its values.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Shown {
+    pub(super) sum: f64,
+    pub(super) values: u64,
+}
+
+impl Shown {
+    pub(super) fn mean(self) -> f64 {
+        self.sum / (self.values as f64).max(1.0)
+    }
+
+    fn add(&mut self, column: &ArrayRef) {
+        let values = (column.len() - column.null_count()) as u64;
+        self.values += values;
+        let numeric = column.data_type().is_numeric() || column.data_type() == &DataType::Boolean;
+        self.sum += match cast(column, &DataType::Float64) {
+            Ok(numbers) if numeric => numbers.as_primitive::<Float64Type>().iter().flatten().sum(),
+            _ => values as f64,
+        };
+    }
+}
+
+/// A generator with a configuration, and what the passes over it have in common.
+pub(super) struct Subject<'a> {
+    pub(super) plugin: &'a Plugin,
+    pub(super) config: &'a Value,
+    pub(super) layouts: &'a [TableLayout],
+    /// Where signals show, as table and column; none where the column is not declared.
+    shown_at: Vec<Option<(usize, usize)>>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(
+        plugin: &'a Plugin,
+        config: &'a Value,
+        simulation: &Simulation,
+        layouts: &'a [TableLayout],
+    ) -> Self {
+        let place = |signal: &Signal| {
+            let table = simulation.tables.iter().position(|table| table.name == signal.table)?;
+            Some((table, simulation.tables.get(table)?.field_index(&signal.column)?))
+        };
+        let shown_at = simulation.signals.iter().map(place).collect();
+        Self { plugin, config, layouts, shown_at }
+    }
+
+    /// An instance, opened.
+    pub(super) fn open(&self, shard: Shard, incidents: &[Incident]) -> Result<Generator, PluginError> {
+        let mut generator = self.plugin.generator(log_nowhere())?;
+        generator.open(self.config, shard)?;
+        if !incidents.is_empty() {
+            generator.inject(incidents)?;
+        }
+        Ok(generator)
+    }
+
+    /// A whole pass: an instance, opened, through all windows.
+    pub(super) fn pass(
+        &self,
+        shard: Shard,
+        incidents: &[Incident],
+        windows: impl IntoIterator<Item = Window>,
+    ) -> Result<Rows, PluginError> {
+        let mut generator = self.open(shard, incidents)?;
+        let mut rows = self.nothing();
+        self.advance(&mut generator, windows, &mut rows)?;
+        Ok(rows)
+    }
+
+    /// Takes an instance on through windows and adds what it makes.
+    pub(super) fn advance(
+        &self,
+        generator: &mut Generator,
+        windows: impl IntoIterator<Item = Window>,
+        rows: &mut Rows,
+    ) -> Result<(), PluginError> {
+        for window in windows {
+            for (table, batch) in generator.rows(self.layouts, window)? {
+                self.add(rows, table, &batch);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn nothing(&self) -> Rows {
+        Rows {
+            tables: vec![TableFingerprint::default(); self.layouts.len()],
+            shown: vec![Shown::default(); self.shown_at.len()],
+            bytes: 0,
+        }
+    }
+
+    fn add(&self, rows: &mut Rows, table: usize, batch: &RecordBatch) {
+        rows.bytes += batch.get_array_memory_size() as u64;
+        if let Some(fingerprint) = rows.tables.get_mut(table)
+            && let Err(error) = fingerprint.add(batch)
+        {
+            tracing::error!("checked rows have no fingerprint, a fault of the host: {error}");
+        }
+        for (shown, at) in rows.shown.iter_mut().zip(&self.shown_at) {
+            if let Some((_, column)) = at.filter(|(shown_in, _)| *shown_in == table)
+                && let Some(column) = batch.columns().get(column)
+            {
+                shown.add(column);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The laws of validators: the verdict follows from the rows, not from how they are cut or, where no order is asked for,
+//! from the order in which they come.
+
+use super::sample::Sample;
+use super::{CheckOptions, Config, Record};
+use crate::batch::to_guest;
+use crate::core::incident::Severity;
+use crate::core::report::Report;
+use crate::plugin::engine::{Engine, Plugin};
+use crate::plugin::error::PluginError;
+use crate::plugin::log::log_nowhere;
+use crate::plugin::validator::Selection;
+use arrow::array::RecordBatch;
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::error::ArrowError;
+
+/// Rows of a batch as the host usually sends them, and as it never does.
+const USUAL_ROWS: usize = 8_192;
+const FEW_ROWS: usize = 100;
+
+pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, configs: &[Config], options: &CheckOptions) {
+    let sample = match Sample::for_check(engine, options) {
+        Ok(sample) => sample,
+        Err(why) => {
+            record.skip("laws", &why);
+            return;
+        }
+    };
+    let trial = Trial { plugin, sample: &sample };
+    for (index, config) in configs.iter().enumerate() {
+        let report = record.make(&format!("verdict: {}", config.name), || {
+            let report = trial.judge(config, USUAL_ROWS, false)?;
+            let verdict = if report.passed() { "passed" } else { "failed" };
+            Ok((format!("{verdict}, {} findings, {} metrics", report.findings.len(), report.metrics.len()), report))
+        });
+        let Some(report) = report.filter(|_| index == 0) else { continue };
+        record.make("same rows, same report", || {
+            let again = trial.judge(config, USUAL_ROWS, false)?;
+            if again == report {
+                Ok((String::new(), ()))
+            } else {
+                Err("another instance said something else of the same rows".into())
+            }
+        });
+        record.make("batches of another size, same verdict", || {
+            same_verdict(&report, &trial.judge(config, FEW_ROWS, false)?)
+        });
+        record.make("batches in another order, same verdict", || {
+            same_verdict(&report, &trial.judge(config, USUAL_ROWS, true)?)
+        });
+    }
+}
+
+struct Trial<'a> {
+    plugin: &'a Plugin,
+    sample: &'a Sample,
+}
+
+impl Trial<'_> {
+    /// Shows the sample's rows in batches of `rows`; `backwards`, where no order is asked for.
+    fn judge(&self, config: &Config, rows: usize, backwards: bool) -> Result<Report, String> {
+        let mut validator = self.plugin.validator(log_nowhere()).map_err(text)?;
+        let selections = validator.open(&config.effective, &self.sample.tables, self.sample.window).map_err(text)?;
+        for (index, selection) in selections.iter().enumerate() {
+            let Some(all) = self.select(selection).map_err(|error| error.to_string())? else { continue };
+            let starts = (0..all.num_rows()).step_by(rows);
+            let mut batches: Vec<_> = starts.map(|start| all.slice(start, rows.min(all.num_rows() - start))).collect();
+            if backwards && selection.order_by.is_empty() {
+                batches.reverse();
+            }
+            let index = u32::try_from(index).map_err(|_| "more selections than there can be".to_owned())?;
+            for batch in &batches {
+                let batch = to_guest(batch, index).map_err(|error| error.to_string())?;
+                validator.observe(batch).map_err(text)?;
+            }
+        }
+        validator.finish().map_err(text)
+    }
+
+    /// The rows and columns that a selection asks for, in its order; none where its table is empty.
+    fn select(&self, selection: &Selection) -> Result<Option<RecordBatch>, ArrowError> {
+        let table = self.sample.tables.iter().position(|table| table.name == selection.table);
+        let batches: Vec<_> =
+            self.sample.rows.iter().filter(|(of, _)| Some(*of) == table).map(|(_, batch)| batch).collect();
+        let Some(first) = batches.first() else { return Ok(None) };
+        let all = concat_batches(&first.schema(), batches.iter().copied())?;
+        let named =
+            |names: &[String]| names.iter().map(|name| all.schema().index_of(name)).collect::<Result<Vec<_>, _>>();
+        let columns = named(&selection.columns)?;
+        if selection.order_by.is_empty() {
+            return all.project(&columns).map(Some);
+        }
+        let keys: Vec<_> = named(&selection.order_by)?
+            .into_iter()
+            .filter_map(|index| all.columns().get(index))
+            .map(|values| SortColumn { values: values.clone(), options: None })
+            .collect();
+        let order = lexsort_to_indices(&keys, None)?;
+        take_record_batch(&all.project(&columns)?, &order).map(Some)
+    }
+}
+
+/// Compares what a verdict rests on; metrics and samples may differ in their last digits and their choice.
+fn same_verdict(one: &Report, other: &Report) -> Result<(String, ()), String> {
+    let rests_on = |report: &Report| {
+        let findings = report.findings.iter().filter(|finding| finding.severity >= Severity::Medium);
+        let mut found: Vec<_> = findings
+            .map(|finding| (finding.rule.clone(), finding.table.clone(), finding.column.clone(), finding.failed))
+            .collect();
+        found.sort();
+        found
+    };
+    if one.passed() != other.passed() {
+        return Err(format!("one verdict is {}, the other {}", one.passed(), other.passed()));
+    }
+    if rests_on(one) != rests_on(other) {
+        return Err("it found other things in the same rows".into());
+    }
+    Ok((String::new(), ()))
+}
+
+fn text(error: PluginError) -> String {
+    error.to_string()
+}

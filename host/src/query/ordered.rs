@@ -1,0 +1,105 @@
+//! Rows in an order: DataFusion sorts, and spills where its memory ends. Where the order begins with time, files
+//! that share no time are sorted apart, so that a year takes no more memory than its busiest stretch.
+
+use super::scan::{Sender, conform, dictionary_type, read_ahead};
+use super::table::LakeTable;
+use super::view::{FileView, TableView};
+use super::{BatchStream, Engine, QueryError, Scan, TextForm};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, lit};
+use datafusion::prelude::ident;
+use futures::TryStreamExt;
+use std::sync::Arc;
+
+impl Engine {
+    /// The rows of `files` in the order of `scan`, with the columns of `schema`.
+    pub(super) fn ordered(
+        &self,
+        scan: &Scan,
+        table: &Arc<TableView>,
+        files: Vec<FileView>,
+        schema: SchemaRef,
+    ) -> BatchStream {
+        let by_time = scan.order_by.first() == table.layout.table.time_field.as_ref();
+        let stretches = if by_time { stretches(table, files) } else { vec![files] };
+        let sort = Sort { engine: self.clone(), scan: scan.clone(), table: Arc::clone(table), schema };
+        read_ahead(move |sender| sort.run(stretches, sender))
+    }
+}
+
+struct Sort {
+    engine: Engine,
+    scan: Scan,
+    table: Arc<TableView>,
+    schema: SchemaRef,
+}
+
+impl Sort {
+    async fn run(self, stretches: Vec<Vec<FileView>>, sender: Sender) -> Result<(), QueryError> {
+        let target = match self.scan.text {
+            TextForm::Plain => Arc::clone(&self.schema),
+            TextForm::AsStored => with_dictionaries(&self.schema),
+        };
+        for files in stretches {
+            // One thread: rows that the order leaves equal then come in the same sequence every time.
+            let session = self.engine.session(Vec::new(), 1, self.scan.batch_rows);
+            let mut rows = session.read_table(Arc::new(LakeTable::new(&self.table, &files)))?;
+            if let Some(filter) = self.filter() {
+                rows = rows.filter(filter)?;
+            }
+            let order = self.scan.order_by.iter().map(|name| ident(name).sort(true, false)).collect();
+            let columns: Vec<_> = self.schema.fields().iter().map(|field| ident(field.name())).collect();
+            let mut batches = rows.sort(order)?.select(columns)?.execute_stream().await?;
+            while let Some(batch) = batches.try_next().await? {
+                for part in parts(&batch, self.scan.batch_rows.max(1)) {
+                    if sender.send(Ok(conform(&part, &target)?)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn filter(&self) -> Option<Expr> {
+        let window = self.scan.window?;
+        let time = ident(self.table.layout.table.time_field.as_deref()?);
+        let bound = |us| lit(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())));
+        Some(time.clone().gt_eq(bound(window.start.0)).and(time.lt(bound(window.end.0))))
+    }
+}
+
+fn parts(
+    batch: &arrow::record_batch::RecordBatch,
+    rows: usize,
+) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {
+    (0..batch.num_rows()).step_by(rows).map(move |start| batch.slice(start, rows.min(batch.num_rows() - start)))
+}
+
+fn with_dictionaries(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => Field::clone(field).with_data_type(dictionary_type()),
+        _ => Field::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// `files` in groups, in the order of time, so that all rows of a group are before all rows of the next.
+fn stretches(table: &TableView, files: Vec<FileView>) -> Vec<Vec<FileView>> {
+    let ranged: Option<Vec<_>> =
+        files.iter().map(|file| table.time_range(file).map(|range| (range, file.clone()))).collect();
+    let Some(mut ranged) = ranged else { return vec![files] };
+    ranged.sort_by_key(|(range, _)| *range);
+    let mut groups: Vec<Vec<FileView>> = Vec::new();
+    let mut end = None;
+    for ((first, last), file) in ranged {
+        match groups.last_mut() {
+            // A shared instant joins them: rows of one instant may have to be told apart by the next column.
+            Some(group) if end.is_some_and(|end| first <= end) => group.push(file),
+            _ => groups.push(vec![file]),
+        }
+        end = end.max(Some(last));
+    }
+    groups
+}

@@ -1,0 +1,29 @@
+//! Runs: from a spec to rows that become visible in one commit, judged, and provably the same when made again.
+//!
+//! A run is planned ([`Plan`]), cut into shards that are pure functions of spec and components, written segment by
+//! segment into staged files, and committed at once. It knows neither command line nor HTTP.
+
+mod error;
+mod execute;
+mod inputs;
+mod judge;
+mod output;
+mod plan;
+mod preview;
+mod shard;
+mod spec;
+mod truth;
+mod verify;
+mod windows;
+mod workers;
+
+pub use error::RunError;
+pub use execute::{Host, Outcome, Request, now, random, resume, start};
+pub use inputs::ReadInput;
+pub use judge::{Judgement, judge};
+pub use plan::{Configured, Plan};
+pub use preview::{preview, stream};
+pub use shard::{Cancel, Observer};
+pub use spec::{Existing, PlacedIncident, PluginUse, ResolvedSpec, RunSpec, SpecError};
+pub use truth::{PlannedIncident, effect_rows, effects_layout, incident_rows, incidents_layout};
+pub use verify::{TableVerdict, Verification, verify, verify_lake};

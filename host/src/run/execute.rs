@@ -1,0 +1,335 @@
+//! A run from its spec to its one commit, and a run that goes on after it was stopped or killed.
+
+use super::error::RunError;
+use super::inputs::ReadInput;
+use super::judge::{Judgement, judge};
+use super::output::{FilesByTable, LakeOutput};
+use super::plan::Plan;
+use super::shard::{Cancel, Observer, Progress, Watch, run_shard};
+use super::spec::{Existing, ResolvedSpec, RunSpec};
+use super::truth::{effect_rows, effects_layout, incident_rows, incidents_layout};
+use super::workers::{LocalWorkers, Workers};
+use crate::batch::{TableFingerprint, TableLayout, dataset_fingerprint};
+use crate::core::id::RunId;
+use crate::core::schema::TableKind;
+use crate::core::time::Timestamp;
+use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWriter, WriterSettings};
+use crate::plugin::{LogSink, Registry};
+use crate::query::{self, QueryError};
+use crate::store::{Outcome as Recorded, RunRecord, RunState, Segment, Store, TableTotal};
+use arrow::array::RecordBatch;
+use rand::TryRng as _;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
+
+/// What runs need of the layers below.
+pub struct Host {
+    /// Finds components.
+    pub registry: Registry,
+    /// Keeps records.
+    pub store: Store,
+    /// Keeps rows.
+    pub lake: Lake,
+    /// Reads files of `[inputs]`.
+    pub read_input: ReadInput,
+    /// Drives what is async.
+    pub runtime: Handle,
+    /// How files are written.
+    pub writer: WriterSettings,
+    /// How much validators' scans may use.
+    pub query: query::Limits,
+    /// Where sorts spill.
+    pub spill_dir: PathBuf,
+}
+
+impl Host {
+    /// A query engine over the newest snapshot, or over `at`.
+    ///
+    /// # Errors
+    /// There is no such snapshot, or the catalog can't be read.
+    pub fn query_engine(&self, at: Option<SnapshotId>) -> Result<query::Engine, QueryError> {
+        self.runtime.block_on(query::Engine::open(&self.lake, at, self.query.clone(), self.spill_dir.clone()))
+    }
+}
+
+/// Randomness for what no row depends on: ids, and seeds that nobody chose.
+///
+/// Falls back to the clock where the system has none to give, since ids stay unique by their time then.
+pub fn random() -> u64 {
+    rand::rngs::SysRng.try_next_u64().unwrap_or_else(|_| now().0.unsigned_abs())
+}
+
+/// How a run is to be made; the rows do not depend on it.
+#[derive(Clone)]
+pub struct Request {
+    /// Threads; one for each core where none is given.
+    pub workers: Option<NonZeroUsize>,
+    /// Where plugins' logs go.
+    pub log: LogSink,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its record.
+    pub record: RunRecord,
+    /// What the validators said, in the spec's order.
+    pub judgements: Vec<Judgement>,
+}
+
+/// Starts a run of `spec`; `begun` learns its record before the first row is made.
+///
+/// # Errors
+/// Whatever keeps the rows from becoming visible; the run is recorded as failed then, and finished segments stay.
+pub fn start(
+    host: &Host,
+    spec: RunSpec,
+    request: &Request,
+    begun: &dyn Fn(&RunRecord, &Plan),
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Outcome, RunError> {
+    let created = now();
+    let spec = spec.resolve(created, random())?;
+    let plan = Plan::make(&host.registry, spec, None, host.read_input, request.log.clone())?;
+    host.runtime.block_on(refuse_existing(&host.lake, &plan.spec))?;
+    let id = RunId::new(
+        created.0.unsigned_abs() / 1_000,
+        random().to_le_bytes().first_chunk().map_or(0, |head| u32::from_le_bytes(*head)),
+    );
+    let record = RunRecord {
+        plugins: plan.components.clone(),
+        versions: versions(),
+        ..RunRecord::planned(id.clone(), &plan.spec.spec().dataset, to_json(&id, &plan.spec)?, created)
+    };
+    host.runtime.block_on(async {
+        let mut tx = host.store.write().await?;
+        tx.insert_run(&record).await?;
+        tx.commit().await
+    })?;
+    begun(&record, &plan);
+    go_on(host, &plan, &id, request, observer, cancel)
+}
+
+/// Goes on with run `id`, or with the newest one that is not finished.
+///
+/// # Errors
+/// There is no such run, and what [`start`] can fail with.
+pub fn resume(
+    host: &Host,
+    id: Option<&RunId>,
+    request: &Request,
+    begun: &dyn Fn(&RunRecord, &Plan),
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Outcome, RunError> {
+    let record = host.runtime.block_on(async {
+        match id {
+            Some(id) => Ok(host.store.run(id).await?),
+            None => {
+                let runs = host.store.runs(1_000, None).await?;
+                let open = runs.into_iter().find(|run| run.state != RunState::Finished);
+                open.ok_or(RunError::NoRun("resume"))
+            }
+        }
+    })?;
+    if record.state == RunState::Finished {
+        let (id, state) = (record.id, record.state);
+        return Err(RunError::State {
+            id,
+            state,
+            message: "there is nothing to resume; `telemill run show` tells more",
+        });
+    }
+    let plan =
+        Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), host.read_input, request.log.clone())?;
+    begun(&record, &plan);
+    go_on(host, &plan, &record.id, request, observer, cancel)
+}
+
+/// The spec that a run was made from.
+pub(super) fn stored_spec(record: &RunRecord) -> Result<ResolvedSpec, RunError> {
+    serde_json::from_value(record.spec.clone())
+        .map_err(|error| RunError::Record { id: record.id.clone(), message: error.to_string() })
+}
+
+fn go_on(
+    host: &Host,
+    plan: &Plan,
+    id: &RunId,
+    request: &Request,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Outcome, RunError> {
+    host.runtime.block_on(async {
+        let mut tx = host.store.write().await?;
+        tx.start_run(id, now()).await?;
+        tx.commit().await
+    })?;
+    let made = make_rows(host, plan, id, request, observer, cancel).and_then(|()| commit(host, plan, id));
+    if let Err(error) = made {
+        record_failure(host, id, &error);
+        return Err(error);
+    }
+    let judgements = judge(host, &plan.validators, &plan.spec.spec().dataset, plan.spec.window(), Some(id), &plan.log)?;
+    let record = host.runtime.block_on(host.store.run(id))?;
+    Ok(Outcome { record, judgements })
+}
+
+/// Runs all shards from where their last finished segment ends.
+fn make_rows(
+    host: &Host,
+    plan: &Plan,
+    id: &RunId,
+    request: &Request,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<(), RunError> {
+    let segments = host.runtime.block_on(host.store.segments(id))?;
+    let output = LakeOutput { host, plan, id };
+    let watch = Watch::new(observer, cancel);
+    let work = |partition| {
+        let mine: Vec<&Segment> = segments.iter().filter(|segment| segment.partition == partition).collect();
+        let state = mine.last().and_then(|segment| segment.state.clone());
+        run_shard(plan, partition, Progress { segments: mine.len(), state }, &output, &watch)
+    };
+    LocalWorkers::new(request.workers).run(plan.spec.spec().partitions, &work, &|| watch.stop())
+}
+
+/// Makes everything visible together: files, ground truth, fingerprint and record.
+fn commit(host: &Host, plan: &Plan, id: &RunId) -> Result<(), RunError> {
+    let unreadable = |error: serde_json::Error| RunError::Record { id: id.clone(), message: error.to_string() };
+    let mut files = FilesByTable::new();
+    let mut fingerprints = BTreeMap::<String, TableFingerprint>::new();
+    for segment in host.runtime.block_on(host.store.segments(id))? {
+        let more: FilesByTable = serde_json::from_value(segment.files).map_err(unreadable)?;
+        more.into_iter().for_each(|(table, mut more)| files.entry(table).or_default().append(&mut more));
+        let parts: BTreeMap<String, TableFingerprint> =
+            serde_json::from_value(segment.fingerprints).map_err(unreadable)?;
+        parts.into_iter().for_each(|(table, part)| fingerprints.entry(table).or_default().merge(&part));
+    }
+    let mut tables: Vec<TableFiles> = Vec::new();
+    for layout in &plan.layouts {
+        let table = layout.table.clone();
+        let replace = table.kind == TableKind::Snapshot;
+        tables.push(TableFiles { files: files.remove(&table.name).unwrap_or_default(), table, replace });
+    }
+    for (layout, rows) in truth_rows(plan)? {
+        let mut fingerprint = TableFingerprint::default();
+        fingerprint.add(&rows)?;
+        fingerprints.insert(layout.table.name.clone(), fingerprint);
+        let files = write_rows(host, &layout, &plan.spec.spec().dataset, id, &rows)?;
+        tables.push(TableFiles { table: layout.table, files, replace: false });
+    }
+    let totals = fingerprints
+        .iter()
+        .map(|(table, sum)| TableTotal { table: table.clone(), rows: sum.rows, fingerprint: sum.to_string() })
+        .collect();
+    let at = now();
+    let commit = Commit {
+        dataset: plan.spec.spec().dataset.clone(),
+        mode: mode(plan.spec.spec().existing),
+        tables,
+        at,
+        author: concat!("telemill ", env!("CARGO_PKG_VERSION")).to_owned(),
+        message: format!("run of {} over {}", plan.generator.plugin.id(), plan.spec.window()),
+        extra: Some(id.to_string()),
+    };
+    host.runtime.block_on(async {
+        let mut tx = host.store.write().await?;
+        let snapshot = host.lake.commit(&mut tx, &commit).await?;
+        let fingerprint = dataset_fingerprint(&fingerprints);
+        let outcome = Recorded { fingerprint, tables: totals, snapshot_id: snapshot.0 };
+        tx.finish_run(id, at, &outcome).await?;
+        tx.forget_segments(id).await?;
+        tx.commit().await?;
+        Ok(())
+    })
+}
+
+/// The ground truth as rows, by table.
+pub(super) fn truth_rows(plan: &Plan) -> Result<[(TableLayout, RecordBatch); 2], RunError> {
+    let incidents = (incidents_layout(), incident_rows(&plan.incidents)?);
+    Ok([incidents, (effects_layout(), effect_rows(&plan.incidents)?)])
+}
+
+fn write_rows(
+    host: &Host,
+    layout: &TableLayout,
+    dataset: &str,
+    id: &RunId,
+    rows: &RecordBatch,
+) -> Result<Vec<DataFile>, RunError> {
+    let (files, stem) = (host.lake.files(), id.to_string());
+    let mut writer = TableWriter::new(files, &host.runtime, layout, dataset, &stem, host.writer.clone());
+    writer.write(rows)?;
+    Ok(writer.finish()?)
+}
+
+fn record_failure(host: &Host, id: &RunId, error: &RunError) {
+    let recorded = host.runtime.block_on(async {
+        let mut tx = host.store.write().await?;
+        match error {
+            RunError::Cancelled => tx.cancel_run(id, now()).await?,
+            other => tx.fail_run(id, now(), &chain(other)).await?,
+        }
+        tx.commit().await
+    });
+    if let Err(error) = recorded {
+        tracing::warn!(run.id = %id, %error, "the run's end could not be recorded");
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Tells early, before hours of work, what the commit would refuse.
+async fn refuse_existing(lake: &Lake, spec: &ResolvedSpec) -> Result<(), RunError> {
+    if spec.spec().existing != Existing::Refuse {
+        return Ok(());
+    }
+    let dataset = &spec.spec().dataset;
+    match lake.datasets(None).await?.into_iter().find(|summary| summary.name == *dataset && summary.rows > 0) {
+        Some(summary) => Err(LakeError::DatasetExists { dataset: dataset.clone(), rows: summary.rows }.into()),
+        None => Ok(()),
+    }
+}
+
+fn mode(existing: Existing) -> Mode {
+    match existing {
+        Existing::Refuse => Mode::Create,
+        Existing::Append => Mode::Append,
+        Existing::Replace => Mode::Replace,
+    }
+}
+
+/// What else than the components shapes rows.
+fn versions() -> BTreeMap<String, String> {
+    let own = env!("CARGO_PKG_VERSION").to_owned();
+    [("telemill".to_owned(), own), ("contract".to_owned(), crate::plugin::CONTRACT_VERSION.to_owned())].into()
+}
+
+fn to_json(id: &RunId, spec: &ResolvedSpec) -> Result<serde_json::Value, RunError> {
+    serde_json::to_value(spec).map_err(|error| RunError::Record { id: id.clone(), message: error.to_string() })
+}
+
+/// The time of day, for records: no row depends on it.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

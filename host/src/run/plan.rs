@@ -1,0 +1,232 @@
+//! What a run is going to do: components found, configurations complete, tables declared, incidents placed. Made
+//! from the spec alone, so that a resume and a verification plan the same.
+
+use super::error::RunError;
+use super::inputs::{self, ReadInput};
+use super::spec::{PluginUse, ResolvedSpec};
+use super::truth::PlannedIncident;
+use crate::batch::{GuestBatch, TableLayout};
+use crate::core::digest::Digest;
+use crate::core::incident::Incident;
+use crate::core::problem::Problem;
+use crate::core::schema::Simulation;
+use crate::core::time::Window;
+use crate::plugin::{Generator, LogSink, Plugin, PluginKind, Registry, Shard};
+use crate::store;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Most incidents of a run; each goes into every shard.
+const MAX_INCIDENTS: usize = 100_000;
+
+/// A plugin with its effective configuration.
+#[derive(Clone)]
+pub struct Configured {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Its configuration, with every default filled in.
+    pub config: Value,
+}
+
+/// A planned run.
+pub struct Plan {
+    /// The spec, without open choices.
+    pub spec: ResolvedSpec,
+    /// Makes the rows.
+    pub generator: Configured,
+    /// Judge them.
+    pub validators: Vec<Configured>,
+    /// What the generator declared.
+    pub simulation: Simulation,
+    /// Its tables as Arrow, in its order.
+    pub layouts: Vec<TableLayout>,
+    /// What goes wrong, by start.
+    pub incidents: Vec<PlannedIncident>,
+    /// The components by role, in the spec's order.
+    pub components: Vec<store::PluginUse>,
+    /// Rows from outside, for every shard.
+    pub inputs: Vec<GuestBatch>,
+    /// Where plugins' logs go.
+    pub log: LogSink,
+}
+
+impl Plan {
+    /// Plans `spec`. `pinned` are the components of a run that was planned before, which is made again with them.
+    ///
+    /// # Errors
+    /// What is wrong with the spec, a configuration or a plugin.
+    pub fn make(
+        registry: &Registry,
+        spec: ResolvedSpec,
+        pinned: Option<&[store::PluginUse]>,
+        read_input: ReadInput,
+        log: LogSink,
+    ) -> Result<Self, RunError> {
+        let spec = match pinned {
+            Some(_) => spec,
+            None => {
+                let digests = inputs::digests(spec.spec())?;
+                spec.with_input_digests(digests)
+            }
+        };
+        inputs::check_unchanged(&spec)?;
+        let mut finder = Finder { registry, pinned: pinned.map(<[_]>::iter), components: Vec::new() };
+        let generator = finder.find("generator", &spec.spec().generator, PluginKind::Generator)?;
+        let mut models = Vec::new();
+        for model in &spec.spec().incident_models {
+            models.push(finder.find("incident-model", model, PluginKind::IncidentModel)?);
+        }
+        let mut validators = Vec::new();
+        for validator in &spec.spec().validators {
+            validators.push(finder.find("validator", validator, PluginKind::Validator)?);
+        }
+        let components = finder.components;
+        let simulation = generator.plugin.generator(log.clone())?.plan(&generator.config)?;
+        check_grid(&spec, &simulation)?;
+        check_inputs(&spec, &simulation)?;
+        let incidents = plan_incidents(&spec, &models, &simulation, &log)?;
+        let inputs = inputs::read(&spec, &simulation, read_input)?;
+        let layouts = simulation.tables.iter().cloned().map(TableLayout::new).collect();
+        Ok(Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, log })
+    }
+
+    /// The part of the simulation that partition `partition` of `partitions` makes.
+    pub fn shard(&self, partition: u32, partitions: u32) -> Shard {
+        Shard { seed: self.spec.seed(), partition, partitions, span: self.spec.window() }
+    }
+
+    /// Makes an instance ready for its first window: from a saved state or from the start, fed and warned.
+    ///
+    /// # Errors
+    /// The plugin failed.
+    pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
+        let mut generator = self.generator.plugin.generator(self.log.clone())?;
+        match state {
+            Some(state) => generator.restore(&self.generator.config, shard, &state)?,
+            None => generator.open(&self.generator.config, shard)?,
+        }
+        for batch in &self.inputs {
+            generator.feed(batch.clone())?;
+        }
+        generator.inject(&self.bare_incidents())?;
+        Ok(generator)
+    }
+
+    /// The incidents alone, as generators take them.
+    fn bare_incidents(&self) -> Vec<Incident> {
+        self.incidents.iter().map(|planned| planned.incident.clone()).collect()
+    }
+}
+
+/// Finds components by reference, or by the digests of an earlier plan.
+struct Finder<'a> {
+    registry: &'a Registry,
+    pinned: Option<std::slice::Iter<'a, store::PluginUse>>,
+    components: Vec<store::PluginUse>,
+}
+
+impl Finder<'_> {
+    fn find(&mut self, role: &str, wanted: &PluginUse, kind: PluginKind) -> Result<Configured, RunError> {
+        let plugin = match self.pinned.as_mut().and_then(Iterator::next) {
+            Some(pinned) => self.registry.load_digest(pinned.digest)?,
+            None => self.registry.load(&wanted.plugin)?,
+        };
+        plugin.expect_kind(kind)?;
+        let config = plugin.check_config(&Value::Object(wanted.config.clone()))?;
+        let id = plugin.id();
+        let (name, version, digest) = (id.name.clone(), id.version.clone(), plugin.digest());
+        self.components.push(store::PluginUse { role: role.to_owned(), name, version, digest });
+        Ok(Configured { plugin, config })
+    }
+}
+
+/// Windows come in whole steps, so the span and its segments must, too.
+fn check_grid(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunError> {
+    let step = simulation.step_us;
+    let lengths = [("duration", spec.spec().duration), ("segment", spec.spec().segment)];
+    let uneven = lengths.into_iter().filter(|(_, length)| !length.us().is_multiple_of(step));
+    let found: Vec<_> = uneven
+        .map(|(key, length)| {
+            Problem::new(key, format!("{length} is no whole number of the generator's steps of {step} us"))
+        })
+        .collect();
+    if found.is_empty() { Ok(()) } else { Err(super::spec::SpecError::Values(found).into()) }
+}
+
+fn check_inputs(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunError> {
+    let error =
+        |input: &str, message: &str| Err(RunError::Input { input: input.to_owned(), message: message.to_owned() });
+    for name in spec.spec().inputs.keys() {
+        if !simulation.inputs.iter().any(|input| input.table == *name) {
+            return error(name, "the generator does not take it");
+        }
+    }
+    match simulation.inputs.iter().find(|input| input.required && !spec.spec().inputs.contains_key(&input.table)) {
+        Some(missing) => error(&missing.table, "the generator can't do without it; name a file in [inputs]"),
+        None => Ok(()),
+    }
+}
+
+/// A seed of its own for every incident model, so that two of a kind do not do the same.
+fn model_seed(spec: &ResolvedSpec, index: usize) -> u64 {
+    let parts = [b"incident-model".as_slice(), &spec.seed().to_le_bytes(), &(index as u64).to_le_bytes()];
+    let digest = Digest::of_parts(parts).to_string();
+    digest.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok()).unwrap_or_default()
+}
+
+fn plan_incidents(
+    spec: &ResolvedSpec,
+    models: &[Configured],
+    simulation: &Simulation,
+    log: &LogSink,
+) -> Result<Vec<PlannedIncident>, RunError> {
+    let span = spec.window();
+    let mut planned = Vec::new();
+    for (index, Configured { plugin, config }) in models.iter().enumerate() {
+        let name = &plugin.id().name;
+        let mut model = plugin.incident_model(log.clone())?;
+        model.open(config, model_seed(spec, index), span, &simulation.targets)?;
+        let mut take = |incidents: Vec<Incident>, placed: bool| {
+            let problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(simulation)).collect();
+            if !problems.is_empty() {
+                return Err(RunError::Incidents { model: name.clone(), problems });
+            }
+            // What neither starts in the span nor reaches into it is nobody's business.
+            let touches = |i: &Incident| Window { start: i.window.start, end: i.recovered }.overlaps(&span);
+            let inside = incidents.into_iter().filter(touches);
+            planned.extend(inside.map(|incident| PlannedIncident { model: name.clone(), placed, incident }));
+            Ok(())
+        };
+        for day in span.days() {
+            take(model.plan(day)?, false)?;
+        }
+        let reference = spec.spec().incident_models.get(index).map(|model| model.plugin.as_str());
+        for incident in spec.spec().incident.iter().filter(|placed| Some(placed.model.as_str()) == reference) {
+            let length = i64::try_from(incident.length.us()).unwrap_or(i64::MAX);
+            let window = Window::from_start(incident.start, length);
+            take(model.trigger(&incident.kind, &incident.target, window)?, true)?;
+        }
+    }
+    planned.sort_by(|a, b| (a.incident.window.start, &a.incident.id).cmp(&(b.incident.window.start, &b.incident.id)));
+    check_ids(&mut planned)?;
+    Ok(planned)
+}
+
+/// Ids are unique, and a cause that lies outside the span is not named.
+fn check_ids(planned: &mut [PlannedIncident]) -> Result<(), RunError> {
+    let mut ids = BTreeSet::new();
+    for PlannedIncident { model, incident, .. } in planned.iter() {
+        if !ids.insert(incident.id.clone()) {
+            let problems = vec![Problem::new(format!("incident {}", incident.id), "the id is given twice in one run")];
+            return Err(RunError::Incidents { model: model.clone(), problems });
+        }
+    }
+    if ids.len() > MAX_INCIDENTS {
+        let problems = vec![Problem::new("", format!("{} incidents; at most {MAX_INCIDENTS} are allowed", ids.len()))];
+        return Err(RunError::Incidents { model: "all models".to_owned(), problems });
+    }
+    for PlannedIncident { incident, .. } in planned {
+        incident.cause = incident.cause.take().filter(|cause| ids.contains(cause));
+    }
+    Ok(())
+}

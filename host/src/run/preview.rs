@@ -1,0 +1,73 @@
+//! Rows without a lake: any window of a run to look at, and all of it in order for whoever writes files.
+
+use super::error::RunError;
+use super::plan::Plan;
+use super::shard::Cancel;
+use super::windows::Windows;
+use crate::core::time::Window;
+use arrow::array::RecordBatch;
+
+/// Hands the rows of `plan` to `take`, window after window in order, each batch with its table's index.
+///
+/// One instance makes all partitions' rows, which are the same set for any number of them.
+///
+/// # Errors
+/// The plugin failed, or `take` did.
+pub fn stream(
+    plan: &Plan,
+    cancel: &Cancel,
+    take: &mut dyn FnMut(Window, Vec<(usize, RecordBatch)>) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    make(plan, plan.spec.window(), cancel, take)
+}
+
+/// The rows of `window`, cut to the run's span, by table. A simulation that carries state is replayed from its start.
+///
+/// # Errors
+/// The plugin failed.
+pub fn preview(plan: &Plan, window: Window, cancel: &Cancel) -> Result<Vec<Vec<RecordBatch>>, RunError> {
+    let span = plan.spec.window();
+    let step = i64::try_from(plan.simulation.step_us).unwrap_or(i64::MAX);
+    // Whole steps, counted from the span's start.
+    let down = |us: i64| span.start.plus_us(us - us.rem_euclid(step));
+    let start = down((window.start.0 - span.start.0).max(0));
+    let end = down((window.end.0 - span.start.0).saturating_add(step - 1)).min(span.end);
+    let mut tables = vec![Vec::new(); plan.layouts.len()];
+    make(plan, Window { start, end }, cancel, &mut |_, batches| {
+        for (table, rows) in batches {
+            if let Some(table) = tables.get_mut(table) {
+                table.push(rows);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(tables)
+}
+
+fn make(
+    plan: &Plan,
+    wanted: Window,
+    cancel: &Cancel,
+    take: &mut dyn FnMut(Window, Vec<(usize, RecordBatch)>) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    let mut generator = plan.begin(plan.shard(0, 1), None)?;
+    // One that saves nothing carries nothing over a step, so that any window can be asked for at once.
+    let stateless = generator.save()?.is_none();
+    let from = if stateless { wanted.start } else { plan.spec.window().start };
+    for piece in [Window { start: from, end: wanted.start }, wanted] {
+        let mut windows = Windows::new(piece, plan.simulation.step_us);
+        while let Some(window) = windows.next() {
+            if cancel.is_cancelled() {
+                return Err(RunError::Cancelled);
+            }
+            let batches = generator.rows(&plan.layouts, window)?;
+            let rows = batches.iter().map(|(_, rows)| rows.num_rows() as u64).sum();
+            let bytes = batches.iter().map(|(_, rows)| rows.get_array_memory_size() as u64).sum();
+            windows.returned(rows, bytes);
+            if piece == wanted {
+                take(window, batches)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Many rows at once: a generator that is fast gathers rows in arrays and moves each array with one call.
+//! It is what `push` row by row gives, for a fraction of the cost.
+
+use super::text::hex16;
+use super::{Bits, DictionaryColumn, F64Column, I32Column, I64Column, Nullable, TextColumn, TimestampColumn};
+
+/// The key that stands for no value in [`Nullable::push_keys`].
+pub const NULL_KEY: u32 = u32::MAX;
+/// The number that stands for no value in [`Nullable::push_numbers`].
+pub const NULL_NUMBER: i64 = i64::MIN;
+
+/// Appends fixed-width values in one piece.
+#[inline]
+fn append<const WIDTH: usize, T: Copy>(bytes: &mut Vec<u8>, values: &[T], encode: impl Fn(T) -> [u8; WIDTH]) {
+    let start = bytes.len();
+    bytes.resize(start + values.len() * WIDTH, 0);
+    let (places, _) = bytes[start..].as_chunks_mut::<WIDTH>();
+    for (place, value) in places.iter_mut().zip(values) {
+        *place = encode(*value);
+    }
+}
+
+macro_rules! bulk {
+    ($name:ident, $native:ty) => {
+        impl $name {
+            /// Adds a row for each value.
+            pub fn push_slice(&mut self, values: &[$native]) {
+                append(&mut self.bytes, values, <$native>::to_le_bytes);
+            }
+        }
+    };
+}
+
+bulk!(I32Column, i32);
+bulk!(I64Column, i64);
+bulk!(F64Column, f64);
+bulk!(TimestampColumn, i64);
+
+impl DictionaryColumn {
+    /// Adds a row for each key.
+    pub fn push_keys(&mut self, keys: &[u32]) {
+        append(&mut self.keys, keys, u32::to_le_bytes);
+    }
+}
+
+impl TextColumn {
+    /// Adds a row of 16 hexadecimal digits for each number.
+    pub fn push_hex16_slice(&mut self, values: &[u64]) {
+        if self.offsets.is_empty() {
+            self.offsets.extend_from_slice(&0u32.to_le_bytes());
+        }
+        let start = self.bytes.len() as u32;
+        append(&mut self.bytes, values, hex16);
+        let offsets = self.offsets.len();
+        self.offsets.resize(offsets + values.len() * 4, 0);
+        let (places, _) = self.offsets[offsets..].as_chunks_mut::<4>();
+        for (place, row) in places.iter_mut().zip(1u32..) {
+            *place = (start + row * 16).to_le_bytes();
+        }
+    }
+}
+
+impl Bits {
+    /// Adds a bit for each value.
+    fn push_slice<T: Copy>(&mut self, values: &[T], bit: impl Fn(T) -> bool) {
+        let mut values = values;
+        if self.len.is_multiple_of(8) {
+            let (eights, rest) = values.as_chunks::<8>();
+            for eight in eights {
+                let byte = eight.iter().rev().fold(0u8, |byte, value| byte << 1 | u8::from(bit(*value)));
+                self.bytes.push(byte);
+            }
+            self.len += eights.len() * 8;
+            values = rest;
+        }
+        values.iter().for_each(|value| self.push(bit(*value)));
+    }
+}
+
+/// Adds the validity of values that are about to be added after `rows` others.
+fn push_validity<T: Copy>(validity: &mut Option<Bits>, rows: usize, values: &[T], valid: impl Fn(T) -> bool) {
+    if validity.is_some() || !values.iter().all(|value| valid(*value)) {
+        validity.get_or_insert_with(|| Bits::ones(rows)).push_slice(values, valid);
+    }
+}
+
+impl Nullable<DictionaryColumn> {
+    /// Adds a row for each key; [`NULL_KEY`] stands for none.
+    pub fn push_keys(&mut self, keys: &[u32]) {
+        push_validity(&mut self.validity, self.values.keys.len() / 4, keys, |key| key != NULL_KEY);
+        if self.values.values.offsets.is_empty() {
+            // A key must name a value even under a null.
+            self.values.values.push_str("");
+        }
+        append(&mut self.values.keys, keys, |key| if key == NULL_KEY { [0; 4] } else { key.to_le_bytes() });
+    }
+}
+
+impl Nullable<I64Column> {
+    /// Adds a row for each number; [`NULL_NUMBER`] stands for none.
+    pub fn push_numbers(&mut self, values: &[i64]) {
+        push_validity(&mut self.validity, self.values.bytes.len() / 8, values, |value| value != NULL_NUMBER);
+        append(&mut self.values.bytes, values, |value| if value == NULL_NUMBER { [0; 8] } else { value.to_le_bytes() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Build;
+    use super::*;
+
+    #[test]
+    fn many_rows_at_once_are_the_same_as_one_by_one() {
+        let (mut numbers, mut ids) = (Nullable::<I64Column>::default(), TextColumn::default());
+        let mut keys = Nullable::<DictionaryColumn>::default();
+        keys.inner_mut().set_values(["a", "b", "c"]);
+        let (mut numbers_by_one, mut keys_by_one, mut ids_by_one) = (numbers.clone(), keys.clone(), ids.clone());
+        for (round, rows) in [5usize, 8, 16, 3, 64, 1].into_iter().enumerate() {
+            let some: Vec<i64> =
+                (0..rows as i64).map(|i| if round > 0 && i % 3 == 1 { NULL_NUMBER } else { i }).collect();
+            let key: Vec<u32> = some.iter().map(|&i| if i == NULL_NUMBER { NULL_KEY } else { i as u32 % 3 }).collect();
+            let id: Vec<u64> = some.iter().map(|&i| i as u64 * 0x1234_5678_9abc).collect();
+            numbers.push_numbers(&some);
+            keys.push_keys(&key);
+            ids.push_hex16_slice(&id);
+            for ((&number, &key), &id) in some.iter().zip(&key).zip(&id) {
+                numbers_by_one.push_option((number != NULL_NUMBER).then_some(number));
+                keys_by_one.push_option((key != NULL_KEY).then_some(key));
+                ids_by_one.push_hex16(id);
+            }
+        }
+        assert_eq!(numbers.finish(), numbers_by_one.finish());
+        assert_eq!(keys.finish(), keys_by_one.finish());
+        assert_eq!(ids.finish(), ids_by_one.finish());
+    }
+}
