@@ -4,7 +4,9 @@
 
 mod conformance;
 mod docs;
+mod duckdb;
 mod hostile;
+mod lake;
 mod layers;
 mod opensearch;
 mod tidy;
