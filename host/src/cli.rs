@@ -58,7 +58,7 @@ struct Global {
     /// Show no progress and only warnings and errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     quiet: bool,
-    /// A setting, such as plugin.memory_bytes=134217728; telemill.toml and TELEMILL_PLUGIN_MEMORY_BYTES say the same
+    /// A setting, such as limits.memory_bytes=134217728; telemill.toml and TELEMILL_LIMITS_MEMORY_BYTES say the same
     #[arg(long = "setting", global = true, value_name = "KEY=VALUE", help_heading = "Global options")]
     settings: Vec<String>,
 }

@@ -7,4 +7,6 @@ mod docs;
 mod hostile;
 mod layers;
 mod opensearch;
+mod program;
+mod runs;
 mod tidy;
