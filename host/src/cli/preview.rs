@@ -43,7 +43,7 @@ impl Preview {
         let mut spec = read_spec(&self.spec)?;
         self.changes.apply(&mut spec)?;
         let spec = spec.resolve(run::now(), run::random())?;
-        let plan = Plan::make(&app.registry()?, spec, None, log_to_tracing())?;
+        let plan = Plan::make(&app.registry()?, spec, None, app.input_reader(), log_to_tracing())?;
         let start = self.at.unwrap_or(plan.spec.window().start);
         let window = Window::from_start(start, i64::try_from(self.length.us()).unwrap_or(i64::MAX));
         if !window.overlaps(&plan.spec.window()) {

@@ -23,8 +23,11 @@ struct Columns<'p> {
     names: Vec<String>,
     places: HashMap<String, usize>,
     /// The table's places for names; none while the file decides.
-    resolve: Option<(usize, Box<dyn Fn(&str) -> Option<usize> + 'p>)>,
+    resolve: Option<(usize, Resolve<'p>)>,
 }
+
+/// The place of a name, where it has one.
+type Resolve<'p> = Box<dyn Fn(&str) -> Option<usize> + 'p>;
 
 impl<'p> JsonReader<'p> {
     /// Reads with the columns that come up.

@@ -57,7 +57,7 @@ impl Plan {
         Self::of_file(&columns, request).map_err(|problems| source.bad(problems))
     }
 
-    fn of_table(table: Table) -> Self {
+    pub(super) fn of_table(table: Table) -> Self {
         let mut names: BTreeMap<_, _> =
             table.fields.iter().enumerate().map(|(index, field)| (field.name.clone(), index)).collect();
         if let Some(time) = table.time_index() {
@@ -175,8 +175,8 @@ fn time_index(columns: &[FileColumn], fields: &[Field], wanted: Option<&str>) ->
         columns.get(*index).is_some_and(|column| column.data_type == DataType::Timestamp && column.complete)
     };
     let Some(wanted) = wanted else {
-        let by_name = |name: &&str| fields.iter().position(|field| field.name == **name).filter(usable);
-        return Ok(TIME_NAMES.iter().find_map(|name| by_name(&name)));
+        let by_name = |name: &&str| fields.iter().position(|field| field.name == *name).filter(usable);
+        return Ok(TIME_NAMES.iter().find_map(by_name));
     };
     let index = columns.iter().position(|column| column.name == wanted);
     match index.or_else(|| fields.iter().position(|field| field.name == wanted)) {

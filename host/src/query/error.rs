@@ -125,7 +125,11 @@ impl From<DataFusionError> for QueryError {
             | DataFusionError::Configuration(message) => Self::Invalid(first_line(message)),
             DataFusionError::SchemaError(error, _) => Self::Invalid(error.to_string()),
             DataFusionError::Execution(message) => Self::Failed(first_line(message)),
-            other => Self::Failed(other.strip_backtrace()),
+            other => match other.strip_backtrace() {
+                // The limit on spilled bytes comes out of the writer of spilled files, as an error of the disk.
+                message if message.contains("spilling process") => Self::Resources(first_line(&message)),
+                message => Self::Failed(message),
+            },
         }
     }
 }
@@ -136,7 +140,9 @@ impl From<ArrowError> for QueryError {
     }
 }
 
-/// The engine adds hints about its own configuration on further lines, which nobody can follow from outside.
+/// The engine adds hints about its own configuration behind the first sentence, which nobody can follow from outside.
 fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.split(". Please try increasing").next().unwrap_or_default();
+    line.trim_end_matches('.').to_owned()
 }

@@ -133,25 +133,35 @@ fn column_index(table: &TableView, name: &str) -> Result<usize, QueryError> {
 /// Where a task puts its batches.
 pub(super) type Sender = mpsc::Sender<Result<RecordBatch, QueryError>>;
 
-/// Runs `produce` as a task of its own, a few batches ahead of the stream that it returns. The task ends when the
-/// stream is dropped.
+/// Runs `produce` as a task of its own, a few batches ahead of the stream that it returns. Dropping the stream ends
+/// the task where it next waits.
 pub(super) fn read_ahead<F>(produce: impl FnOnce(Sender) -> F) -> BatchStream
 where
     F: Future<Output = Result<(), QueryError>> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(READ_AHEAD_BATCHES);
-    let task = tokio::spawn(produce(sender));
+    let task = Task(tokio::spawn(produce(sender)));
     Box::pin(futures::stream::unfold((receiver, Some(task)), next_batch))
 }
 
-type ReadAhead = (mpsc::Receiver<Result<RecordBatch, QueryError>>, Option<JoinHandle<Result<(), QueryError>>>);
+/// A task that ends with its handle.
+struct Task(JoinHandle<Result<(), QueryError>>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+type ReadAhead = (mpsc::Receiver<Result<RecordBatch, QueryError>>, Option<Task>);
 
 async fn next_batch((mut receiver, mut task): ReadAhead) -> Option<(Result<RecordBatch, QueryError>, ReadAhead)> {
     if let Some(batch) = receiver.recv().await {
         return Some((batch, (receiver, task)));
     }
     // The channel also closes where the task failed: its end must not look like the end of the rows.
-    match task.take()?.await {
+    let ended = (&mut task.as_mut()?.0).await;
+    match ended {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some((Err(error), (receiver, None))),
         Err(error) => Some((Err(QueryError::Failed(error.to_string())), (receiver, None))),

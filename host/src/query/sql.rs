@@ -1,13 +1,16 @@
 //! SQL text to rows: parsed, checked for names and for being read-only, planned, run.
 
 use super::catalog::CATALOG;
+use super::scan::read_ahead;
 use super::view::DatasetView;
 use super::{Engine, QueryError, Rows};
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::StreamExt;
@@ -34,12 +37,20 @@ impl Engine {
         let time = Duration::from_millis(self.limits.time_ms);
         let planned = tokio::time::timeout(time, self.plan(sql)).await;
         let (state, plan) = planned.map_err(|_| QueryError::TimedOut { limit_ms: self.limits.time_ms })??;
-        let physical = state.create_physical_plan(&plan).await?;
-        let stream = execute_stream(physical, state.task_ctx())?;
+        let physical = cooperative(state.create_physical_plan(&plan).await?)?;
+        let mut stream = execute_stream(physical, state.task_ctx())?;
         let schema = stream.schema();
-        let batches = stream.map(|batch| batch.map_err(QueryError::from));
+        // A task of its own: an operator that computes for long without a row must not hold up the clock.
+        let batches = read_ahead(move |sender| async move {
+            while let Some(batch) = stream.next().await {
+                if sender.send(batch.map_err(QueryError::from)).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
         let left = time.saturating_sub(started.elapsed());
-        Ok(Rows::limited(schema, Box::pin(batches), &self.limits, left))
+        Ok(Rows::limited(schema, batches, &self.limits, left))
     }
 
     async fn plan(&self, sql: &str) -> Result<(SessionState, LogicalPlan), QueryError> {
@@ -105,6 +116,19 @@ impl Engine {
         }
         QueryError::NoDataset { table: table.to_owned(), candidates }
     }
+}
+
+/// Lets joins give way to others now and then, which DataFusion sees to for the reading of files only: a join over
+/// rows that are all read would otherwise run to its end, whether anybody still waits for it or not.
+fn cooperative(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+    let wrapped = plan.transform_up(|plan| {
+        Ok(if plan.children().len() > 1 {
+            Transformed::yes(Arc::new(CooperativeExec::new(plan)) as Arc<dyn ExecutionPlan>)
+        } else {
+            Transformed::no(plan)
+        })
+    });
+    Ok(wrapped?.data)
 }
 
 fn asks_what_there_is(statement: &Statement) -> bool {

@@ -27,17 +27,21 @@ use std::sync::Arc;
 pub(super) struct LakeTable {
     schema: SchemaRef,
     files: Vec<PartitionedFile>,
+    /// Whether some value may be NaN: queries sort it behind all numbers, but the bounds in Parquet's footers leave
+    /// it out, so that they would prune rows that are wanted.
+    nan: bool,
 }
 
 impl LakeTable {
     /// `table`, reading only `files`, which are some of its own.
     pub(super) fn new(table: &TableView, files: &[FileView]) -> Self {
         let fields = &table.layout.table.fields;
+        let nan = files.iter().any(|file| file.columns.iter().any(|column| column.nan));
         let files = files.iter().map(|file| {
             PartitionedFile::new(file.path.to_string(), file.bytes)
                 .with_statistics(Arc::new(statistics::of_file(file, fields)))
         });
-        Self { schema: engine_schema(&table.layout.schema), files: files.collect() }
+        Self { schema: engine_schema(&table.layout.schema), files: files.collect(), nan }
     }
 
     /// The files that may hold rows for which `filters` are true.
@@ -101,8 +105,10 @@ impl TableProvider for LakeTable {
         let statistics = Statistics::try_merge_iter(bounds, &self.schema)?;
         let store = state.runtime_env().object_store(lake_url())?;
         let metadata = state.runtime_env().cache_manager.get_file_metadata_cache();
+        let mut options = state.table_options().parquet.clone();
+        options.global.pruning &= !self.nan;
         let source = ParquetSource::new(Arc::clone(&self.schema))
-            .with_table_parquet_options(state.table_options().parquet.clone())
+            .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, metadata)))
             .with_metadata_size_hint(FOOTER_HINT_BYTES);
         let config = FileScanConfigBuilder::new(lake_url(), Arc::new(source))

@@ -49,6 +49,8 @@ pub(super) struct ColumnBounds {
     pub(super) min: Option<Bound>,
     /// The greatest value.
     pub(super) max: Option<Bound>,
+    /// Whether some value may be NaN, which Parquet's own bounds leave out.
+    pub(super) nan: bool,
 }
 
 /// A bound in its widest type.
@@ -121,10 +123,10 @@ impl FileView {
 impl ColumnBounds {
     fn new(stats: &ColumnStats, data_type: DataType) -> Self {
         // Queries sort NaN behind every number, the catalog leaves it out: with one, its bounds are not theirs.
-        let known = !matches!(data_type, DataType::Float32 | DataType::Float64) || stats.contains_nan == Some(false);
+        let nan = matches!(data_type, DataType::Float32 | DataType::Float64) && stats.contains_nan != Some(false);
         let bound =
-            |text: &Option<String>| text.as_deref().filter(|_| known).and_then(|text| Bound::parse(text, data_type));
-        Self { nulls: Some(stats.null_count), min: bound(&stats.min), max: bound(&stats.max) }
+            |text: &Option<String>| text.as_deref().filter(|_| !nan).and_then(|text| Bound::parse(text, data_type));
+        Self { nulls: Some(stats.null_count), min: bound(&stats.min), max: bound(&stats.max), nan }
     }
 }
 
