@@ -9,4 +9,6 @@ mod hostile;
 mod lake;
 mod layers;
 mod opensearch;
+mod program;
+mod runs;
 mod tidy;
