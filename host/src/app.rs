@@ -4,6 +4,7 @@ mod settings;
 
 pub use settings::{Origin, Settings, SettingsError};
 
+use crate::ingest;
 use crate::lake::{LAKE_FOLDER, Lake};
 use crate::plugin::{self, Registry};
 use crate::query;
@@ -28,6 +29,13 @@ pub struct Writer {
 pub struct App {
     settings: Settings,
     runtime: Runtime,
+}
+
+/// Closing folds the database's journal into its file, so that one file is all that others attach.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.host.runtime.block_on(self.host.store.close());
+    }
 }
 
 impl App {
@@ -58,6 +66,16 @@ impl App {
     /// Drives what is async.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// Reads the files of a spec's `[inputs]`.
+    pub fn input_reader(&self) -> run::ReadInput {
+        |path, table| Ok(ingest::rows(path, table)?)
+    }
+
+    /// Ends what still runs without waiting for it: a cancelled query computes on until its current step is done.
+    pub fn shut_down(self) {
+        self.runtime.shutdown_background();
     }
 
     /// The plugins; needs no database.
@@ -111,6 +129,7 @@ impl App {
             registry: self.registry()?,
             store,
             lake,
+            read_input: self.input_reader(),
             runtime: self.runtime.handle().clone(),
             writer: self.settings.lake.clone(),
             query: self.settings.query.clone(),

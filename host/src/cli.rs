@@ -117,7 +117,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
     let Global { data_dir, json, settings, .. } = cli.global.clone();
     let app = App::new(Origin { data_dir, settings }).context("can't use the settings")?;
     let out = output::Output { json, quiet: cli.global.quiet };
-    match cli.command {
+    let verdict = match cli.command {
         Command::Generate(command) => command.run(&app, &out, matches),
         Command::Preview(command) => command.run(&app, &out),
         Command::Run(command) => command.run(&app, &out),
@@ -131,5 +131,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Doctor(command) => command.run(&app, &out),
         Command::Completions(command) => command.run(&mut Cli::command()),
         Command::Man(command) => command.run(&Cli::command()),
-    }
+    };
+    app.shut_down();
+    verdict
 }

@@ -171,6 +171,22 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOu
     Ok(IngestOutcome { rows, files: outcome_files, snapshot, table: plan.table, created, renamed: plan.renamed })
 }
 
+/// The rows of a file as those of `table`, whose columns are found by name; columns that the table does not have are
+/// refused like any other fault of the file. For small files: all rows are held.
+///
+/// # Errors
+/// Bad rows (all are looked at, the first are listed), and a file that does not fit or can't be read.
+pub fn rows(file: &Path, table: &Table) -> Result<Vec<RecordBatch>, IngestError> {
+    let source = source::Source::new(file, None)?;
+    let plan = mapping::Plan::of_table(table.clone());
+    let mut batches = Vec::new();
+    read(&source, &TableLayout::new(table.clone()), &plan, &mut |batch| {
+        batches.push(batch);
+        Ok(())
+    })?;
+    Ok(batches)
+}
+
 /// Reads all rows of `source` as batches of `layout`.
 fn read(
     source: &source::Source,

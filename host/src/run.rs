@@ -5,6 +5,7 @@
 
 mod error;
 mod execute;
+mod inputs;
 mod judge;
 mod output;
 mod plan;
@@ -18,6 +19,7 @@ mod workers;
 
 pub use error::RunError;
 pub use execute::{Host, Outcome, Request, now, random, resume, start};
+pub use inputs::ReadInput;
 pub use judge::{Judgement, judge};
 pub use plan::{Configured, Plan};
 pub use preview::{preview, stream};

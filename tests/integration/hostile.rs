@@ -13,8 +13,8 @@ use telemill::core::time::{Timestamp, Window};
 use telemill::plugin::{Engine, Limit, Limits, LogSink, Plugin, PluginError, Registry, Rejection, Shard, log_nowhere};
 use telemill_tests::{guest, lying_guest};
 
-/// Instructions of a call in these tests: enough for every honest call, and over in a fraction of a second.
-const CALL_FUEL: u64 = 500_000_000;
+/// Instructions of a call in these tests: enough for every honest call, and over in a second or two.
+const CALL_FUEL: u64 = 2_000_000_000;
 /// The longest that any fault may take to be found, however busy the machine is.
 const DEADLINE: Duration = Duration::from_secs(60);
 const MINUTE_US: u64 = 60_000_000;

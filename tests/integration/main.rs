@@ -4,7 +4,11 @@
 
 mod conformance;
 mod docs;
+mod duckdb;
 mod hostile;
+mod lake;
 mod layers;
 mod opensearch;
+mod program;
+mod runs;
 mod tidy;

@@ -9,6 +9,7 @@ use serde_json::json;
 
 /// List, show and drop datasets
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  telemill dataset show ecommerce")]
 pub(super) enum Dataset {
     List(List),
     Show(Show),

@@ -76,7 +76,13 @@ impl Generate {
             apply_options(app, &mut spec, matches)?;
         }
         self.sets.iter().try_for_each(|set| apply_set(&mut spec, set))?;
-        let plan = Plan::make(&app.registry()?, spec.resolve(run::now(), run::random())?, None, log_to_tracing())?;
+        let plan = Plan::make(
+            &app.registry()?,
+            spec.resolve(run::now(), run::random())?,
+            None,
+            app.input_reader(),
+            log_to_tracing(),
+        )?;
         let mut tables = plan.layouts.clone();
         tables.extend([run::incidents_layout(), run::effects_layout()]);
         if self.create_mapping_only {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Load rows into a server
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  telemill load opensearch ./output/all_data.ndjson --host localhost:9200")]
 pub(super) enum Load {
     Opensearch(Opensearch),
 }

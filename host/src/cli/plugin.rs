@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 /// List, inspect and test plugins
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  telemill plugin inspect ecommerce")]
 pub(super) enum Plugin {
     List(List),
     Inspect(Inspect),

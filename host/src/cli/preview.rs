@@ -8,7 +8,7 @@ use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
 use crate::run::{self, Plan};
 use arrow::compute::concat_batches;
-use arrow::json::ArrayWriter;
+use arrow::json::writer::{JsonArray, WriterBuilder};
 use arrow::util::pretty::pretty_format_batches;
 use clap::Args;
 use serde_json::{Map, Value};
@@ -43,7 +43,7 @@ impl Preview {
         let mut spec = read_spec(&self.spec)?;
         self.changes.apply(&mut spec)?;
         let spec = spec.resolve(run::now(), run::random())?;
-        let plan = Plan::make(&app.registry()?, spec, None, log_to_tracing())?;
+        let plan = Plan::make(&app.registry()?, spec, None, app.input_reader(), log_to_tracing())?;
         let start = self.at.unwrap_or(plan.spec.window().start);
         let window = Window::from_start(start, i64::try_from(self.length.us()).unwrap_or(i64::MAX));
         if !window.overlaps(&plan.spec.window()) {
@@ -67,7 +67,7 @@ impl Preview {
             let plain = batches.iter().map(|batch| layout.conform(batch)).collect::<Result<Vec<_>, _>>()?;
             let all = concat_batches(&layout.schema, &plain)?;
             let shown = all.slice(0, self.limit.min(all.num_rows()));
-            let mut rows = ArrayWriter::new(Vec::new());
+            let mut rows = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
             rows.write(&shown)?;
             rows.finish()?;
             let rows: Value = serde_json::from_slice(&rows.into_inner()).unwrap_or(Value::Array(Vec::new()));

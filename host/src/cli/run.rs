@@ -9,7 +9,7 @@ use crate::core::time::{Length, Timestamp};
 use crate::plugin::{self, log_to_tracing};
 use crate::run::{self, Cancel, Existing, Observer, Plan, PluginUse, Request, RunSpec};
 use crate::store::RunRecord;
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::num::NonZeroUsize;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 /// Make rows from a spec, look at runs, go on with one, or prove one
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  telemill run start ecommerce --duration 6h\n  telemill run list")]
 pub(super) enum Run {
     Start(Start),
     List(List),
@@ -194,8 +195,11 @@ pub(super) fn read_spec(path: &Path) -> anyhow::Result<RunSpec> {
     {
         return Ok(RunSpec::parse(text, false, &format!("scenario {name}"))?);
     }
-    let shipped = plugin::scenarios().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-    RunSpec::read(path).with_context(|| format!("{name} is neither a spec nor a shipped scenario ({shipped})"))
+    if !path.exists() {
+        let shipped = plugin::scenarios().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+        bail!("{name} is neither a file nor a shipped scenario ({shipped})");
+    }
+    Ok(RunSpec::read(path)?)
 }
 
 impl Workers {

@@ -26,6 +26,9 @@ impl Sql {
         let rows = app.runtime().block_on(engine.sql(&self.query))?;
         let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
         let (written, more) = render(&mut rows.blocking(app.runtime().handle().clone()), self.format, &mut stdout)?;
+        if self.format == Format::Json {
+            writeln!(stdout)?;
+        }
         stdout.flush()?;
         if more && !out.quiet {
             tracing::warn!(

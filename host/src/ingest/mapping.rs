@@ -57,7 +57,7 @@ impl Plan {
         Self::of_file(&columns, request).map_err(|problems| source.bad(problems))
     }
 
-    fn of_table(table: Table) -> Self {
+    pub(super) fn of_table(table: Table) -> Self {
         let mut names: BTreeMap<_, _> =
             table.fields.iter().enumerate().map(|(index, field)| (field.name.clone(), index)).collect();
         if let Some(time) = table.time_index() {

@@ -4,10 +4,10 @@ use crate::core::schema::DataType;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType as ArrowType, Int64Type};
 use arrow::record_batch::RecordBatch;
-use serde::{Deserialize, Serialize};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Rows of the first batch that are looked at to tell a column of few values from one of many.

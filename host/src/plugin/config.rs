@@ -5,11 +5,17 @@
 use super::log::printable;
 use crate::core::problem::Problem;
 use serde_json::{Map, Value};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 
 /// Most bytes of a configuration as JSON: large ones carry services, hosts and message templates.
 const MAX_CONFIG_BYTES: usize = 16 << 20;
 /// Most nodes and bytes of text that defaults may add to one configuration.
 const MAX_DEFAULTS_WEIGHT: usize = 1 << 20;
+/// Most schemas that one value may have to fit at once, through references and combinations: checking takes that long.
+const MAX_EXPANSION: u64 = 1_000;
+/// Steps of looking for defaults in one configuration.
+const MAX_STEPS: usize = 1_000_000;
 /// How deep schemas are followed; deeper parts keep what the configuration says.
 const MAX_DEPTH: u32 = 64;
 /// Most faults that are reported at once.
@@ -32,6 +38,9 @@ impl ConfigSchema {
         if !schema.is_object() {
             return Err(wrong("must be an object".into()));
         }
+        Expansion { root: &schema, known: BTreeMap::new() }
+            .check_all(&schema, 0)
+            .map_err(|message| wrong(message.to_owned()))?;
         let options = jsonschema::options().offline().with_pattern_options(jsonschema::PatternOptions::regex());
         let validator = options
             .build(&schema)
@@ -53,7 +62,7 @@ impl ConfigSchema {
             return Err(vec![Problem::new("", "a configuration is a table of keys and values")]);
         }
         let mut effective = config.clone();
-        let mut filler = Filler { root: &self.schema, budget: MAX_DEFAULTS_WEIGHT };
+        let mut filler = Filler { root: &self.schema, budget: MAX_DEFAULTS_WEIGHT, steps: Cell::new(MAX_STEPS) };
         filler.fill(&self.schema, &mut effective, 0);
         if weight(&effective) > MAX_CONFIG_BYTES {
             return Err(vec![Problem::new("", format!("larger than {MAX_CONFIG_BYTES} bytes"))]);
@@ -70,11 +79,19 @@ impl ConfigSchema {
 struct Filler<'a> {
     root: &'a Value,
     budget: usize,
+    steps: Cell<usize>,
 }
 
 impl<'a> Filler<'a> {
+    /// Whether to go on: neither too deep nor for too long.
+    fn may_step(&self, depth: u32) -> bool {
+        let left = self.steps.get();
+        self.steps.set(left.saturating_sub(1));
+        left > 0 && depth <= MAX_DEPTH
+    }
+
     fn fill(&mut self, schema: &'a Value, value: &mut Value, depth: u32) {
-        if depth > MAX_DEPTH {
+        if !self.may_step(depth) {
             return;
         }
         if let Some(target) = self.referred(schema) {
@@ -110,7 +127,7 @@ impl<'a> Filler<'a> {
             if !object.contains_key(name)
                 && let Some(default) = self.default_of(property, 0)
             {
-                let added = weight(default);
+                let added = name.len() + weight(default);
                 if added > self.budget {
                     continue;
                 }
@@ -131,7 +148,7 @@ impl<'a> Filler<'a> {
     }
 
     fn default_of(&self, schema: &'a Value, depth: u32) -> Option<&'a Value> {
-        if depth > MAX_DEPTH {
+        if !self.may_step(depth) {
             return None;
         }
         schema.get("default").or_else(|| self.default_of(self.referred(schema)?, depth + 1))
@@ -139,12 +156,12 @@ impl<'a> Filler<'a> {
 
     /// What a reference within the schema leads to; there are no others.
     fn referred(&self, schema: &'a Value) -> Option<&'a Value> {
-        self.root.pointer(schema.get("$ref")?.as_str()?.strip_prefix('#')?)
+        referred(self.root, schema)
     }
 
     /// Whether a value may be meant for `schema`: the right type, the constants of a tag, and all that is required.
     fn plausible(&self, schema: &'a Value, value: &Value, depth: u32) -> bool {
-        if depth > MAX_DEPTH {
+        if !self.may_step(depth) {
             return false;
         }
         if let Some(target) = self.referred(schema)
@@ -169,6 +186,71 @@ impl<'a> Filler<'a> {
                 .filter_map(Value::as_str)
                 .all(|name| object.contains_key(name) || defaulted(name))
     }
+}
+
+/// Counts, before a schema is used, how many schemas one value would have to fit: one that refers to itself for the same
+/// value would never come to an end, and one whose combinations double at every step nearly never.
+struct Expansion<'a> {
+    root: &'a Value,
+    /// By the address of a schema; none while it is being counted.
+    known: BTreeMap<*const Value, Option<u64>>,
+}
+
+impl<'a> Expansion<'a> {
+    fn check_all(&mut self, node: &'a Value, depth: u32) -> Result<(), &'static str> {
+        if depth > MAX_DEPTH {
+            return Err("is nested too deeply");
+        }
+        match node {
+            Value::Object(object) => {
+                // They lead where this can't follow; schemas that are made from types do without.
+                let elsewhere = ["$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor"];
+                if depth > 0 && object.get("$id").is_some_and(Value::is_string)
+                    || elsewhere.iter().any(|key| object.get(*key).is_some_and(Value::is_string))
+                {
+                    return Err("may refer to its own parts by $ref and a JSON Pointer only");
+                }
+                self.count(node, 0)?;
+                object.values().try_for_each(|part| self.check_all(part, depth + 1))
+            }
+            Value::Array(parts) => parts.iter().try_for_each(|part| self.check_all(part, depth + 1)),
+            _ => Ok(()),
+        }
+    }
+
+    fn count(&mut self, schema: &'a Value, depth: u32) -> Result<u64, &'static str> {
+        let key: *const Value = schema;
+        match self.known.get(&key) {
+            Some(Some(count)) => return Ok(*count),
+            Some(None) => return Err("refers to itself for the same value"),
+            None => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err("follows references too deeply");
+        }
+        if schema.get("$ref").is_some_and(Value::is_string) && referred(self.root, schema).is_none() {
+            return Err("refers to something that is not in it; a reference is # and a JSON Pointer");
+        }
+        self.known.insert(key, None);
+        let mut count = 1_u64;
+        let lists = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(|key| list(schema, key));
+        let single = ["not", "if", "then", "else"].into_iter().filter_map(|key| schema.get(key));
+        let dependent =
+            schema.get("dependentSchemas").and_then(Value::as_object).into_iter().flatten().map(|(_, part)| part);
+        for part in lists.chain(single).chain(dependent).chain(referred(self.root, schema)) {
+            count = count.saturating_add(self.count(part, depth + 1)?);
+        }
+        if count > MAX_EXPANSION {
+            return Err("combines too many schemas for one value");
+        }
+        self.known.insert(key, Some(count));
+        Ok(count)
+    }
+}
+
+/// What a reference within the schema leads to.
+fn referred<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
+    root.pointer(schema.get("$ref")?.as_str()?.strip_prefix('#')?)
 }
 
 fn has_type(schema: &Value, value: &Value) -> bool {
@@ -251,6 +333,19 @@ mod tests {
         assert!(ConfigSchema::compile(r#"{"$ref": "https://example.com/schema.json"}"#).is_err());
         assert!(ConfigSchema::compile(r#"{"$ref": "file:///etc/passwd"}"#).is_err());
         assert!(ConfigSchema::compile(r#"{"type": 7}"#).is_err());
+        assert!(ConfigSchema::compile(r##"{"$ref": "#"}"##).is_err());
+        assert!(ConfigSchema::compile(r##"{"anyOf": [{"type": "null"}, {"not": {"$ref": "#"}}]}"##).is_err());
+        assert!(ConfigSchema::compile(r##"{"$ref": "#/%24defs/A", "$defs": {"A": {}}}"##).is_err());
+        let double = |n: u32| json!({"allOf": [{"$ref": format!("#/$defs/{n}")}, {"$ref": format!("#/$defs/{n}")}]});
+        let doubling: Map<String, Value> =
+            (0..40).map(|n| (n.to_string(), if n == 0 { json!({}) } else { double(n - 1) })).collect();
+        assert!(ConfigSchema::compile(&json!({"$ref": "#/$defs/39", "$defs": doubling}).to_string()).is_err());
+        for reference in ["$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor", "$id"] {
+            assert!(
+                ConfigSchema::compile(&json!({"$defs": {"A": {reference: "#A"}}}).to_string()).is_err(),
+                "{reference}"
+            );
+        }
         let bomb = schema(&json!({"$ref": "#/$defs/A", "$defs": {"A": {"type": "object", "properties": {
             "a": {"$ref": "#/$defs/A", "default": {}}, "b": {"$ref": "#/$defs/A", "default": {}},
         }}}}));

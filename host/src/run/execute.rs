@@ -1,6 +1,7 @@
 //! A run from its spec to its one commit, and a run that goes on after it was stopped or killed.
 
 use super::error::RunError;
+use super::inputs::ReadInput;
 use super::judge::{Judgement, judge};
 use super::output::{FilesByTable, LakeOutput};
 use super::plan::Plan;
@@ -9,7 +10,6 @@ use super::spec::{Existing, ResolvedSpec, RunSpec};
 use super::truth::{effect_rows, effects_layout, incident_rows, incidents_layout};
 use super::workers::{LocalWorkers, Workers};
 use crate::batch::{TableFingerprint, TableLayout, dataset_fingerprint};
-use crate::core::digest::Digest;
 use crate::core::id::RunId;
 use crate::core::schema::TableKind;
 use crate::core::time::Timestamp;
@@ -33,6 +33,8 @@ pub struct Host {
     pub store: Store,
     /// Keeps rows.
     pub lake: Lake,
+    /// Reads files of `[inputs]`.
+    pub read_input: ReadInput,
     /// Drives what is async.
     pub runtime: Handle,
     /// How files are written.
@@ -92,9 +94,12 @@ pub fn start(
 ) -> Result<Outcome, RunError> {
     let created = now();
     let spec = spec.resolve(created, random())?;
-    let plan = Plan::make(&host.registry, spec, None, request.log.clone())?;
+    let plan = Plan::make(&host.registry, spec, None, host.read_input, request.log.clone())?;
     host.runtime.block_on(refuse_existing(&host.lake, &plan.spec))?;
-    let id = RunId::new(created.0.unsigned_abs() / 1_000, random() as u32);
+    let id = RunId::new(
+        created.0.unsigned_abs() / 1_000,
+        random().to_le_bytes().first_chunk().map_or(0, |head| u32::from_le_bytes(*head)),
+    );
     let record = RunRecord {
         plugins: plan.components.clone(),
         versions: versions(),
@@ -139,7 +144,8 @@ pub fn resume(
             message: "there is nothing to resume; `telemill run show` tells more",
         });
     }
-    let plan = Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), request.log.clone())?;
+    let plan =
+        Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), host.read_input, request.log.clone())?;
     begun(&record, &plan);
     go_on(host, &plan, &record.id, request, observer, cancel)
 }

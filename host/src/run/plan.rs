@@ -2,15 +2,16 @@
 //! from the spec alone, so that a resume and a verification plan the same.
 
 use super::error::RunError;
+use super::inputs::{self, ReadInput};
 use super::spec::{PluginUse, ResolvedSpec};
 use super::truth::PlannedIncident;
-use crate::batch::TableLayout;
+use crate::batch::{GuestBatch, TableLayout};
 use crate::core::digest::Digest;
 use crate::core::incident::Incident;
 use crate::core::problem::Problem;
 use crate::core::schema::Simulation;
 use crate::core::time::Window;
-use crate::plugin::{LogSink, Plugin, PluginKind, Registry, Shard};
+use crate::plugin::{Generator, LogSink, Plugin, PluginKind, Registry, Shard};
 use crate::store;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -43,6 +44,8 @@ pub struct Plan {
     pub incidents: Vec<PlannedIncident>,
     /// The components by role, in the spec's order.
     pub components: Vec<store::PluginUse>,
+    /// Rows from outside, for every shard.
+    pub inputs: Vec<GuestBatch>,
     /// Where plugins' logs go.
     pub log: LogSink,
 }
@@ -56,8 +59,17 @@ impl Plan {
         registry: &Registry,
         spec: ResolvedSpec,
         pinned: Option<&[store::PluginUse]>,
+        read_input: ReadInput,
         log: LogSink,
     ) -> Result<Self, RunError> {
+        let spec = match pinned {
+            Some(_) => spec,
+            None => {
+                let digests = inputs::digests(spec.spec())?;
+                spec.with_input_digests(digests)
+            }
+        };
+        inputs::check_unchanged(&spec)?;
         let mut finder = Finder { registry, pinned: pinned.map(<[_]>::iter), components: Vec::new() };
         let generator = finder.find("generator", &spec.spec().generator, PluginKind::Generator)?;
         let mut models = Vec::new();
@@ -73,8 +85,9 @@ impl Plan {
         check_grid(&spec, &simulation)?;
         check_inputs(&spec, &simulation)?;
         let incidents = plan_incidents(&spec, &models, &simulation, &log)?;
+        let inputs = inputs::read(&spec, &simulation, read_input)?;
         let layouts = simulation.tables.iter().cloned().map(TableLayout::new).collect();
-        Ok(Self { spec, generator, validators, simulation, layouts, incidents, components, log })
+        Ok(Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, log })
     }
 
     /// The part of the simulation that partition `partition` of `partitions` makes.
@@ -82,8 +95,25 @@ impl Plan {
         Shard { seed: self.spec.seed(), partition, partitions, span: self.spec.window() }
     }
 
+    /// Makes an instance ready for its first window: from a saved state or from the start, fed and warned.
+    ///
+    /// # Errors
+    /// The plugin failed.
+    pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
+        let mut generator = self.generator.plugin.generator(self.log.clone())?;
+        match state {
+            Some(state) => generator.restore(&self.generator.config, shard, &state)?,
+            None => generator.open(&self.generator.config, shard)?,
+        }
+        for batch in &self.inputs {
+            generator.feed(batch.clone())?;
+        }
+        generator.inject(&self.bare_incidents())?;
+        Ok(generator)
+    }
+
     /// The incidents alone, as generators take them.
-    pub fn bare_incidents(&self) -> Vec<Incident> {
+    fn bare_incidents(&self) -> Vec<Incident> {
         self.incidents.iter().map(|planned| planned.incident.clone()).collect()
     }
 }

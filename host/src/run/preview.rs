@@ -50,9 +50,7 @@ fn make(
     cancel: &Cancel,
     take: &mut dyn FnMut(Window, Vec<(usize, RecordBatch)>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
-    let mut generator = plan.generator.plugin.generator(plan.log.clone())?;
-    generator.open(&plan.generator.config, plan.shard(0, 1))?;
-    generator.inject(&plan.bare_incidents())?;
+    let mut generator = plan.begin(plan.shard(0, 1), None)?;
     // One that saves nothing carries nothing over a step, so that any window can be asked for at once.
     let stateless = generator.save()?.is_none();
     let from = if stateless { wanted.start } else { plan.spec.window().start };

@@ -109,13 +109,7 @@ fn run_segments(
     if rest.is_empty() {
         return Ok(());
     }
-    let mut generator = plan.generator.plugin.generator(plan.log.clone())?;
-    let shard = plan.shard(partition, plan.spec.spec().partitions);
-    match before.state {
-        Some(state) => generator.restore(&plan.generator.config, shard, &state)?,
-        None => generator.open(&plan.generator.config, shard)?,
-    }
-    generator.inject(&plan.bare_incidents())?;
+    let mut generator = plan.begin(plan.shard(partition, plan.spec.spec().partitions), before.state)?;
     for (index, segment) in rest.iter().enumerate() {
         let number = kept.len() + index;
         let mut writer = output.begin(partition, number)?;

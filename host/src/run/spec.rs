@@ -1,6 +1,7 @@
 //! What a run is asked to do: the spec as people write it (TOML or JSON), and as it is stored once every choice
 //! that was left open is made.
 
+use crate::core::digest::Digest;
 use crate::core::id;
 use crate::core::problem::{self, Problem};
 use crate::core::time::{Length, Timestamp, Window};
@@ -10,11 +11,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Partitions of a spec that names none: enough for the cores of a workstation.
-pub const DEFAULT_PARTITIONS: u32 = 4;
+const DEFAULT_PARTITIONS: u32 = 4;
 /// Most partitions of a run; each is a file per table and segment.
-pub const MAX_PARTITIONS: u32 = 1_024;
+const MAX_PARTITIONS: u32 = 1_024;
 /// Simulated time of a segment in a spec that names none.
-pub const DEFAULT_SEGMENT: Length = Length::from_us(6 * 3_600 * 1_000_000);
+const DEFAULT_SEGMENT: Length = Length::from_us(6 * 3_600 * 1_000_000);
 /// Largest spec that is read.
 const MAX_SPEC_BYTES: u64 = 16 << 20;
 
@@ -210,21 +211,34 @@ impl RunSpec {
             let problem = Problem::new("duration", format!("the span {window} leaves the range of time"));
             return Err(SpecError::Values(vec![problem]));
         }
-        Ok(ResolvedSpec { spec: self })
+        Ok(ResolvedSpec { spec: self, input_digests: BTreeMap::new() })
     }
 }
 
 /// A spec without open choices: the one that is stored and run again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct ResolvedSpec {
+    #[serde(flatten)]
     spec: RunSpec,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    input_digests: BTreeMap<String, Digest>,
 }
 
 impl ResolvedSpec {
     /// The spec itself.
     pub fn spec(&self) -> &RunSpec {
         &self.spec
+    }
+
+    /// The digests of the files in `inputs`, by input.
+    pub fn input_digests(&self) -> &BTreeMap<String, Digest> {
+        &self.input_digests
+    }
+
+    /// The same spec, held to files with these digests.
+    #[must_use]
+    pub(super) fn with_input_digests(self, input_digests: BTreeMap<String, Digest>) -> Self {
+        Self { input_digests, ..self }
     }
 
     /// What every draw follows from.

@@ -56,7 +56,8 @@ pub fn verify(
     cancel: &Cancel,
 ) -> Result<Verification, RunError> {
     let record = finished(host, id)?;
-    let plan = Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), request.log.clone())?;
+    let plan =
+        Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), host.read_input, request.log.clone())?;
     let output = FingerprintOutput::new(plan.layouts.len());
     let watch = Watch::new(observer, cancel);
     let work = |partition| run_shard(&plan, partition, Progress::default(), &output, &watch);

@@ -380,7 +380,15 @@ impl TransactionLog {
 impl Chunk {
     /// The columns in which a call that failed differs from the success that the row says so far.
     #[cold]
-    fn fail(&mut self, n: usize, state: &OperationState, operation: usize, fate: u32, catalogue: &Catalogue, bits: u64) {
+    fn fail(
+        &mut self,
+        n: usize,
+        state: &OperationState,
+        operation: usize,
+        fate: u32,
+        catalogue: &Catalogue,
+        bits: u64,
+    ) {
         let (latency_ms, again) = (self.response_time_ms[n], self.retries[n]);
         let few = (bits & 0x1f) as i32;
         let (cause, response_ms, retries) = if fate < state.rejected_below {

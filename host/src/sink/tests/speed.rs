@@ -1,12 +1,12 @@
 //! How fast the encoders are, beside Arrow's own writers: `cargo test --release -p telemill sink_speed -- --ignored --nocapture`.
 
+use super::{field, layout};
+use crate::batch::TableLayout;
+use crate::core::schema::DataType;
 use crate::sink::bulk::BulkEncoder;
 use crate::sink::csv::CsvEncoder;
 use crate::sink::ndjson::{NdjsonEncoder, Nulls};
 use crate::sink::{Columns, Encoder};
-use super::{field, layout};
-use crate::batch::TableLayout;
-use crate::core::schema::DataType;
 use arrow::array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };

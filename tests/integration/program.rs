@@ -1,0 +1,231 @@
+//! The built program as people use it: a working folder with a data folder of its own, what they type, what it answers.
+//! Knows nothing of what the answers should be.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use serde_json::Value;
+use telemill_tests::{guest, telemill};
+use tempfile::TempDir;
+
+/// The longest that a test waits for something that must happen, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// What the folder of every test is filled with, so that components are compiled once and not by every test.
+const WARM: [&str; 2] = ["cache", "plugins"];
+
+/// A folder to work in; the data folder is `data` below it.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// None where a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(place.data()).unwrap();
+        for part in WARM {
+            copy(&warm().join(part), &place.data().join(part));
+        }
+        place
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// Writes a file into the folder and returns its path.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The program with this command line, in this folder.
+    pub(crate) fn command<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = program(self.path());
+        command.arg("--data-dir").arg(self.data()).args(words);
+        command
+    }
+
+    pub(crate) fn ask<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Answer {
+        answer(self.command(words).output().unwrap())
+    }
+
+    /// Standard output of a command that must succeed.
+    pub(crate) fn good<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> String {
+        self.ask(words).with_code(0).out
+    }
+
+    /// The JSON that a command which must succeed prints.
+    pub(crate) fn json<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Value {
+        self.json_with_code(0, words)
+    }
+
+    /// The JSON that a command prints which ends with this code.
+    pub(crate) fn json_with_code<'a>(&self, code: i32, words: impl IntoIterator<Item = &'a str>) -> Value {
+        serde_json::from_str(&self.ask(words).with_code(code).out).unwrap()
+    }
+
+    /// The rows of a query.
+    pub(crate) fn sql(&self, query: &str) -> Vec<Value> {
+        match self.json(["sql", query, "--format", "json"]) {
+            Value::Array(rows) => rows,
+            other => panic!("no rows: {other}"),
+        }
+    }
+
+    /// Starts a command without waiting for it.
+    pub(crate) fn spawn<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Running {
+        let child = self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Running { child: Some(child) }
+    }
+
+    /// The runs, newest first.
+    pub(crate) fn runs(&self) -> Vec<Value> {
+        match self.json(["run", "list", "--json"]) {
+            Value::Array(runs) => runs,
+            other => panic!("no list: {other}"),
+        }
+    }
+
+    /// The files of a table, by name.
+    pub(crate) fn parquet(&self, dataset: &str, table: &str) -> Vec<PathBuf> {
+        let folder = self.data().join("lake").join(dataset).join(table);
+        let entries = fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
+        let mut files: Vec<PathBuf> = entries.unwrap_or_default();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "parquet"));
+        files.sort();
+        files
+    }
+}
+
+impl Answer {
+    /// The same, which must have ended so.
+    pub(crate) fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
+        self
+    }
+
+    /// A refusal: exit code 2, the reason with all `parts` on standard error, nothing on standard output.
+    pub(crate) fn refused(self, parts: &[&str]) -> Self {
+        let answer = self.with_code(2);
+        assert_eq!(answer.out, "", "a refusal prints no data");
+        for part in parts {
+            assert!(answer.err.contains(part), "{part:?} is missing in: {}", answer.err);
+        }
+        answer
+    }
+}
+
+/// A command that is still at work. It is killed when a test gives up on it.
+pub(crate) struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    fn child(&mut self) -> &mut Child {
+        self.child.as_mut().unwrap()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child().try_wait().unwrap().is_some()
+    }
+
+    /// The most memory that it has had at once, in bytes; none when it has ended.
+    pub(crate) fn peak_bytes(&mut self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child().id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib * 1024)
+    }
+
+    /// Ctrl-C.
+    pub(crate) fn interrupt(&mut self) {
+        let id = self.child().id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child().kill().unwrap();
+        self.child().wait().unwrap();
+    }
+
+    pub(crate) fn answer(mut self) -> Answer {
+        answer(self.child.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself, which is as well.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !so() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The program in `folder`, without what the tester's own environment says.
+pub(crate) fn program(folder: &Path) -> Command {
+    let mut command = Command::new(telemill().unwrap());
+    let own = env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("TELEMILL_"));
+    for name in own {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).env("NO_COLOR", "1").env("COLUMNS", "100").stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn answer(output: Output) -> Answer {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A data folder in which all components are compiled. It stays for the next tests, as a user's would: what is in it is
+/// named by digest, and by what else compiled code depends on.
+fn warm() -> PathBuf {
+    static WARMED: Once = Once::new();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("warm");
+    WARMED.call_once(|| {
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("hostile.wasm"), guest("hostile").unwrap()).unwrap();
+        for words in [["plugin", "inspect", "hostile.wasm"].as_slice(), &["preview", "ecommerce", "--for", "1s"]] {
+            answer(program(&folder).args(["--data-dir", "data"]).args(words).output().unwrap()).with_code(0);
+        }
+    });
+    folder.join("data")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}

@@ -1,0 +1,84 @@
+//! Hostile components fail their own run with their own error; nothing of it shows, and a run beside it is as it is alone.
+
+use std::fs;
+
+use serde_json::Value;
+use telemill_tests::guest;
+
+use super::{hostile, run, shop};
+use crate::program::{Answer, Place};
+
+/// Fault, the call that it breaks, and what the error says besides.
+const FAULTS: [(&str, &str, &str); 8] = [
+    ("panic", "advance", "crashed"),
+    ("endless-loop", "advance", "call_ms = 300"),
+    ("memory-hog", "advance", "memory_bytes"),
+    ("stack-overflow", "advance", "stack"),
+    ("row-outside-window", "advance", "outside the window"),
+    ("invalid-utf8", "advance", "UTF-8"),
+    ("wrong-row-count", "advance", "instead of"),
+    ("save-loops", "save", "call_ms = 300"),
+];
+
+fn start(place: &Place, spec: &str) -> Answer {
+    place.file("hostile.wasm", guest("hostile").unwrap());
+    place.file("hostile.toml", spec);
+    place.ask(["--setting", "limits.call_ms=300", "run", "start", "hostile.toml"])
+}
+
+#[test]
+fn a_hostile_run_fails_alone_and_a_run_beside_it_is_as_it_is_alone() {
+    let spec = shop("15:00", "2h", 2, "30m");
+    let alone = run(&Place::new(), &spec, &[]);
+    let bad = Place::new();
+    let good = Place::new();
+    good.file("spec.toml", &spec);
+    let beside = good.spawn(["run", "start", "spec.toml", "--json"]);
+    for (index, (fault, call, said)) in FAULTS.into_iter().enumerate() {
+        let answer = start(&bad, &hostile(fault)).refused(&["plugin hostile 0.1.0", call, said]);
+        assert!(answer.err.contains("partition 0 of 2") || answer.err.contains("partition 1 of 2"), "{}", answer.err);
+        assert!(answer.err.contains("in the window 2026-11-09T00:0"), "{}", answer.err);
+        let runs = bad.runs();
+        assert_eq!((runs.len(), &runs[0]["state"]), (index + 1, &Value::from("failed")));
+        let recorded = runs[0]["error"].as_str().unwrap();
+        assert!(recorded.contains(said) && recorded.contains(call), "{recorded}");
+    }
+    assert_eq!(bad.json(["dataset", "list", "--json"]), Value::Array(Vec::new()));
+    let told: Value = serde_json::from_str(&beside.answer().with_code(0).out).unwrap();
+    assert_eq!(told["run"]["fingerprint"], alone["fingerprint"]);
+}
+
+#[test]
+fn a_plan_that_breaks_the_contract_starts_no_run() {
+    let place = Place::new();
+    for (fault, said) in [("plan-bad-name", "table"), ("plan-loops", "call_ms = 300"), ("invalid-config", "/fault")] {
+        start(&place, &hostile(fault)).refused(&["hostile 0.1.0", said]);
+    }
+    assert!(place.runs().is_empty());
+}
+
+#[test]
+fn finished_segments_of_a_failed_run_stay_for_a_resume() {
+    let place = Place::new();
+    start(&place, &hostile("panic")).refused(&["crashed"]);
+    let before = place.parquet("meters", "readings");
+    assert!(!before.is_empty(), "the first minute was finished");
+    // The component still panics, so that the run fails again, at the same place and without making the first minute again.
+    let written = |path| fs::metadata(path).unwrap().modified().unwrap();
+    let times: Vec<_> = before.iter().map(written).collect();
+    place.ask(["run", "resume"]).refused(&["crashed"]);
+    assert_eq!(before.iter().map(written).collect::<Vec<_>>(), times);
+    assert_eq!(place.runs().len(), 1);
+}
+
+#[test]
+fn files_that_are_no_component_are_refused() {
+    let place = Place::new();
+    let spec = hostile("none");
+    for (content, said) in [(b"\0asm\x01\0\0\0".as_slice(), "core module"), (b"random bytes", "WebAssembly")] {
+        place.file("hostile.toml", &spec);
+        place.file("hostile.wasm", content);
+        place.ask(["run", "start", "hostile.toml"]).refused(&["hostile.wasm", said]);
+        place.ask(["plugin", "test", "hostile.wasm"]).with_code(1);
+    }
+}
