@@ -190,7 +190,11 @@ fn exists(program: &Path, line: &str) -> Result<(), String> {
     // A word behind the command may be its argument (`generate ecommerce`): the longest that has a help counts.
     let names: Vec<&str> = names.copied().collect();
     for count in (1..=names.len()).rev() {
-        let output = Command::new(program).args(&names[..count]).arg("--help").output().map_err(|e| e.to_string())?;
+        // The help of a scenario's options reads its plugins, whose compiled code goes to the data folder.
+        let folder = tempfile::tempdir().unwrap();
+        let mut help = Command::new(program);
+        help.args(&names[..count]).arg("--help").env("TELEMILL_DATA_DIR", folder.path());
+        let output = help.output().map_err(|e| e.to_string())?;
         if output.status.success() {
             let help = String::from_utf8_lossy(&output.stdout).into_owned();
             let flags =
