@@ -206,6 +206,37 @@ fn exists(program: &Path, line: &str) -> Result<(), String> {
     Err("there is no such command".into())
 }
 
+/// Where the links of a page lead, those to the web apart.
+fn links(page: &str) -> Vec<&str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    targets.filter(|target| !target.starts_with("http")).collect()
+}
+
+/// The anchors of a page's headings, as its readers' programs make them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+#[test]
+fn links_in_the_docs_lead_somewhere() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in links(&text) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            let found = target.exists()
+                && (anchor.is_empty() || anchors(&fs::read_to_string(&target).unwrap()).iter().any(|a| a == anchor));
+            if !found {
+                faults.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "nothing is there:\n{}", faults.join("\n"));
+}
+
 #[test]
 fn blocks_are_found_with_their_lines() {
     let page = "text\n```sh\ntelemill a \\\n  --b\n# no\n```\n```console\n$ telemill c\noutput\n```\n```rust file=a/b.rs\n//! c\n```\n";
@@ -215,4 +246,10 @@ fn blocks_are_found_with_their_lines() {
     assert_eq!(commands(&found[0]), ["telemill a    --b"]);
     assert_eq!(commands(&found[1]), ["telemill c"]);
     assert!(!is_run("cargo xtask demo"));
+}
+
+#[test]
+fn links_and_anchors_are_found() {
+    assert_eq!(links("a [b](c.md#d-e), [f](https://g.h) and [i](j)"), ["c.md#d-e", "j"]);
+    assert_eq!(anchors("# A run, file by file\ntext\n## The `x`"), ["a-run-file-by-file", "the-x"]);
 }
