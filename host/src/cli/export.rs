@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::batch::TableLayout;
 use crate::core::time::{Timestamp, Window};
 use crate::query::{Engine, Scan, TextForm};
+use crate::sink::bulk::BulkEncoder;
 use crate::sink::{self, Columns, Encoder, Format};
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 /// Write a dataset, or one of its tables, as files
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill export ecommerce --format csv --output-dir ./export\n  telemill export ecommerce.transactions --format ndjson --from 2026-11-15 --columns time,service,status > rows.ndjson"
+    after_help = "Example:\n  telemill export ecommerce --format csv --output-dir ./export\n  telemill export ecommerce.transactions --format ndjson --from 2026-11-15 --columns timestamp,service,status > rows.ndjson"
 )]
 pub(super) struct Export {
     /// The dataset, or DATASET.TABLE
