@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::batch::TableLayout;
 use crate::core::time::{Timestamp, Window};
 use crate::query::{Engine, Scan, TextForm};
+use crate::sink::bulk::BulkEncoder;
 use crate::sink::{self, Columns, Encoder, Format};
 use anyhow::{Context as _, bail};
 use clap::Args;
