@@ -19,7 +19,9 @@ fn one(place: &Place, query: &str) -> Value {
 }
 
 fn count(place: &Place, condition: &str) -> u64 {
-    one(place, &format!("SELECT count(*) AS rows FROM ecommerce.transactions WHERE {condition}"))["rows"].as_u64().unwrap()
+    one(place, &format!("SELECT count(*) AS rows FROM ecommerce.transactions WHERE {condition}"))["rows"]
+        .as_u64()
+        .unwrap()
 }
 
 /// One test, since the week is made once.
@@ -135,9 +137,7 @@ fn normal_and_troubled_differ(place: &Place) {
          approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY response_time_ms) AS median \
          FROM ecommerce.transactions GROUP BY phase ORDER BY phase",
     );
-    let of = |phase: &str, key: &str| {
-        phases.iter().find(|row| row["phase"] == phase).unwrap()[key].as_f64().unwrap()
-    };
+    let of = |phase: &str, key: &str| phases.iter().find(|row| row["phase"] == phase).unwrap()[key].as_f64().unwrap();
     assert!((0.01..0.02).contains(&of("normal", "errors")), "{phases:?}");
     assert!((200.0..800.0).contains(&of("normal", "median")), "{phases:?}");
     assert!((0.12..0.45).contains(&of("incident", "errors")), "{phases:?}");

@@ -8,8 +8,14 @@ use serde_json::{Value, json};
 use super::documents;
 use crate::program::Place;
 
-const SIX: [&str; 6] =
-    ["normal_data.ndjson", "incident_data.ndjson", "recovery_data.ndjson", "all_data.ndjson", "mapping.json", "config.json"];
+const SIX: [&str; 6] = [
+    "normal_data.ndjson",
+    "incident_data.ndjson",
+    "recovery_data.ndjson",
+    "all_data.ndjson",
+    "mapping.json",
+    "config.json",
+];
 
 fn names(place: &Place, folder: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(place.path().join(folder)).unwrap();
