@@ -78,7 +78,14 @@ impl DictionaryChunk {
     }
 
     /// Adds rows of text, in a dictionary or not.
+    ///
+    /// # Errors
+    /// A row is null and the column is never null: the chunk could not be read.
     pub(super) fn write(&mut self, column: &ArrayRef) -> Result<(), ParquetError> {
+        if self.descriptor.max_def_level() == 0 && column.logical_null_count() > 0 {
+            let name = self.descriptor.name();
+            return Err(ParquetError::General(format!("the column {name} has a null and is never null")));
+        }
         let wanted = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let usual = column
             .as_dictionary_opt::<Int32Type>()

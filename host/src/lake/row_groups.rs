@@ -157,3 +157,101 @@ impl Column {
         matches!(self, Self::Dictionary(column) if column.is_full())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::core::schema::DataType;
+    use arrow::array::{Array, AsArray, DictionaryArray, Int32Array, StringArray};
+    use arrow::datatypes::{DataType as ArrowType, Int32Type, Schema};
+    use bytes::Bytes;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    type Texts = Vec<Option<String>>;
+
+    fn dictionary(texts: &[Option<String>]) -> ArrayRef {
+        Arc::new(texts.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
+    }
+
+    /// Writes batches of one text column, and reads them back with another reader.
+    fn round_trip(
+        nullable: bool,
+        row_group_rows: usize,
+        batches: &[ArrayRef],
+    ) -> Result<(Texts, ParquetMetaData), ParquetError> {
+        let schema = Arc::new(Schema::new(vec![Field::new("word", ArrowType::Utf8, nullable)]));
+        let settings = WriterSettings { row_group_rows, ..WriterSettings::default() };
+        let batch = |array: &ArrayRef| {
+            let field = Field::new("word", array.data_type().clone(), true);
+            RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![array.clone()]).unwrap()
+        };
+        let batches: Vec<_> = batches.iter().map(batch).collect();
+        let properties = settings.properties(&[DataType::Utf8], batches.first().unwrap());
+        let mut file = RowGroups::new(Vec::new(), schema, properties, settings)?;
+        for batch in &batches {
+            file.write(batch)?;
+        }
+        let metadata = file.finish()?;
+        let bytes = Bytes::from(std::mem::take(file.sink_mut()));
+        let mut texts = Vec::new();
+        for batch in ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap() {
+            let batch = batch.unwrap();
+            texts.extend(batch.column(0).as_string::<i32>().iter().map(|text| text.map(str::to_owned)));
+        }
+        Ok((texts, metadata))
+    }
+
+    proptest! {
+        #[test]
+        fn rows_read_back_whatever_the_dictionaries_and_row_groups(
+            batches in prop::collection::vec(
+                prop::collection::vec(prop::option::weighted(0.8, "[a-cä]{0,2}"), 1..50), 1..6),
+            plain in prop::collection::vec(any::<bool>(), 6),
+            rows in 1_usize..80,
+        ) {
+            let arrays: Vec<_> = batches.iter().zip(&plain).map(|(texts, plain)| {
+                if *plain { Arc::new(StringArray::from(texts.clone())) as ArrayRef } else { dictionary(texts) }
+            }).collect();
+            let (texts, metadata) = round_trip(true, rows, &arrays).unwrap();
+            let expected = batches.concat();
+            prop_assert_eq!(metadata.num_row_groups(), expected.len().div_ceil(rows));
+            for (group, texts) in metadata.row_groups().iter().zip(expected.chunks(rows)) {
+                let statistics = group.column(0).statistics().unwrap();
+                let mut valid: Vec<_> = texts.iter().flatten().map(|text| text.as_bytes()).collect();
+                valid.sort_unstable();
+                prop_assert_eq!(statistics.min_bytes_opt(), valid.first().copied());
+                prop_assert_eq!(statistics.max_bytes_opt(), valid.last().copied());
+                prop_assert_eq!(statistics.null_count_opt(), Some((texts.len() - valid.len()) as u64));
+            }
+            prop_assert_eq!(texts, expected);
+        }
+    }
+
+    #[test]
+    fn a_row_group_ends_when_its_dictionary_is_large() {
+        let texts: Texts = (0..150_000).map(|i| Some(format!("a text of some length {i:06}"))).collect();
+        let batches: Vec<_> = texts.chunks(10_000).map(dictionary).collect();
+        let (read, metadata) = round_trip(false, 1 << 20, &batches).unwrap();
+        assert_eq!(read, texts);
+        assert!(metadata.num_row_groups() >= 4, "{}", metadata.num_row_groups());
+    }
+
+    #[test]
+    fn values_that_no_row_has_are_no_bounds() {
+        let values = StringArray::from(vec!["a", "m", "z"]);
+        let array = DictionaryArray::new(Int32Array::from(vec![Some(1), None, Some(1)]), Arc::new(values));
+        let (texts, metadata) = round_trip(true, 10, &[Arc::new(array)]).unwrap();
+        assert_eq!(texts, [Some("m".to_owned()), None, Some("m".to_owned())]);
+        let statistics = metadata.row_group(0).column(0).statistics().unwrap();
+        assert_eq!((statistics.min_bytes_opt(), statistics.max_bytes_opt()), (Some(&b"m"[..]), Some(&b"m"[..])));
+    }
+
+    #[test]
+    fn a_null_where_none_is_allowed_is_an_error() {
+        let error = round_trip(false, 10, &[dictionary(&[Some("a".into()), None])]).unwrap_err();
+        assert!(error.to_string().contains("word has a null"), "{error}");
+    }
+}
