@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::duckdb;
 use crate::program::Place;
 
-/// Four segments of two partitions with an incident at 15:25.
+/// Four segments of two partitions with an incident that every seed has, and one at 15:25.
 const SPEC: &str = r#"
 dataset = "shop"
 seed = 7
@@ -17,6 +17,12 @@ segment = "30m"
 plugin = "ecommerce"
 [[incident_models]]
 plugin = "service-incidents"
+[[incident]]
+model = "service-incidents"
+kind = "payment-gateway-timeout"
+target = "payment-gateway"
+start = "2026-11-09T14:40:00Z"
+length = "5m"
 "#;
 
 /// Columns whose least and greatest values are compared, and what is summed; sums of floats depend on the order, so that
@@ -46,12 +52,10 @@ const TABLES: [(&str, &[&str], &[&str]); 4] = [
 ];
 
 /// A query of one row of text, in words that both engines understand.
-fn summary(table: &str, bounds: &[&str], sums: &[&str]) -> String {
+fn summary(table: &str, bounds: &[&str], sums: &[&str], microseconds: fn(&str) -> String) -> String {
     // Times as microseconds, for each engine writes them its own way.
-    let text = |column: &str| match column.ends_with("time") || column == "timestamp" {
-        true => format!("CAST(EPOCH({column}) AS BIGINT)"),
-        false => column.to_owned(),
-    };
+    let is_time = |column: &str| column.ends_with("time") || column == "timestamp";
+    let text = |column: &str| if is_time(column) { microseconds(column) } else { column.to_owned() };
     let counts = bounds.iter().map(|column| format!("count({column})"));
     let bounds = bounds.iter().map(|column| text(column));
     let bounds = bounds.flat_map(|column| [format!("min({column})"), format!("max({column})")]);
@@ -63,8 +67,7 @@ fn summary(table: &str, bounds: &[&str], sums: &[&str]) -> String {
 
 /// The same of our own SQL, as a list.
 fn own(place: &Place, table: &str, bounds: &[&str], sums: &[&str]) -> Vec<Value> {
-    let query = summary(&format!("shop.{table}"), bounds, sums);
-    let query = query.replace("EPOCH(", "date_part('epoch', ");
+    let query = summary(&format!("shop.{table}"), bounds, sums, |time| format!("CAST({time} AS BIGINT)"));
     let row = place.sql(&query).remove(0);
     let row = row.as_object().unwrap();
     (0..row.len()).map(|index| number(&row[&format!("c{index}")])).collect()
@@ -72,7 +75,7 @@ fn own(place: &Place, table: &str, bounds: &[&str], sums: &[&str]) -> Vec<Value>
 
 fn theirs(place: &Place, table: &str, bounds: &[&str], sums: &[&str], snapshot: Option<i64>) -> Vec<Value> {
     let at = snapshot.map(|id| format!(" AT (VERSION => {id})")).unwrap_or_default();
-    let query = summary(&format!("lake.shop.{table}{at}"), bounds, sums);
+    let query = summary(&format!("lake.shop.{table}{at}"), bounds, sums, |time| format!("epoch_us({time})"));
     let script = format!("emit(list(c.execute('''{query}''').fetchone()))\n");
     let row = duckdb::query(&place.data(), &script).unwrap();
     row.as_array().unwrap().iter().map(number).collect()

@@ -38,6 +38,18 @@ fn every_command_has_a_help_with_an_example() {
     }
 }
 
+/// The commands behind "Example:", each in one line.
+fn examples(help: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in help.lines().skip_while(|line| *line != "Example:").skip(1).map(str::trim) {
+        match lines.last_mut() {
+            Some(last) if !line.starts_with("telemill ") => *last = format!("{last} {line}"),
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Examples of commands that need no server and no file of the reader's own.
 #[test]
 fn examples_of_the_help_run() {
@@ -47,11 +59,10 @@ fn examples_of_the_help_run() {
     walk(Vec::new(), &mut seen);
     let mut run = 0;
     for (words, text) in &seen {
-        let lines = text.lines().skip_while(|line| *line != "Example:").skip(1);
-        for line in lines.map(str::trim).take_while(|line| line.starts_with("telemill ")) {
-            let own = ["load", "ingest", "generate"].contains(&words.first().map_or("", String::as_str));
-            // A drop must come last, and this page comes before others.
-            if own || line.contains("mine.wasm") || line.contains("--duration") || line.contains("drop") {
+        for line in examples(text) {
+            let elsewhere = ["load", "ingest", "generate"].contains(&words.first().map_or("", String::as_str));
+            let changes = ["mine.wasm", "--duration", "drop", "resume"].iter().any(|word| line.contains(word));
+            if elsewhere || changes {
                 continue;
             }
             let script = line.replacen("telemill ", "\"$TELEMILL\" ", 1).replace(" | jq .fingerprint", "");
