@@ -117,7 +117,11 @@ fn generate_takes_settings_of_plugins_by_name_and_the_mapping_alone() {
     let made = fs::read_to_string(place.path().join("out/all_data.ndjson")).unwrap();
     let errors: Vec<_> = documents(&made).into_iter().filter(|(_, row)| row["status"] == "error").collect();
     assert!(errors.iter().any(|(_, row)| row["error_type"] == "OUT_OF_COFFEE"), "{errors:?}");
-    assert!(errors.iter().all(|(_, row)| row["error_type"] != "OUT_OF_COFFEE" || row["error_message"] == "there is no coffee"));
+    assert!(
+        errors
+            .iter()
+            .all(|(_, row)| row["error_type"] != "OUT_OF_COFFEE" || row["error_message"] == "there is no coffee")
+    );
     place.file("own.json", json!({ "faults": [] }).to_string());
     place.ask(minute.into_iter().chain(["--error-templates", "own.json"])).refused(&["error_templates"]);
 }
