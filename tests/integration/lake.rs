@@ -83,7 +83,11 @@ fn batch(day: i64, extra: bool) -> Result<RecordBatch> {
         Arc::new(Date32Array::from_iter_values(rows.clone().map(|i| (i / DAY_ROWS) as i32 - 1))),
         Arc::new(words),
         Arc::new(StringArray::from_iter_values(rows.clone().map(|i| format!("{i:08}{}", "x".repeat(90))))),
-        Arc::new(StringArray::new_null(DAY_ROWS as usize)),
+        // A dictionary of which no row has a value.
+        Arc::new(DictionaryArray::<Int32Type>::try_new(
+            Int32Array::new_null(DAY_ROWS as usize),
+            Arc::new(StringArray::from(vec!["never"])),
+        )?),
     ];
     if extra {
         columns.push(Arc::new(Float64Array::from_iter_values(rows.map(|i| i as f64))));

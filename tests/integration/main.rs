@@ -2,13 +2,16 @@
 //! for what it tests.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod cli;
 mod conformance;
 mod docs;
 mod duckdb;
+mod duckdb_demo;
 mod hostile;
 mod lake;
 mod layers;
 mod opensearch;
 mod program;
 mod runs;
+mod scenario;
 mod tidy;

@@ -17,12 +17,19 @@ const MAX_ID_BYTES: usize = 512;
 /// The name under which documents carry their time.
 pub const TIME_NAME: &str = "@timestamp";
 
-/// A column that names the incident to blame: ground truth, which documents do not show.
+/// A column that names an incident. Where it may be null it is a label, which documents do not show; the tables of the
+/// ground truth themselves have it in every row.
 const INCIDENT_COLUMN: &str = "incident_id";
 
-/// The columns of a table's documents: all but `incident_id`, the time field as `@timestamp`.
+/// The columns of a table's documents: all but the label `incident_id`, the time field as `@timestamp`.
 pub fn document_columns(layout: &TableLayout) -> Columns {
-    let columns = Columns::all(&layout.schema).without(INCIDENT_COLUMN);
+    let all = Columns::all(&layout.schema);
+    let labelled = layout.table.fields.iter().any(|field| field.name == INCIDENT_COLUMN && field.nullable);
+    with_time_name(layout, if labelled { all.without(INCIDENT_COLUMN) } else { all })
+}
+
+/// The columns with the table's time field as `@timestamp`.
+fn with_time_name(layout: &TableLayout, columns: Columns) -> Columns {
     match &layout.table.time_field {
         Some(time) => columns.renamed(time, TIME_NAME),
         None => columns,
@@ -71,6 +78,16 @@ impl BulkEncoder {
     pub fn for_table(layout: &TableLayout, index: Option<&str>) -> Result<Self, SinkError> {
         let key = Columns::select(&layout.schema, &layout.table.primary_key)?;
         Ok(Self::new(document_columns(layout), key, index))
+    }
+
+    /// The same with documents of the named columns alone.
+    ///
+    /// # Errors
+    /// [`SinkError::UnknownColumn`] where the table has no such column, or the key names none.
+    pub fn for_columns(layout: &TableLayout, names: &[String], index: Option<&str>) -> Result<Self, SinkError> {
+        let key = Columns::select(&layout.schema, &layout.table.primary_key)?;
+        let columns = Columns::select(&layout.schema, names)?;
+        Ok(Self::new(with_time_name(layout, columns), key, index))
     }
 
     /// Appends the rows of `batch` to `out` and, for each, the length of `out` after it to `ends`.

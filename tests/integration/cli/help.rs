@@ -1,0 +1,80 @@
+//! Help of every command: an example, an end with 0, and a text that changes only when somebody looks.
+
+use crate::program::{Place, answer, program};
+
+/// The help of a command, and the names of the commands below it.
+fn help(words: &[String]) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = answer(program(folder.path()).args(words).arg("--help").output().unwrap()).with_code(0);
+    assert_eq!(shown.err, "", "{words:?}");
+    let below = shown.out.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = below.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let names = names.filter(|name| *name != "help").map(str::to_owned).collect();
+    (shown.out, names)
+}
+
+/// Every command, from the program itself down.
+fn walk(words: Vec<String>, seen: &mut Vec<(Vec<String>, String)>) {
+    let (text, names) = help(&words);
+    seen.push((words.clone(), text));
+    for name in names {
+        walk(words.iter().cloned().chain([name]).collect(), seen);
+    }
+}
+
+#[test]
+fn every_command_has_a_help_with_an_example() {
+    let mut seen = Vec::new();
+    walk(Vec::new(), &mut seen);
+    seen.push((vec!["generate".into(), "ecommerce".into()], help(&["generate".into(), "ecommerce".into()]).0));
+    for hidden in ["completions", "man"] {
+        seen.push((vec![hidden.into()], help(&[hidden.into()]).0));
+    }
+    assert!(seen.len() > 20, "only {} commands were found", seen.len());
+    for (words, text) in &seen {
+        assert!(text.contains("Example:"), "no example in the help of {words:?}:\n{text}");
+        let name = format!("help {}", words.join(" ")).trim_end().replace(' ', "-");
+        insta::assert_snapshot!(name, text.as_str());
+    }
+}
+
+/// The commands behind "Example:", each in one line.
+fn examples(help: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in help.lines().skip_while(|line| *line != "Example:").skip(1).map(str::trim) {
+        match lines.last_mut() {
+            Some(last) if !line.starts_with("telemill ") => *last = format!("{last} {line}"),
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Examples of commands that need no server and no file of the reader's own.
+#[test]
+fn examples_of_the_help_run() {
+    let place = Place::new();
+    place.good(["run", "start", "ecommerce", "--duration", "1m", "--quiet"]);
+    let mut seen = Vec::new();
+    walk(Vec::new(), &mut seen);
+    let mut run = 0;
+    for (words, text) in &seen {
+        for line in examples(text) {
+            let elsewhere = ["load", "ingest", "generate"].contains(&words.first().map_or("", String::as_str));
+            let changes = ["mine.wasm", "--duration", "drop", "resume"].iter().any(|word| line.contains(word));
+            if elsewhere || changes {
+                continue;
+            }
+            let script = line.replacen("telemill ", "\"$TELEMILL\" ", 1).replace(" | jq .fingerprint", "");
+            let mut shell = std::process::Command::new("bash");
+            let program = place.command([]);
+            shell.args(["-ec", &script]).current_dir(place.path()).env("TELEMILL", program.get_program());
+            let ended = answer(shell.env("TELEMILL_DATA_DIR", place.data()).output().unwrap());
+            // A minute of traffic may break rules of a week.
+            let verdict = line.contains("validate") || line.contains("doctor");
+            assert!(ended.code == Some(0) || verdict && ended.code == Some(1), "{line}: {}", ended.err);
+            run += 1;
+        }
+    }
+    assert!(run > 12, "only {run} examples were run");
+}
