@@ -30,7 +30,16 @@ length = "5m"
 const TABLES: [(&str, &[&str], &[&str]); 4] = [
     (
         "transactions",
-        &["timestamp", "transaction_id", "trace_id", "service", "status", "response_time_ms", "error_type", "incident_id"],
+        &[
+            "timestamp",
+            "transaction_id",
+            "trace_id",
+            "service",
+            "status",
+            "response_time_ms",
+            "error_type",
+            "incident_id",
+        ],
         &["transaction_id % 1000003", "response_time_ms", "amount", "retries"],
     ),
     (
@@ -128,9 +137,8 @@ emit({{"files": [int(n) for n in re.findall(r"Total Files Read: (\d+)", plan)], 
     let seen = duckdb::query(&place.data(), &script).unwrap();
     // One segment of each of the two partitions.
     assert_eq!(seen["files"], serde_json::json!([2]), "{}", seen["plan"]);
-    let own = place.sql(&format!(
-        "SELECT count(*) AS rows, sum(response_time_ms) AS sum FROM shop.transactions WHERE {between}"
-    ));
+    let own = place
+        .sql(&format!("SELECT count(*) AS rows, sum(response_time_ms) AS sum FROM shop.transactions WHERE {between}"));
     assert_eq!(seen["found"], serde_json::json!([own[0]["rows"], own[0]["sum"]]));
     assert!(own[0]["rows"].as_u64() > Some(1000), "{own:?}");
 }

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// Load rows into a server
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example:\n  telemill load opensearch --index ecommerce_performance_demo --source ecommerce.transactions")]
+#[command(
+    after_help = "Example:\n  telemill load opensearch --index ecommerce_performance_demo --source ecommerce.transactions"
+)]
 pub(super) enum Load {
     Opensearch(Opensearch),
 }

@@ -77,7 +77,8 @@ fn a_failed_verdict_keeps_the_rows_and_says_so() {
     let at_least = |rows: &str| format!(r#"tables=[{{"table": "transactions", "rows": [{{"at_least": {rows}}}]}}]"#);
     let (few, many) = (at_least("1"), at_least("1e9"));
     // Rules by the hour need a whole one, and the rows' own times span a little less.
-    let hour = ["validate", "shop", "--with", "table-rules", "--from", "2026-11-09T15:00:00Z", "--to", "2026-11-09T16:00:00Z"];
+    let hour =
+        ["validate", "shop", "--with", "table-rules", "--from", "2026-11-09T15:00:00Z", "--to", "2026-11-09T16:00:00Z"];
     place.ask(hour.into_iter().chain(["--set", &few])).with_code(0);
     place.ask(hour.into_iter().chain(["--set", &many])).with_code(1);
     place.ask(["validate", "shop", "--with", "ecommerce"]).refused(&["ecommerce"]);
