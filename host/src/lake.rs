@@ -6,11 +6,13 @@
 
 mod catalog;
 mod commit;
+mod dictionary;
 mod encoding;
 mod evolve;
 mod expire;
 mod files;
 mod read;
+mod row_groups;
 mod stats;
 mod upload;
 mod writer;

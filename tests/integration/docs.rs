@@ -1,8 +1,10 @@
 //! Runs the commands that README.md and docs/ show, so that the pages stay true.
 //!
-//! A block marked `sh` is run as it stands, in a temporary folder that the blocks of one page share and
-//! that has the repository's `plugins/` and `docs/` in it. A block marked `console` needs something that a test does
-//! not have, such as a server: of it, every `telemill` command must exist and know the flags that are shown.
+//! A block marked `sh` is run as it stands, in a temporary folder that the blocks of one page share, each going on in the
+//! folder that the one before ended in. The repository is there as `telemill`, its `plugins/` and `docs/` beside it.
+//! A block with `file=NAME` behind its language is written to that file first, so that what a page tells to write
+//! is what its commands build. A block marked `console` needs something that a test does not have, such as a server: of
+//! it, every `telemill` command must exist and know the flags that are shown.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,12 +16,17 @@ use crate::tidy::files_in;
 
 /// Commands that a block may show and this test leaves out: they would run it within itself, or need
 /// a network.
-const NOT_RUN: [&str; 6] = ["cargo xtask ", "cargo build", "cargo install", "git clone", "cd telemill", "rustup "];
+const NOT_RUN: [&str; 5] = ["cargo xtask ", "cargo install", "git clone", "cd telemill", "rustup "];
+
+/// Where the folder is kept that a block ended in.
+const AT: &str = ".at";
 
 /// A fenced block of a page.
 #[derive(Debug, PartialEq, Eq)]
 struct Block {
     language: String,
+    /// The file that it is the content of.
+    file: Option<String>,
     /// Of its first line, from 1.
     line: usize,
     text: String,
@@ -30,8 +37,11 @@ fn blocks(page: &str) -> Vec<Block> {
     let mut open: Option<Block> = None;
     for (number, line) in page.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), &mut open) {
-            (Some(language), None) => {
-                open = Some(Block { language: language.trim().to_owned(), line: number + 2, text: String::new() });
+            (Some(info), None) => {
+                let mut words = info.split_whitespace();
+                let language = words.next().unwrap_or_default().to_owned();
+                let file = words.find_map(|word| word.strip_prefix("file=")).map(str::to_owned);
+                open = Some(Block { language, file, line: number + 2, text: String::new() });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (None, Some(block)) => {
@@ -67,39 +77,86 @@ fn is_run(command: &str) -> bool {
     !NOT_RUN.iter().any(|start| command.starts_with(start))
 }
 
-/// Runs a script in `folder` with the built program first on the path; gives what it wrote where it failed.
-fn run(script: &str, folder: &Path) -> Result<(), String> {
-    let program = telemill().unwrap();
-    let first = program.parent().unwrap().to_owned();
-    let others = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(std::iter::once(first).chain(env::split_paths(&others))).unwrap();
-    let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", script])
-        .current_dir(folder)
-        .env("PATH", path)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    if output.status.success() {
-        return Ok(());
+/// The folder that the blocks of a page share.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let link = |from: &Path, name: &str| std::os::unix::fs::symlink(from, folder.path().join(name)).unwrap();
+        link(repository(), "telemill");
+        for shared in ["plugins", "docs"] {
+            link(&repository().join(shared), shared);
+        }
+        fs::write(folder.path().join(AT), folder.path().as_os_str().as_encoded_bytes()).unwrap();
+        Self { folder }
     }
-    Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+
+    /// Where the last script ended.
+    fn at(&self) -> PathBuf {
+        PathBuf::from(fs::read_to_string(self.folder.path().join(AT)).unwrap().trim_end())
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        assert!(!file.contains("..") && !file.starts_with('/'), "{file} is outside of the page's folder");
+        let path = self.at().join(file);
+        let parent = path.parent().unwrap();
+        fs::create_dir_all(parent).unwrap();
+        fs::write(&path, text).unwrap();
+        // What pages build shares one tree of compiled dependencies, which outlives the page's folder.
+        let target = parent.join("target");
+        if text.contains("[workspace]") && !target.exists() {
+            let shared = telemill().unwrap().ancestors().nth(2).unwrap().join("docs");
+            fs::create_dir_all(&shared).unwrap();
+            std::os::unix::fs::symlink(shared, target).unwrap();
+        }
+    }
+
+    /// Runs a script with the built program first on the path; gives what it wrote where it failed.
+    fn run(&self, script: &str) -> Result<(), String> {
+        let program = telemill().unwrap();
+        let first = program.parent().unwrap().to_owned();
+        let others = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(std::iter::once(first).chain(env::split_paths(&others))).unwrap();
+        let mut command = Command::new("bash");
+        // What was set for this test's own build is nothing to a reader's.
+        for name in ["CARGO_TARGET_DIR", "CARGO_INCREMENTAL", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"] {
+            command.env_remove(name);
+        }
+        let output = command
+            .args(["-euo", "pipefail", "-c", &format!("{script}\npwd > \"$TELEMILL_DOCS_AT\"")])
+            .current_dir(self.at())
+            .env("PATH", path)
+            .env("NO_COLOR", "1")
+            .env("TELEMILL_DOCS_AT", self.folder.path().join(AT))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    }
 }
 
 #[test]
 fn commands_in_the_docs_run() {
     let mut faults = Vec::new();
     for page in pages() {
-        let folder = tempfile::tempdir().unwrap();
-        for shared in ["plugins", "docs"] {
-            std::os::unix::fs::symlink(repository().join(shared), folder.path().join(shared)).unwrap();
-        }
+        let place = Place::new();
         let text = fs::read_to_string(&page).unwrap();
-        for block in blocks(&text).iter().filter(|block| block.language == "sh") {
-            let script: Vec<String> = commands(block).into_iter().filter(|command| is_run(command)).collect();
-            if let Err(output) = run(&script.join("\n"), folder.path()) {
-                faults.push(format!("{}:{}:\n{}\n{output}", page.display(), block.line, block.text));
+        for block in &blocks(&text) {
+            match &block.file {
+                Some(file) => place.write(file, &block.text),
+                None if block.language == "sh" => {
+                    let script: Vec<String> = commands(block).into_iter().filter(|command| is_run(command)).collect();
+                    if let Err(output) = place.run(&script.join("\n")) {
+                        faults.push(format!("{}:{}:\n{}\n{output}", page.display(), block.line, block.text));
+                    }
+                }
+                None => {}
             }
         }
     }
@@ -149,12 +206,50 @@ fn exists(program: &Path, line: &str) -> Result<(), String> {
     Err("there is no such command".into())
 }
 
+/// Where the links of a page lead, those to the web apart.
+fn links(page: &str) -> Vec<&str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    targets.filter(|target| !target.starts_with("http")).collect()
+}
+
+/// The anchors of a page's headings, as its readers' programs make them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+#[test]
+fn links_in_the_docs_lead_somewhere() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in links(&text) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            let found = target.exists()
+                && (anchor.is_empty() || anchors(&fs::read_to_string(&target).unwrap()).iter().any(|a| a == anchor));
+            if !found {
+                faults.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "nothing is there:\n{}", faults.join("\n"));
+}
+
 #[test]
 fn blocks_are_found_with_their_lines() {
-    let page = "text\n```sh\ntelemill a \\\n  --b\n# no\n```\n```console\n$ telemill c\noutput\n```\n";
+    let page = "text\n```sh\ntelemill a \\\n  --b\n# no\n```\n```console\n$ telemill c\noutput\n```\n```rust file=a/b.rs\n//! c\n```\n";
     let found = blocks(page);
-    assert_eq!(found.iter().map(|block| block.line).collect::<Vec<_>>(), [3, 8]);
+    assert_eq!(found.iter().map(|block| block.line).collect::<Vec<_>>(), [3, 8, 12]);
+    assert_eq!((found[2].language.as_str(), found[2].file.as_deref()), ("rust", Some("a/b.rs")));
     assert_eq!(commands(&found[0]), ["telemill a    --b"]);
     assert_eq!(commands(&found[1]), ["telemill c"]);
     assert!(!is_run("cargo xtask demo"));
+}
+
+#[test]
+fn links_and_anchors_are_found() {
+    assert_eq!(links("a [b](c.md#d-e), [f](https://g.h) and [i](j)"), ["c.md#d-e", "j"]);
+    assert_eq!(anchors("# A run, file by file\ntext\n## The `x`"), ["a-run-file-by-file", "the-x"]);
 }

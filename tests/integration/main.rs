@@ -8,6 +8,7 @@ mod docs;
 mod duckdb;
 mod duckdb_demo;
 mod hostile;
+mod lake;
 mod layers;
 mod opensearch;
 mod program;

@@ -154,15 +154,10 @@ impl Export {
             Format::Parquet => Box::new(sink::parquet::ParquetEncoder::new(&layout.schema, columns)?),
             Format::Opensearch => {
                 let index = Some(self.index.as_deref().unwrap_or(&layout.table.name));
-                if self.columns.is_empty() {
-                    return Ok(Box::new(sink::bulk::BulkEncoder::for_table(layout, index)?));
-                }
-                let key = Columns::select(&layout.schema, &layout.table.primary_key)?;
-                let columns = match &layout.table.time_field {
-                    Some(time) => columns.renamed(time, sink::bulk::TIME_NAME),
-                    None => columns,
-                };
-                Box::new(sink::bulk::BulkEncoder::new(columns, key, index))
+                Box::new(match self.columns.as_slice() {
+                    [] => BulkEncoder::for_table(layout, index)?,
+                    names => BulkEncoder::for_columns(layout, names, index)?,
+                })
             }
         })
     }

@@ -48,8 +48,8 @@ impl Ingest {
                 out.print(&value, |out| {
                     let made = if outcome.created { ", which is new" } else { "" };
                     writeln!(out, "{} rows into {dataset}.{table}{made}", grouped(outcome.rows))?;
-                    let renamed = outcome.renamed.iter();
-                    renamed.map(|(file, table)| writeln!(out, "  column {file:?} is {table} there")).collect()
+                    let mut renamed = outcome.renamed.iter();
+                    renamed.try_for_each(|(file, table)| writeln!(out, "  column {file:?} is {table} there"))
                 })?;
                 Ok(Verdict::Good)
             }

@@ -3,7 +3,8 @@
 use super::Verdict;
 use super::output::{Output, table};
 use crate::app::App;
-use crate::plugin::check::{CheckOptions, Outcome, check};
+use crate::plugin::PluginKind;
+use crate::plugin::check::{CheckOptions, Outcome, Sample, check};
 use crate::run;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -37,7 +38,7 @@ pub(super) struct Inspect {
 /// Hold a component to the contract; exit code 1 with the reason where it fails
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill plugin test ecommerce\n  telemill plugin test target/wasm32-unknown-unknown/release/mine.wasm"
+    after_help = "Example:\n  telemill plugin test ecommerce\n  telemill plugin test target/wasm32-unknown-unknown/release/mine.wasm --generator ecommerce"
 )]
 pub(super) struct Test {
     /// A .wasm file, a name or sha256:DIGEST
@@ -45,6 +46,10 @@ pub(super) struct Test {
     /// Try the laws with this configuration, a JSON file, instead of the defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The generator whose targets and rows an incident model or a validator is tried on; a shipped one where it is
+    /// left out
+    #[arg(long, value_name = "PLUGIN")]
+    generator: Option<String>,
     /// The seed of the check
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -120,7 +125,13 @@ impl Test {
             None => None,
         };
         let other_tables = vec![run::incidents_layout().table, run::effects_layout().table];
-        let options = CheckOptions { seed: self.seed, config, other_tables, ..CheckOptions::default() };
+        let mut options = CheckOptions { seed: self.seed, config, other_tables, ..CheckOptions::default() };
+        if let Some(reference) = &self.generator {
+            let generator = registry.load(reference)?;
+            generator.expect_kind(PluginKind::Generator)?;
+            let defaults = generator.check_config(&serde_json::Value::Object(serde_json::Map::new()))?;
+            options.sample = Some(Sample::of(&generator, &defaults, &options)?);
+        }
         let report = check(registry.engine(), &self.plugin, &bytes, &options);
         out.print(&report, |out| {
             let rows = report.checks.iter().map(|check| {

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::core::id::RunId;
 use crate::core::time::{Length, Timestamp};
 use crate::plugin::{self, log_to_tracing};
-use crate::run::{self, Cancel, Existing, Observer, Plan, Request, RunSpec};
+use crate::run::{self, Cancel, Existing, Observer, Plan, PluginUse, Request, RunSpec};
 use crate::store::RunRecord;
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -166,21 +166,23 @@ impl Changes {
 
 /// Sets one key of one plugin's configuration: `PLUGIN.key=value`, the value as JSON or as plain text.
 pub(super) fn apply_set(spec: &mut RunSpec, set: &str) -> anyhow::Result<()> {
-    let parts = set.split_once('=').and_then(|(left, value)| Some((left.split_once('.')?, value)));
-    let Some(((plugin, key), text)) = parts else { bail!("--set {set}: write PLUGIN.KEY=VALUE") };
+    let Some((slot, text)) = set.split_once('=').filter(|(slot, _)| slot.contains('.')) else {
+        bail!("--set {set}: write PLUGIN.KEY=VALUE")
+    };
     let value: Value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
     let mut known = Vec::new();
     let uses = std::iter::once(&mut spec.generator).chain(&mut spec.incident_models).chain(&mut spec.validators);
     let mut found = false;
-    for plugin_use in uses {
-        known.push(plugin_use.plugin.clone());
-        if plugin_use.plugin == plugin {
-            plugin_use.config.insert(key.to_owned(), value.clone());
+    for PluginUse { plugin, config } in uses {
+        // A plugin that is named by its path has dots in its name.
+        if let Some(key) = slot.strip_prefix(plugin.as_str()).and_then(|rest| rest.strip_prefix('.')) {
+            config.insert(key.to_owned(), value.clone());
             found = true;
         }
+        known.push(plugin.clone());
     }
     if !found {
-        bail!("--set {set}: the spec uses no plugin {plugin:?}; it uses {}", known.join(", "));
+        bail!("--set {set}: the spec uses no plugin of that name; it uses {}", known.join(", "));
     }
     Ok(())
 }

@@ -180,6 +180,7 @@ impl<'de> Deserialize<'de> for Length {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "tests")]
     use super::*;
 
     #[test]

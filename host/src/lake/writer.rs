@@ -1,6 +1,7 @@
 //! Rows of one table into Parquet files, on the thread that makes the rows.
 
 use super::encoding::WriterSettings;
+use super::row_groups::RowGroups;
 use super::stats::{ColumnStats, DataFile};
 use super::upload::Upload;
 use super::{LakeError, LakeFiles};
@@ -9,7 +10,6 @@ use crate::core::schema::DataType;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float32Type, Float64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use tokio::runtime::Handle;
 
 /// Writes rows of one table into files `<dataset>/<table>/<stem>-<n>.parquet`.
@@ -32,7 +32,7 @@ pub struct TableWriter {
 /// The file that rows go to.
 struct OpenFile {
     path: String,
-    writer: ArrowWriter<Upload>,
+    writer: RowGroups<Upload>,
     nan: Vec<bool>,
     rows: u64,
 }
@@ -115,11 +115,8 @@ impl TableWriter {
     fn begin(&self, sample: &RecordBatch) -> Result<OpenFile, LakeError> {
         let path = format!("{}-{}.parquet", self.prefix, self.complete.len());
         let upload = Upload::begin(&self.files, &self.runtime, LakeFiles::staging_path(&path))?;
-        // The Arrow schema says nothing that Parquet's own does not.
-        let options = ArrowWriterOptions::new()
-            .with_properties(self.settings.properties(&self.types, sample))
-            .with_skip_arrow_metadata(true);
-        match ArrowWriter::try_new_with_options(upload, self.schema.clone(), options) {
+        let properties = self.settings.properties(&self.types, sample);
+        match RowGroups::new(upload, self.schema.clone(), properties, self.settings.clone()) {
             Ok(writer) => Ok(OpenFile { path, writer, nan: vec![false; self.types.len()], rows: 0 }),
             Err(source) => Err(LakeError::Parquet { path, source }),
         }
@@ -131,7 +128,7 @@ impl TableWriter {
             Ok(metadata) => metadata,
             Err(source) => return Err(LakeError::Parquet { path, source }),
         };
-        let upload = writer.inner_mut();
+        let upload = writer.sink_mut();
         upload.complete()?;
         let staged = LakeFiles::staging_path(&path);
         let (bytes, footer_bytes) = (upload.bytes(), upload.footer_bytes());
@@ -153,7 +150,7 @@ impl Drop for TableWriter {
 
 impl OpenFile {
     fn bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+        self.writer.bytes() as u64
     }
 
     fn write(&mut self, batch: &RecordBatch, types: &[DataType]) -> Result<(), LakeError> {

@@ -100,7 +100,7 @@ mod tests {
         tx.insert_plugin(&plugin).await.unwrap();
         tx.insert_plugin(&again).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(store.plugins().await.unwrap(), [plugin.clone()]);
+        assert_eq!(store.plugins().await.unwrap(), std::slice::from_ref(&plugin));
         assert_eq!(store.plugin(&plugin.digest).await.unwrap(), Some(plugin));
         assert_eq!(store.plugin(&Digest::of(b"other")).await.unwrap(), None);
     }

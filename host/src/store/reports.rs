@@ -150,7 +150,7 @@ mod tests {
         let second = tx.insert_report(&later).await.unwrap();
         tx.commit().await.unwrap();
         let (first, second) = (ReportRecord { id: first, content: ours }, ReportRecord { id: second, content: later });
-        assert_eq!(store.run_reports(&run_id).await.unwrap(), [first.clone()]);
+        assert_eq!(store.run_reports(&run_id).await.unwrap(), std::slice::from_ref(&first));
         assert_eq!(store.dataset_reports("shop", 9).await.unwrap(), [second, first]);
         assert_eq!(store.dataset_reports("other", 9).await.unwrap(), []);
     }
