@@ -78,7 +78,7 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(json: bool) -> Self {
         if !json {
-            println!("{:<58} {:>16} {:>16} {:>7}", "", "measured", "bar", "ratio");
+            println!("{:<68} {:>16} {:>16} {:>7}", "", "measured", "bar", "ratio");
         }
         Self { json, lines: Vec::new(), missed: false }
     }
@@ -121,7 +121,7 @@ impl Report {
         }
         let ratio = ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
         let verdict = met.map_or("", |met| if met { "met" } else { "MISSED" });
-        println!("{name:<58} {:>16} {bar_text:>16} {ratio:>7}  {verdict}", short(measured, unit));
+        println!("{name:<68} {:>16} {bar_text:>16} {ratio:>7}  {verdict}", short(measured, unit));
     }
 
     /// Whether a bar was missed.
