@@ -4,6 +4,7 @@ mod settings;
 
 pub use settings::{Origin, Settings, SettingsError};
 
+use crate::core::time::Length;
 use crate::ingest;
 use crate::lake::{LAKE_FOLDER, Lake};
 use crate::plugin::{self, Registry};
@@ -17,6 +18,10 @@ use tokio::runtime::Runtime;
 /// Folders below the data folder.
 const CACHE_FOLDER: &str = "cache";
 const SPILL_FOLDER: &str = "spill";
+
+/// How long a file that no record names may lie before it is taken away: longer than a segment takes to be recorded,
+/// and than a query that began before a dataset was replaced.
+const RUBBISH_AGE: Length = Length::from_us(24 * 3_600 * 1_000_000);
 
 /// The data folder, opened for writing: nobody else writes it meanwhile.
 pub struct Writer {
@@ -97,6 +102,7 @@ impl App {
         let (store, lake) = self.runtime.block_on(async {
             let store = Store::open(&self.data_dir().join(DATABASE_FILE)).await?;
             let lake = Lake::open(self.data_dir(), store.clone(), run::now()).await?;
+            lake.sweep(run::now(), RUBBISH_AGE).await?;
             anyhow::Ok((store, lake))
         })?;
         Ok(Writer { host: self.host(store, lake)?, _lock: lock })

@@ -60,12 +60,3 @@ CREATE TABLE reports (
 CREATE INDEX reports_by_run ON reports (run_id);
 CREATE INDEX reports_by_dataset ON reports (dataset, id);
 
-CREATE TABLE plugins (
-    digest     TEXT PRIMARY KEY,
-    name       TEXT NOT NULL,
-    version    TEXT NOT NULL,
-    kind       TEXT NOT NULL,
-    descriptor TEXT NOT NULL CHECK (json_valid(descriptor)),
-    added_at   INTEGER NOT NULL
-) STRICT;
-CREATE INDEX plugins_by_name ON plugins (name);

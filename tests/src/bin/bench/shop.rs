@@ -33,7 +33,7 @@ impl Shop {
         spec.duration = DURATION;
         spec.validators.clear();
         let resolved = spec.clone().resolve(Timestamp(0), 0)?;
-        let plan = Plan::make(&app.registry()?, resolved, None, log_nowhere())?;
+        let plan = Plan::make(&app.registry()?, resolved, None, app.input_reader(), log_nowhere())?;
         let mut tables = plan.simulation.tables.iter();
         let transactions =
             tables.position(|table| table.name == "transactions").context("there are no transactions")?;
