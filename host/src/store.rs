@@ -247,14 +247,13 @@ mod tests {
         let reader = Store::open_read_only(&path).await.unwrap();
         let count = async |store: &Store| -> i64 {
             let mut tx = store.read().await.unwrap();
-            sqlx::query_scalar("SELECT count(*) FROM plugins").fetch_one(tx.connection()).await.unwrap()
+            sqlx::query_scalar("SELECT count(*) FROM reports").fetch_one(tx.connection()).await.unwrap()
         };
         let insert = async |tx: &mut WriteTx, digest: &str| {
-            sqlx::query("INSERT INTO plugins VALUES (?, 'a', '1', 'generator', '{}', 0)")
-                .bind(digest.to_owned())
-                .execute(tx.connection())
-                .await
-                .unwrap();
+            let insert =
+                "INSERT INTO reports (dataset, plugin, version, digest, window_start, window_end, passed, report,
+                 created_at) VALUES ('shop', 'rules', '1.0.0', ?, 0, 1, 1, '{}', 0)";
+            sqlx::query(insert).bind(digest.to_owned()).execute(tx.connection()).await.unwrap();
         };
         let mut tx = store.write().await.unwrap();
         insert(&mut tx, "x").await;

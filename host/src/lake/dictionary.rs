@@ -9,12 +9,12 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
 use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{Compression, Encoding, PageType, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
@@ -176,6 +176,7 @@ impl DictionaryChunk {
         let validity = self.validity.map(|mut validity| validity.finish());
         let width = usize::BITS - values.saturating_sub(1).max(1).leading_zeros();
         let (mut keys, mut buffer) = (self.keys.as_slice(), Vec::new());
+        let data_pages = i32::try_from(rows.div_ceil(PAGE_ROWS)).unwrap_or(i32::MAX);
         for start in (0..rows).step_by(PAGE_ROWS) {
             let page_rows = PAGE_ROWS.min(rows - start);
             let page_validity = validity.as_ref().map(|validity| validity.slice(start, page_rows));
@@ -203,6 +204,15 @@ impl DictionaryChunk {
         let (min, max) = short.map(|(min, max)| (ByteArray::from(&*min), ByteArray::from(&*max))).unzip();
         let metadata = ColumnChunkMetaData::builder(self.descriptor)
             .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
+            // Tells readers that no page has text of its own, so that they may hand on the dictionary.
+            .set_page_encoding_stats(vec![
+                PageEncodingStats { page_type: PageType::DICTIONARY_PAGE, encoding: Encoding::PLAIN, count: 1 },
+                PageEncodingStats {
+                    page_type: PageType::DATA_PAGE,
+                    encoding: Encoding::RLE_DICTIONARY,
+                    count: data_pages,
+                },
+            ])
             .set_compression(Compression::ZSTD(self.level))
             .set_total_compressed_size(sizes.compressed)
             .set_total_uncompressed_size(sizes.uncompressed)
