@@ -16,6 +16,7 @@ mod shell;
 mod sql;
 mod summary;
 mod validate;
+mod value;
 
 use crate::app::{App, Origin};
 use anyhow::Context as _;

@@ -4,6 +4,7 @@ use super::Verdict;
 use super::output::{Output, bytes, grouped, table};
 use super::progress::RunProgress;
 use super::run::{apply_set, on_ctrl_c, read_spec};
+use super::value::read_json;
 use crate::app::{App, Origin};
 use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
@@ -286,8 +287,7 @@ fn option_value(text: &str, property: &Value) -> anyhow::Result<Value> {
     }
     let is_text = property.get("type").is_some_and(|kind| kind.to_string().contains("string"));
     if !is_text && Path::new(text).is_file() {
-        let content = std::fs::read_to_string(text).with_context(|| format!("can't read {text}"))?;
-        return serde_json::from_str(&content).with_context(|| format!("{text} is no JSON"));
+        return read_json(Path::new(text));
     }
     Ok(Value::String(text.to_owned()))
 }

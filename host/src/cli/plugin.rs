@@ -2,11 +2,11 @@
 
 use super::Verdict;
 use super::output::{Output, table};
+use super::value::read_json;
 use crate::app::App;
 use crate::plugin::PluginKind;
 use crate::plugin::check::{CheckOptions, Outcome, Sample, check};
 use crate::run;
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -117,13 +117,7 @@ impl Test {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let registry = app.registry()?;
         let bytes = registry.bytes(&self.plugin)?;
-        let config = match &self.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-                Some(serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?)
-            }
-            None => None,
-        };
+        let config = self.config.as_deref().map(read_json).transpose()?;
         let other_tables = vec![run::incidents_layout().table, run::effects_layout().table];
         let mut options = CheckOptions { seed: self.seed, config, other_tables, ..CheckOptions::default() };
         if let Some(reference) = &self.generator {

@@ -2,6 +2,7 @@
 
 use super::output::{Output, grouped, table};
 use super::progress::RunProgress;
+use super::value::json_or_text;
 use super::{Verdict, summary};
 use crate::app::App;
 use crate::core::id::RunId;
@@ -11,7 +12,6 @@ use crate::run::{self, Cancel, Existing, Observer, Plan, PluginUse, Request, Run
 use crate::store::RunRecord;
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -169,7 +169,7 @@ pub(super) fn apply_set(spec: &mut RunSpec, set: &str) -> anyhow::Result<()> {
     let Some((slot, text)) = set.split_once('=').filter(|(slot, _)| slot.contains('.')) else {
         bail!("--set {set}: write PLUGIN.KEY=VALUE")
     };
-    let value: Value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    let value = json_or_text(text);
     let mut known = Vec::new();
     let uses = std::iter::once(&mut spec.generator).chain(&mut spec.incident_models).chain(&mut spec.validators);
     let mut found = false;

@@ -3,6 +3,7 @@
 use super::Verdict;
 use super::output::Output;
 use super::summary;
+use super::value::{json_or_text, read_json};
 use crate::app::App;
 use crate::core::time::{Timestamp, Window};
 use crate::plugin::{PluginKind, log_to_tracing};
@@ -60,17 +61,13 @@ impl Validate {
 
     fn configuration(&self) -> anyhow::Result<Value> {
         let mut config = match &self.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-                serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?
-            }
+            Some(path) => read_json(path)?,
             None => Value::Object(serde_json::Map::new()),
         };
         for set in &self.sets {
             let (key, text) = set.split_once('=').with_context(|| format!("--set {set}: write KEY=VALUE"))?;
             let object = config.as_object_mut().context("the configuration must be a JSON object")?;
-            let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-            object.insert(key.to_owned(), value);
+            object.insert(key.to_owned(), json_or_text(text));
         }
         Ok(config)
     }
