@@ -55,7 +55,7 @@ pub use incident::{Effect, Incident, Kind, Operation, Role, Severity};
 pub use log::{Level, log};
 pub use output::{Output, Rows};
 pub use plugin::{About, Example, Generator, IncidentModel, Shard, Validator};
-pub use random::{Process, Stream, hash};
+pub use random::{Process, Steps, Stream, hash};
 pub use report::{Finding, Metric, Report, Selection};
 pub use schema::{Attribute, DataType, Field, Input, Signal, Simulation, Table, TableKind, Target};
 pub use time::{Clock, Timestamp, Window, Zone};
