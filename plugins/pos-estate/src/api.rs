@@ -98,7 +98,7 @@ pub const GET_CONFIG: usize = 13;
 pub const ACKNOWLEDGE: usize = 14;
 
 /// Calls of users for each thing that they do, measured.
-const CALLS_PER_ACTIVITY: f64 = 1.4;
+const CALLS_PER_ACTIVITY: f64 = 1.1;
 /// Share of the normal errors that are calls of the API; the rest happens on terminals.
 pub const API_ERRORS: f64 = 0.7;
 /// Share of those that come in blips, how many seconds one lasts, and how many errors it has where there are calls enough.

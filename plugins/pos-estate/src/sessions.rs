@@ -100,7 +100,7 @@ const TERMS: [&str; 12] = [
 ];
 
 /// Things that a session consists of on average, measured over many.
-pub const ACTIVITIES_PER_SESSION: f64 = 12.3;
+pub const ACTIVITIES_PER_SESSION: f64 = 14.5;
 /// Sessions of people at headquarters, who look at all sites.
 const HEADQUARTERS: f64 = 0.25;
 const FIRST_USER: i64 = 1_000;

@@ -108,7 +108,15 @@ pub fn targets(config: &Config) -> Vec<Target> {
     all.extend((0..config.rollout_groups).map(|index| {
         // Of an inventory that is fed, what acts on the estate must not reach a terminal twice.
         let parents = if config.inventory == Inventory::Made { estate() } else { Vec::new() };
-        target(group_name(index), parents, &TERMINAL, "rollout-group")
+        let mut group = target(group_name(index), parents, &TERMINAL, "rollout-group");
+        // When it gets new software: on local days d since 1970 with d % every == day.
+        group.attributes.extend([
+            Attribute::new("rollout_every", config.rollout_groups.to_string()),
+            Attribute::new("rollout_day", index.to_string()),
+            Attribute::new("rollout_hour", config.rollout_hour.to_string()),
+            Attribute::new("time_zone", config.time_zone.as_str()),
+        ]);
+        group
     }));
     all.extend((0..config.terminals).map(|index| {
         let parents = match config.inventory {
