@@ -22,6 +22,7 @@ pub mod bindings;
 pub mod column;
 pub mod config;
 pub mod demand;
+pub mod distinct;
 pub mod effects;
 pub mod error;
 #[doc(hidden)]
