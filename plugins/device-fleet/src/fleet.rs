@@ -8,6 +8,7 @@ use crate::catalogue::{MODELS, RELEASES, TYPES, WINDOWS};
 use crate::config::Config;
 
 const DEVICE: Process = Process::named("device");
+const OPENED: Process = Process::named("branch opened");
 const EDGE: Process = Process::named("switched on and off");
 
 /// Machines of a subnet, whose addresses end in 1 to 250.
@@ -100,12 +101,15 @@ impl Fleet {
         let types = Weighted::new(&TYPES.map(|t| t.share));
         let (first, last) = config.acquisition_days();
         let count = f64::from(config.devices.max(1));
+        // The order in which branches were opened.
+        let mut opened: Vec<usize> = (0..branches.len()).collect();
+        opened.sort_by_key(|&branch| hash(seed, OPENED, branch as u64, 0));
         let mut devices: Vec<Device> = (0..u64::from(config.devices))
             .map(|index| {
                 let mut draw = Stream::of(seed, DEVICE, index, 0);
                 // Every branch gets its first machine before any gets a second.
                 let chosen = sizes.draw(&mut draw);
-                let at = if (index as usize) < branches.len() { index as usize } else { chosen };
+                let at = opened.get(index as usize).copied().unwrap_or(chosen);
                 let share = ((index as f64 + draw.unit()) / count).powf(GROWTH);
                 let acquired = workday(first + ((last - first + 1) as f64 * share) as i64).max(first);
                 let machine_type = types.draw(&mut draw) as u8;
