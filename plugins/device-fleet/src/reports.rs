@@ -26,6 +26,8 @@ const YEARLY_FAULTS: f64 = 0.12;
 const MOST_FAULTS: f64 = 2.5;
 /// How far back a last connection is looked for; before that, a machine was last heard of when it was set up.
 const LONGEST_SILENCE: i64 = 10 * DAY;
+/// Years of a microsecond.
+const YEARS: f64 = 1.0 / (365.25 * DAY as f64);
 /// 2^32, what probabilities are compared as.
 const ONE: f64 = 4_294_967_296.0;
 
@@ -57,13 +59,15 @@ pub struct Standing {
     pub faulty: bool,
 }
 
-/// A fault as it is without incidents, or would be.
+/// What is wrong with a machine between two visits as long as no incident is on.
 #[derive(Clone, Copy, Debug)]
 struct Fault {
+    /// The earlier visit.
+    visited: Timestamp,
     /// Mean share of machines of this age that are in trouble.
     share: f64,
-    /// Whether this one is.
-    now: bool,
+    /// From when on this one is, until the next visit; the largest timestamp where it stays well.
+    sets_in: Timestamp,
     /// What a machine in trouble gets through.
     passes: f64,
 }
@@ -92,30 +96,42 @@ impl Reports {
 
     /// How a machine stands at an instant.
     pub fn standing(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'_>) -> Standing {
-        let online = self.last_report(fleet, index, t, t - self.window, trouble).is_some();
-        Standing { online, faulty: self.is_faulty(fleet, index, t, trouble) }
+        let fault = self.fault(fleet, index, t);
+        let online = self.last_report(fleet, index, t, t - self.window, fault, trouble).is_some();
+        Standing { online, faulty: self.faulty(fleet, index, t, &fault, trouble) }
+    }
+
+    /// Whether a machine is in trouble.
+    pub fn is_faulty(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'_>) -> bool {
+        self.faulty(fleet, index, t, &self.fault(fleet, index, t), trouble)
     }
 
     /// When a machine was last heard of at an instant after its installation.
     pub fn last_connection(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'_>) -> Timestamp {
         let installed = fleet.devices.get(index).map_or(t, |device| device.installed());
         // A fleet that never reports need not be asked for each tick.
-        let after = if self.probability > 0.0 { installed.max(t - LONGEST_SILENCE) } else { t };
-        self.last_report(fleet, index, t, after, trouble).unwrap_or(installed)
+        let after = if self.probability > 0.0 { t - LONGEST_SILENCE } else { t };
+        self.last_report(fleet, index, t, after, self.fault(fleet, index, t), trouble).unwrap_or(installed)
     }
 
-    /// The newest report in `after < time <= t`.
+    /// The newest report in `after < time <= t`, of which the first is that of its installation. `fault` is that at `t`.
     fn last_report(
         &self,
         fleet: &Fleet,
         index: usize,
         t: Timestamp,
         after: Timestamp,
+        mut fault: Fault,
         trouble: &Trouble<'_>,
     ) -> Option<Timestamp> {
         let installed = fleet.devices.get(index)?.installed();
         let mut ticks = self.ticks(index, t, after.max(installed));
-        let report = ticks.find(|&tick| self.reports(fleet, index, tick, trouble));
+        let report = ticks.find(|&tick| {
+            if tick < fault.visited {
+                fault = self.fault(fleet, index, tick);
+            }
+            self.reports(fleet, index, tick, &fault, trouble)
+        });
         report.or((after < installed && installed <= t).then_some(installed))
     }
 
@@ -133,8 +149,8 @@ impl Reports {
     }
 
     /// Whether a machine's report of a tick gets through.
-    fn reports(&self, fleet: &Fleet, index: usize, tick: Timestamp, trouble: &Trouble<'_>) -> bool {
-        let bits = hash(fleet.seed, REPORT, index as u64, tick.div_euclid(self.frequency)) >> 32;
+    fn reports(&self, fleet: &Fleet, index: usize, tick: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
+        let bits = hash(fleet.seed, REPORT, index as u64, tick) >> 32;
         // What fails for the best of machines need not be looked into.
         if trouble.is_none() && bits as f64 >= self.probability * ONE {
             return false;
@@ -143,7 +159,6 @@ impl Reports {
         if base <= 0.0 {
             return false;
         }
-        let fault = self.fault(fleet, index, tick);
         let passes = if self.faulty(fleet, index, tick, fault, trouble) { fault.passes } else { 1.0 };
         (bits as f64) < trouble.availability(fleet, index, tick, base * passes).clamp(0.0, 1.0) * ONE
     }
@@ -157,37 +172,37 @@ impl Reports {
         self.probability * fleet.branches.get(device.branch as usize).map_or(1.0, |branch| branch.link)
     }
 
-    /// Whether a machine is in trouble.
-    pub fn is_faulty(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'_>) -> bool {
-        self.faulty(fleet, index, t, self.fault(fleet, index, t), trouble)
-    }
-
-    fn faulty(&self, fleet: &Fleet, index: usize, t: Timestamp, fault: Fault, trouble: &Trouble<'_>) -> bool {
-        if fault.now || trouble.is_none() {
-            return fault.now;
+    fn faulty(&self, fleet: &Fleet, index: usize, t: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
+        if trouble.is_none() || t >= fault.sets_in {
+            return t >= fault.sets_in;
         }
         // Incidents bring trouble to machines that were well, to the same ones as long as they last.
         let more = trouble.fault_share(fleet, index, t, fault.share) - fault.share;
-        let block = (t + self.rhythm(index).visit).div_euclid(VISIT);
-        more > 0.0 && ((hash(fleet.seed, SUSCEPTIBLE, index as u64, block) >> 32) as f64) < more * ONE
+        more > 0.0 && ((hash(fleet.seed, SUSCEPTIBLE, index as u64, fault.visited) >> 32) as f64) < more * ONE
     }
 
     fn rhythm(&self, index: usize) -> Rhythm {
         self.rhythms.get(index).copied().unwrap_or_default()
     }
 
-    /// The fault of a machine between two visits: it sets in at any time and lasts until the second one, so that half of what
-    /// ever breaks is broken at an instant.
+    /// The fault of a machine between the two visits around an instant: it sets in at any time, so that half of what ever breaks
+    /// is broken at an instant.
     fn fault(&self, fleet: &Fleet, index: usize, t: Timestamp) -> Fault {
-        let since = t + self.rhythm(index).visit;
-        let bits = hash(fleet.seed, FAULT, index as u64, since.div_euclid(VISIT));
+        let visit = self.rhythm(index).visit;
+        let visited = (t + visit).div_euclid(VISIT) * VISIT - visit;
+        let bits = hash(fleet.seed, FAULT, index as u64, visited);
         let acquired = fleet.devices.get(index).map_or(0, |device| device.acquired);
-        let years = ((t - acquired * DAY) as f64 / (365.25 * DAY as f64)).max(0.0);
+        let years = ((visited - acquired * DAY) as f64 * YEARS).max(0.0);
         let share = self.fault_share * (NEW_FAULTS + YEARLY_FAULTS * years).min(MOST_FAULTS);
         let breaks = ((bits >> 40) as f64) < 2.0 * share * (1u64 << 24) as f64;
-        let sets_in = ((bits & 0xff_ffff) as f64 / (1u64 << 24) as f64 * VISIT as f64) as i64;
+        let after = (bits & 0xff_ffff) as i64 * (VISIT >> 24);
         let silent = (((bits >> 24) & 0xffff) as f64) < SILENT * 65_536.0;
-        Fault { share, now: breaks && since.rem_euclid(VISIT) >= sets_in, passes: if silent { 0.0 } else { HAMPERED } }
+        Fault {
+            visited,
+            share,
+            sets_in: if breaks { visited + after } else { Timestamp::MAX },
+            passes: if silent { 0.0 } else { HAMPERED },
+        }
     }
 
     /// The incident to blame for how a machine stands at an instant: of those that kept reports of the window from getting

@@ -156,15 +156,22 @@ impl Groups {
                 }
                 values
             };
-            let keys: Vec<[[u32; MOST_DIMENSIONS]; 2]> =
-                fleet.devices.iter().map(|device| [key(device, false), key(device, true)]).collect();
-            let mut distinct: Vec<[u32; MOST_DIMENSIONS]> = keys.iter().flatten().copied().collect();
+            let well: Vec<[u32; MOST_DIMENSIONS]> = fleet.devices.iter().map(|device| key(device, false)).collect();
+            let mut distinct = well.clone();
+            // Whether it is in trouble moves a machine to another group only where that is a dimension.
+            let ill: Option<Vec<[u32; MOST_DIMENSIONS]>> = segment
+                .dimensions
+                .contains(&Dimension::Error)
+                .then(|| fleet.devices.iter().map(|device| key(device, true)).collect());
+            distinct.extend(ill.iter().flatten());
             distinct.sort_unstable();
             distinct.dedup();
             let first = all.groups.len();
             let number = |key: &[u32; MOST_DIMENSIONS]| (first + distinct.binary_search(key).unwrap_or(0)) as u32;
-            for (groups, [well, ill]) in all.members.iter_mut().skip(at).step_by(segments.len()).zip(&keys) {
-                *groups = [number(well), number(ill)];
+            let places = all.members.iter_mut().skip(at).step_by(segments.len());
+            for ((groups, well), device) in places.zip(&well).zip(0usize..) {
+                let group = number(well);
+                *groups = [group, ill.as_ref().and_then(|ill| ill.get(device)).map_or(group, number)];
             }
             all.groups.extend(distinct.iter().map(|&values| Group { segment: at as u32, values }));
         }
