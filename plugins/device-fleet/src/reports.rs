@@ -208,13 +208,17 @@ impl Reports {
     /// The incident to blame for how a machine stands at an instant: of those that kept reports of the window from getting
     /// through, or brought it into trouble, the one that changed most.
     pub fn blame<'a>(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'a>) -> Option<Blame<'a>> {
-        let mut most = trouble.blame_fault(fleet, index, t, self.fault(fleet, index, t).share);
+        let of_fault = |at: Timestamp| {
+            let fault = self.fault(fleet, index, at);
+            let caused = at < fault.sets_in && self.faulty(fleet, index, at, &fault, trouble);
+            if caused { trouble.blame_fault(fleet, index, at, fault.share) } else { None }
+        };
+        let mut most = of_fault(t);
         for tick in self.ticks(index, t, t - self.window) {
             let base = self.base_probability(fleet, index, tick);
             if base > 0.0 {
-                let fault = self.fault(fleet, index, tick);
                 most = Blame::most(most, trouble.blame_availability(fleet, index, tick, base));
-                most = Blame::most(most, trouble.blame_fault(fleet, index, tick, fault.share));
+                most = Blame::most(most, of_fault(tick));
             }
         }
         most

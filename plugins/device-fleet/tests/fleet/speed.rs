@@ -1,7 +1,5 @@
 //! How fast rows are made natively: run it with `--ignored --nocapture`.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::time::Instant;
 
 use device_fleet::DeviceFleet;
