@@ -90,8 +90,12 @@ impl DeviceFleet {
     /// The rows of a window: one snapshot at the beginning of each step.
     ///
     /// # Errors
-    /// Never, as long as tables and rows agree.
+    /// Where the window is no whole number of steps.
     pub fn advance(&mut self, window: Window, effects: &Effects, output: &mut Output) -> Result<(), Error> {
+        if window.micros() % self.step != 0 {
+            let Window { start, end } = window;
+            return Err(Error::failed(format!("window {start} to {end} is no whole number of snapshots")));
+        }
         let effects = self.past.reach(effects, Window::new(window.start - self.reports.window(), window.end));
         for step in window.steps(self.step) {
             let t = step.start;

@@ -36,8 +36,8 @@ impl IncidentModel for FleetOutages {
         kinds::Outage::ALL.map(kinds::Outage::kind).to_vec()
     }
 
-    fn open(config: Config, seed: u64, span: Window, targets: Vec<Target>) -> Result<Self, Error> {
-        Ok(Self::new(config, seed, span, targets))
+    fn open(config: Config, seed: u64, _span: Window, targets: Vec<Target>) -> Result<Self, Error> {
+        Ok(Self::new(config, seed, targets))
     }
 
     fn plan(&self, day: Window) -> Result<Vec<Incident>, Error> {

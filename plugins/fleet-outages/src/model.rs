@@ -1,7 +1,7 @@
 //! Which outages happen when. Each day follows from seed and date alone, whatever the span.
 
 use telemill_sdk::time::{DAY, Local, MINUTE, SECOND};
-use telemill_sdk::{Error, Incident, Process, Stream, Target, Timestamp, Weighted, Window, hash};
+use telemill_sdk::{Error, Incident, Process, Stream, Target, Weighted, Window, hash};
 
 use crate::config::Config;
 use crate::kinds::Outage;
@@ -15,7 +15,6 @@ const BY_HAND: Process = Process::named("outage by hand");
 pub struct FleetOutages {
     config: Config,
     seed: u64,
-    begins: Timestamp,
     targets: Vec<Target>,
     /// The kinds that the targets allow, with the targets of each.
     possible: Vec<(Outage, Vec<usize>)>,
@@ -24,17 +23,17 @@ pub struct FleetOutages {
 
 impl FleetOutages {
     /// Opens a run.
-    pub fn new(config: Config, seed: u64, span: Window, targets: Vec<Target>) -> Self {
+    pub fn new(config: Config, seed: u64, targets: Vec<Target>) -> Self {
         let possible: Vec<(Outage, Vec<usize>)> = Outage::ALL
             .into_iter()
             .map(|outage| (outage, outage.candidates(&targets)))
             .filter(|(_, candidates)| !candidates.is_empty())
             .collect();
         let mix = Weighted::new(&possible.iter().map(|(outage, _)| outage.weight()).collect::<Vec<_>>());
-        Self { config, seed, begins: span.start, targets, possible, mix }
+        Self { config, seed, targets, possible, mix }
     }
 
-    /// The outages that start within one UTC day and not before the run.
+    /// The outages that start within one UTC day.
     pub fn day(&self, day: Window) -> Vec<Incident> {
         let number = day.start.div_euclid(DAY);
         let (year, month, date) = Local { day: number, weekday: 0, micros: 0 }.date();
@@ -56,7 +55,7 @@ impl FleetOutages {
                 let target = self.targets.get(*candidates.get(draw.below(candidates.len() as u64) as usize)?)?;
                 let id = format!("OUT-{year:04}{month:02}{date:02}-{}", n + 1);
                 let window = Window::new(start, start + length);
-                (start >= self.begins).then(|| outage.strike(&self.config, target, window, id, &mut draw))
+                Some(outage.strike(&self.config, target, window, id, &mut draw))
             })
             .collect()
     }
