@@ -12,7 +12,7 @@
 //! | rows out | [`mod@column`], [`Output`] |
 //! | rows in | [`Batch`] |
 //! | seeded randomness | [`Stream`], [`Process`], [`Weighted`] |
-//! | incidents | [`incident`], [`Effects`] |
+//! | incidents | [`incident`], [`Effects`], [`Marks`] |
 //! | demand, noise, queues | [`profile`], [`demand`], [`noise`], [`queue`] |
 
 pub mod batch;
@@ -28,6 +28,7 @@ pub mod error;
 pub mod glue;
 pub mod incident;
 mod log;
+pub mod marks;
 pub mod native;
 pub mod noise;
 pub mod output;
@@ -53,6 +54,7 @@ pub use effects::{Bent, Blame, Effects, Phase};
 pub use error::{Error, Problem};
 pub use incident::{Effect, Incident, Kind, Operation, Role, Severity};
 pub use log::{Level, log};
+pub use marks::Marks;
 pub use output::{Output, Rows};
 pub use plugin::{About, Example, Generator, IncidentModel, Shard, Validator};
 pub use random::{Process, Stream, hash};
