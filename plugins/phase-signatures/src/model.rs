@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use telemill_sdk::{Batch, Column, Metric, Report, Selection, Table};
+use telemill_sdk::{Batch, Metric, Report, Selection, Table};
 
 use crate::config::{Config, Quantity};
 use crate::rules::{Findings, Tally};
@@ -11,6 +11,18 @@ use crate::rules::{Findings, Tally};
 const PHASE: &str = "phase";
 const USER: &str = "user_id";
 const LABEL: &str = "label";
+/// The columns of a [`Sample`], in its order.
+const QUANTITIES: [&str; 7] = [
+    "cpu_percent",
+    "memory_percent",
+    "memory_used_gb",
+    "disk_read_mb",
+    "disk_write_mb",
+    "network_sent_mb",
+    "network_recv_mb",
+];
+/// The label of a row that an incident changed.
+const ANOMALY: &str = "anomaly";
 /// What orders a user's rows, where it is there.
 const TIME: &str = "time";
 /// Half of the last decimal of memory in use, in GB, and of the percentage.
@@ -31,9 +43,6 @@ struct User {
 #[derive(Clone, Debug)]
 pub struct Signatures {
     config: Config,
-    /// The fields that are there, by the position of their column in the selection.
-    fields: Vec<Option<usize>>,
-    columns: Vec<String>,
     missing: Vec<String>,
     rows: u64,
     ranges: Vec<Tally>,
@@ -47,12 +56,14 @@ pub struct Signatures {
     users: BTreeMap<String, User>,
 }
 
-/// The columns of one batch, found once.
-struct Columns<'a> {
-    fields: Vec<Option<&'a Column>>,
-    phase: Option<&'a Column>,
-    user: Option<&'a Column>,
-    label: Option<&'a Column>,
+/// The numbers of one row.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    cpu: f64,
+    memory: f64,
+    used: f64,
+    /// Disk read and written, network sent and received.
+    moved: [f64; 4],
 }
 
 impl Signatures {
@@ -63,7 +74,7 @@ impl Signatures {
         let names = config.fields.iter().map(|field| field.column.as_str()).chain([PHASE, USER, LABEL]);
         let missing: Vec<String> = names.clone().filter(|name| !has(name)).map(str::to_owned).collect();
         let mut columns: Vec<String> = Vec::new();
-        for name in names.filter(|name| has(name)) {
+        for name in names.chain(QUANTITIES).filter(|name| has(name)) {
             if !columns.iter().any(|known| known == name) {
                 columns.push(name.to_owned());
             }
@@ -73,15 +84,11 @@ impl Signatures {
         let ordered = config.counters && has(USER) && has(time);
         let order_by = if ordered { vec![USER.to_owned(), time.to_owned()] } else { Vec::new() };
         let selections = if table.is_some() && !columns.is_empty() {
-            vec![Selection { table: config.table.clone(), columns: columns.clone(), order_by }]
+            vec![Selection { table: config.table.clone(), columns, order_by }]
         } else {
             Vec::new()
         };
-        let fields: Vec<Option<usize>> =
-            config.fields.iter().map(|field| columns.iter().position(|name| *name == field.column)).collect();
         let model = Self {
-            fields,
-            columns,
             missing,
             rows: 0,
             ranges: vec![Tally::default(); config.fields.len()],
@@ -99,65 +106,61 @@ impl Signatures {
 
     /// Looks at rows.
     pub fn observe(&mut self, batch: &Batch) {
-        let named = |name: &str| self.columns.iter().position(|known| known == name).and_then(|at| batch.column(at));
-        let columns = Columns {
-            fields: self.fields.iter().map(|at| at.and_then(|at| batch.column(at))).collect(),
-            phase: named(PHASE),
-            user: named(USER),
-            label: named(LABEL),
-        };
-        let values = ["cpu_percent", "memory_percent", "memory_used_gb"].map(|name| named(name));
-        let moved = ["disk_read_mb", "disk_write_mb", "network_sent_mb", "network_recv_mb"].map(|name| named(name));
+        let first = self.rows;
+        self.rows += batch.rows() as u64;
+        for (field, tally) in self.config.fields.iter().zip(&mut self.ranges) {
+            let (low, high) = (field.min.unwrap_or(f64::NEG_INFINITY), field.max.unwrap_or(f64::INFINITY));
+            for (value, number) in numbers(batch, &field.column).into_iter().flatten().zip(first..) {
+                tally.count(value.is_finite() && (low..=high).contains(&value), number);
+            }
+        }
+        let texts = [PHASE, USER, LABEL].map(|name| batch.named(name));
+        let values = QUANTITIES.map(|name| numbers(batch, name).unwrap_or_default());
         for row in 0..batch.rows() {
-            let number = self.rows;
-            self.rows += 1;
-            for ((column, field), tally) in columns.fields.iter().zip(&self.config.fields).zip(&mut self.ranges) {
-                if let Some(column) = column {
-                    let value = column.f64(row).unwrap_or(f64::NAN);
-                    let low = field.min.unwrap_or(f64::NEG_INFINITY);
-                    let high = field.max.unwrap_or(f64::INFINITY);
-                    tally.count(value.is_finite() && (low..=high).contains(&value), number);
-                }
-            }
-            let value = |column: Option<&Column>| column.and_then(|column| column.f64(row)).unwrap_or(f64::NAN);
-            let [cpu, memory, used] = values.map(value);
-            let amounts =
-                self.user(columns.user.and_then(|user| user.text(row)), memory, used, moved.map(value), number);
-            let anomaly = columns.label.and_then(|label| label.text(row)) == Some("anomaly");
+            let [phase, user, label] = texts.map(|column| column.and_then(|column| column.text(row)));
+            let [cpu, memory, used, read, written, sent, received] =
+                values.each_ref().map(|column| column.get(row).copied().unwrap_or(f64::NAN));
+            let sample = Sample { cpu, memory, used, moved: [read, written, sent, received] };
+            let number = first + row as u64;
+            let amounts = self.user(user, &sample, number);
+            let anomaly = label == Some(ANOMALY);
             self.anomalies += u64::from(anomaly);
-            let phase = columns.phase.and_then(|phase| phase.text(row));
-            let at = self.config.signatures.iter().position(|signature| Some(signature.phase.as_str()) == phase);
-            if columns.phase.is_some() {
-                self.known_phase.count(at.is_some(), number);
+            if batch.named(PHASE).is_some() {
+                // An anomaly is a row that does not look like its phase; counters tell nothing of a user's first row.
+                self.phase(phase.unwrap_or_default(), amounts.filter(|_| !anomaly), &sample, number);
             }
-            let Some(at) = at else { continue };
-            if let Some(count) = self.phases.get_mut(at) {
-                *count += 1;
-            }
-            // An anomaly is a row that does not look like its phase; counters tell nothing of a user's first row.
-            let (false, Some(amounts)) = (anomaly, amounts) else { continue };
-            let [read, written, sent, received] = amounts.map(|mb| mb / self.config.interval_seconds);
-            let agrees = self.config.signatures.get(at).is_none_or(|signature| {
-                signature.bounds.iter().all(|bound| {
-                    let value = match bound.quantity {
-                        Quantity::CpuPercent => cpu,
-                        Quantity::MemoryPercent => memory,
-                        Quantity::DiskMbPerS => read + written,
-                        Quantity::NetworkMbPerS => sent + received,
-                    };
-                    bound.min.is_none_or(|min| value >= min) && bound.max.is_none_or(|max| value <= max)
-                })
-            });
-            if let Some(tally) = self.agree.get_mut(at) {
-                tally.count(agrees, number);
-            }
+        }
+    }
+
+    /// Counts a row of a phase, and where its amounts are known, holds it to the signature.
+    fn phase(&mut self, phase: &str, amounts: Option<[f64; 4]>, sample: &Sample, row: u64) {
+        let at = self.config.signatures.iter().position(|signature| signature.phase == phase);
+        self.known_phase.count(at.is_some(), row);
+        let Some((at, signature)) = at.and_then(|at| Some((at, self.config.signatures.get(at)?))) else { return };
+        if let Some(count) = self.phases.get_mut(at) {
+            *count += 1;
+        }
+        let Some(amounts) = amounts else { return };
+        let [read, written, sent, received] = amounts.map(|mb| mb / self.config.interval_seconds);
+        let agrees = signature.bounds.iter().all(|bound| {
+            let value = match bound.quantity {
+                Quantity::CpuPercent => sample.cpu,
+                Quantity::MemoryPercent => sample.memory,
+                Quantity::DiskMbPerS => read + written,
+                Quantity::NetworkMbPerS => sent + received,
+            };
+            bound.min.is_none_or(|min| value >= min) && bound.max.is_none_or(|max| value <= max)
+        });
+        if let Some(tally) = self.agree.get_mut(at) {
+            tally.count(agrees, row);
         }
     }
 
     /// Holds a row to its user's machine and to the counters before; gives the amounts of the sample, none where counters do not
     /// tell them yet.
-    fn user(&mut self, user: Option<&str>, memory: f64, used: f64, moved: [f64; 4], row: u64) -> Option<[f64; 4]> {
+    fn user(&mut self, user: Option<&str>, sample: &Sample, row: u64) -> Option<[f64; 4]> {
         let counters = self.config.counters;
+        let Sample { memory, used, moved, .. } = *sample;
         let Some(known) = user.and_then(|user| remember(&mut self.users, user)) else {
             return (!counters).then_some(moved);
         };
@@ -247,6 +250,18 @@ fn remember<'a>(users: &'a mut BTreeMap<String, User>, user: &str) -> Option<&'a
         users.insert(user.to_owned(), User { memory_gb: (0.0, f64::INFINITY), moved: None });
     }
     users.get_mut(user)
+}
+
+/// The numbers of a named column, whatever their type; NaN where there is none.
+fn numbers(batch: &Batch, name: &str) -> Option<Vec<f64>> {
+    let data_type = batch.declaration()?.field(name)?.data_type;
+    let mut values = vec![f64::NAN; batch.rows()];
+    batch.named(name)?.each_number(data_type, batch.rows(), |row, value| {
+        if let (Some(to), Some(value)) = (values.get_mut(row), value) {
+            *to = value;
+        }
+    });
+    Some(values)
 }
 
 fn metric(name: String, value: f64) -> Metric {

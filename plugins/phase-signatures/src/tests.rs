@@ -115,7 +115,7 @@ fn spoilt_rows_break_their_rule_alone() {
     assert_eq!(spoil(|i, row| Row { read: if i == 501 { f64::NAN } else { row.read }, ..row }), ["range:disk_read_mb"]);
     assert_eq!(spoil(|i, row| Row { phase: if i == 500 { 5 } else { row.phase }, ..row }), ["phase-known"]);
     assert_eq!(spoil(|i, row| Row { used: if i == 500 { 4.0 } else { row.used }, ..row }), ["memory-agrees"]);
-    let tired = |i: u32, row: Row| Row { cpu: if i % 25 == 0 { 40.0 } else { row.cpu }, ..row };
+    let tired = |i: u32, row: Row| Row { cpu: if i.is_multiple_of(25) { 40.0 } else { row.cpu }, ..row };
     assert_eq!(spoil(tired), ["signature:cpu_bound"]);
     // The same rows with the right label are no mistake.
     assert_eq!(

@@ -126,6 +126,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use telemill_sdk::native::{incidents, trigger};
+    use telemill_sdk::time::HOUR;
     use telemill_sdk::{Attribute, Role};
 
     use super::*;
@@ -188,6 +189,14 @@ mod tests {
         assert!(starts.len() >= 20);
         let late = Window::new(MONDAY + DAY / 2, MONDAY + DAY);
         assert!(planned("{}", late).iter().all(|incident| late.contains(incident.window.start)));
+    }
+
+    #[test]
+    fn anomalies_are_spread_over_the_day() {
+        let all = planned(r#"{"backups_per_machine_day": 0}"#, Window::new(MONDAY, MONDAY + 30 * DAY));
+        let mut hours = [0.0; 24];
+        all.iter().for_each(|i| hours[(i.window.start.rem_euclid(DAY) / HOUR) as usize] += 1.0);
+        assert!(hours.iter().all(|n| (40.0..110.0).contains(n)), "{hours:?}");
     }
 
     #[test]

@@ -226,10 +226,9 @@ mod tests {
         let config = Config::default();
         let all = stretches(&config);
         let mut counts = [[0.0; COUNT]; COUNT];
-        for phase in 0..COUNT {
+        for (phase, want) in config.dwell_minutes.all().into_iter().enumerate() {
             let lengths: Vec<f64> = all.iter().filter(|s| s.0 == phase).map(|s| s.2 as f64 / MINUTE as f64).collect();
             let mean = lengths.iter().sum::<f64>() / lengths.len() as f64;
-            let want = config.dwell_minutes.all()[phase];
             assert!((mean / want - 1.0).abs() < 0.05, "{}: {mean} instead of {want}", PHASES[phase]);
         }
         all.iter().for_each(|(from, to, _)| counts[*from][*to] += 1.0);
