@@ -13,12 +13,13 @@
 //! | rows in | [`Batch`] |
 //! | seeded randomness | [`Stream`], [`Process`], [`Weighted`] |
 //! | incidents | [`incident`], [`Effects`], [`Marks`] |
-//! | demand, noise, queues | [`profile`], [`demand`], [`noise`], [`queue`] |
+//! | demand, noise, queues, states | [`profile`], [`demand`], [`noise`], [`queue`], [`chain`] |
 
 pub mod batch;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod bindings;
+pub mod chain;
 pub mod column;
 pub mod config;
 pub mod demand;

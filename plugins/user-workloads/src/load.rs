@@ -1,9 +1,10 @@
 //! What a phase asks of a machine, and what the machine makes of it. Pure: noise comes in as numbers.
 
+use telemill_sdk::chain::Now;
 use telemill_sdk::time::SECOND;
 
 use crate::machines::Machine;
-use crate::phases::{COUNT, Now};
+use crate::phases::COUNT;
 
 /// Resources in use: percent of processors and memory, MB/s of the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -116,7 +117,7 @@ pub struct Noise {
 
 /// What a user's work asks for.
 pub fn demand(now: &Now, machine: &Machine, noise: &Noise) -> Load {
-    let (Some(this), Some(last)) = (SIGNATURES.get(now.phase), SIGNATURES.get(now.before)) else {
+    let (Some(this), Some(last)) = (SIGNATURES.get(now.state), SIGNATURES.get(now.before)) else {
         return Load::default();
     };
     let age = now.age_micros as f64 / SECOND as f64;
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn computing_has_the_documents_figures() {
-        let now = Now { phase: 0, before: 3, age_micros: 300 * SECOND };
+        let now = Now { state: 0, before: 3, age_micros: 300 * SECOND };
         let load = served(demand(&now, &machine(), &QUIET), &machine());
         let figures = [load.cpu_pct, load.memory_pct, load.disk_read, load.disk_write, load.sent, load.received];
         for (figure, document) in figures.iter().zip([85.5, 30.2, 5.2, 2.1, 1.0, 0.8]) {
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn memory_is_given_back_by_and_by() {
         let at = |seconds: i64| {
-            let now = Now { phase: 3, before: 2, age_micros: seconds * SECOND };
+            let now = Now { state: 3, before: 2, age_micros: seconds * SECOND };
             demand(&now, &machine(), &QUIET)
         };
         assert_eq!((at(0).memory_pct, at(0).cpu_pct), (72.0, 44.0));

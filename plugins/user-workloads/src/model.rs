@@ -39,12 +39,13 @@ impl Workloads {
         rows.user_id.set_values((0..config.users).map(user_id));
         rows.source.set_values(SOURCES);
         rows.label.set_values(LABELS);
+        let setting = Setting::new(config, shard.seed);
         Self {
-            setting: Setting::new(config, shard.seed),
             users: (0..config.users)
                 .filter(|index| shard.owns(u64::from(*index)))
-                .map(|index| User::new(config, shard, index))
+                .map(|index| User::new(config, &setting, shard, index))
                 .collect(),
+            setting,
             rows,
             marks: Marks::default(),
             counts: config.disk_and_network == Amounts::SinceStart,

@@ -1,5 +1,6 @@
 //! Rows of `user_metrics`: one user's samples, from phase, noise and incidents to the figures of the document.
 
+use telemill_sdk::chain::{Chain, Dwell};
 use telemill_sdk::noise::OrnsteinUhlenbeck;
 use telemill_sdk::quantile::{QuantileTable, normal};
 use telemill_sdk::time::{SECOND, step_index};
@@ -11,7 +12,7 @@ use telemill_sdk::{
 use crate::config::{Amounts, Config};
 use crate::load::{Load, Noise, demand, served};
 use crate::machines::Machine;
-use crate::phases::{Chain, Dwell};
+use crate::phases;
 use crate::signals::Signals;
 
 table! {
@@ -92,7 +93,7 @@ impl Setting {
             step: config.step_micros(),
             upload: i64::from(config.upload_seconds.max(1)) * SECOND,
             amounts: config.disk_and_network,
-            dwell: Dwell::new(config),
+            dwell: phases::dwell(config),
             spikes: QuantileTable::lognormal_with_pareto_tail(SPIKE_SIGMA, SPIKE_TAIL.0, SPIKE_TAIL.1),
         }
     }
@@ -117,7 +118,7 @@ pub struct User {
 
 impl User {
     /// The user of this index.
-    pub fn new(config: &Config, shard: &Shard, index: u32) -> Self {
+    pub fn new(config: &Config, setting: &Setting, shard: &Shard, index: u32) -> Self {
         let (seed, user) = (shard.seed, u64::from(index));
         let machine = Machine::new(config, seed, user);
         let noise = |process: Process, seconds: f64| {
@@ -128,7 +129,7 @@ impl User {
             counters: Counters::default(),
             start: machine.start(shard.span.start, config.step_micros()),
             machine,
-            chain: Chain::new(config, seed, user),
+            chain: phases::chain(config, &setting.dwell, seed, user),
             intensity: noise(INTENSITY, INTENSITY_SECONDS),
             memory: noise(MEMORY, MEMORY_SECONDS),
         }
@@ -191,7 +192,7 @@ impl User {
         rows.disk_write_mb.push(written);
         rows.network_sent_mb.push(sent);
         rows.network_recv_mb.push(received);
-        rows.phase.push(now.phase as u32);
+        rows.phase.push(now.state as u32);
         rows.user_id.push(self.index);
         rows.source.push(self.machine.source);
         rows.label.push(u32::from(blame.is_some()));
