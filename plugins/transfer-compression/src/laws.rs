@@ -71,9 +71,8 @@ impl Default for Laws {
         }
         Self {
             scores: Scores::default(),
-            rtt_ms: ROUND_TRIPS.map(|(shape, scale)| {
-                Curve::of_law(1e-4 * scale, 60.0 * scale, |x| erlang(shape, x / scale))
-            }),
+            rtt_ms: ROUND_TRIPS
+                .map(|(shape, scale)| Curve::of_law(1e-4 * scale, 60.0 * scale, |x| erlang(shape, x / scale))),
             loss: Curve::of_law(1e-7 * LOSS, 40.0 * LOSS, |x| erlang(1, x / LOSS)),
             size_bytes: Curve::of(|z| (SIZE.0 + SIZE.1 * z).exp()),
             entropy: Curve::of_law(1e-3, 1.0, |x| {

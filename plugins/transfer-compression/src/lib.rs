@@ -23,8 +23,9 @@ impl Generator for TransferCompression {
         About {
             name: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Transfers between nodes: their links, their data, and what three compression algorithms make of it"
-                .to_owned(),
+            summary:
+                "Transfers between nodes: their links, their data, and what three compression algorithms make of it"
+                    .to_owned(),
             documentation: include_str!("../README.md").to_owned(),
             examples: vec![
                 Example::new("the example system, with a policy that can be learned", "{}"),

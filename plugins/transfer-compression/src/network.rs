@@ -151,8 +151,7 @@ impl Loads {
         }
         self.tick = tick;
         let of_day = tick.rem_euclid(TICKS_A_DAY as i64) as usize;
-        self.arrivals =
-            Poisson::new(self.transfers_per_step * self.profile[of_day] * self.bursts.factor(tick, 1.0));
+        self.arrivals = Poisson::new(self.transfers_per_step * self.profile[of_day] * self.bursts.factor(tick, 1.0));
         for (group, (load, wander)) in self.groups.iter_mut().zip(&mut self.wander).enumerate() {
             let region = group / (GROUPS / REGIONS.len());
             *load = OF_DAY * self.daily[region][of_day] + OF_WANDER * wander.at(tick);

@@ -218,8 +218,7 @@ impl Transfers {
         };
         let baseline_score = ties.ratio.of(suits(0), 0.0, chance(baseline_ratio));
         let baseline_ratio = rounded(laws.uniform(baseline_score, 2.0, 8.0), 10.0);
-        let baseline =
-            Compressed { time_ms: time(chance(baseline_time), 3.0, 10.0), bytes: size_at(baseline_ratio) };
+        let baseline = Compressed { time_ms: time(chance(baseline_time), 3.0, 10.0), bytes: size_at(baseline_ratio) };
         let (streams, selected) = pair();
         let streams = 2i64 << ((u64::from(streams) * 3) >> 32);
         let amst_rate = rounded((bandwidth_mbps * between(rate, 0.7, 0.95)).max(LEAST_MBPS), 10.0);
@@ -288,8 +287,7 @@ impl Transfers {
             return ((off >> 32) * 3 >> 32) as usize;
         }
         let estimate = |algorithm: usize| {
-            let wrong = 1.0 - ESTIMATE_OFF
-                + 2.0 * ESTIMATE_OFF / 65_536.0 * ((off >> (16 * algorithm)) as u16 as f64);
+            let wrong = 1.0 - ESTIMATE_OFF + 2.0 * ESTIMATE_OFF / 65_536.0 * ((off >> (16 * algorithm)) as u16 as f64);
             (times[algorithm] + self.cpu_weight * work[algorithm]) * wrong
         };
         let [hde, amst, baseline] = [estimate(HDE), estimate(AMST), estimate(BASELINE)];
