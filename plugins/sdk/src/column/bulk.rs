@@ -111,6 +111,14 @@ impl Nullable<I64Column> {
     }
 }
 
+impl Nullable<F64Column> {
+    /// Adds a row for each number; one that is no number stands for none.
+    pub fn push_numbers(&mut self, values: &[f64]) {
+        push_validity(&mut self.validity, self.values.bytes.len() / 8, values, |value| !value.is_nan());
+        append(&mut self.values.bytes, values, |value| if value.is_nan() { [0; 8] } else { value.to_le_bytes() });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Build;
@@ -119,15 +127,21 @@ mod tests {
     #[test]
     fn many_rows_at_once_are_the_same_as_one_by_one() {
         let (mut numbers, mut ids) = (Nullable::<I64Column>::default(), TextColumn::default());
+        let mut fractions = Nullable::<F64Column>::default();
         let mut keys = Nullable::<DictionaryColumn>::default();
         keys.inner_mut().set_values(["a", "b", "c"]);
         let (mut numbers_by_one, mut keys_by_one, mut ids_by_one) = (numbers.clone(), keys.clone(), ids.clone());
+        let mut fractions_by_one = fractions.clone();
         for (round, rows) in [5usize, 8, 16, 3, 64, 1].into_iter().enumerate() {
             let some: Vec<i64> =
                 (0..rows as i64).map(|i| if round > 0 && i % 3 == 1 { NULL_NUMBER } else { i }).collect();
             let key: Vec<u32> = some.iter().map(|&i| if i == NULL_NUMBER { NULL_KEY } else { i as u32 % 3 }).collect();
             let id: Vec<u64> = some.iter().map(|&i| i as u64 * 0x1234_5678_9abc).collect();
+            let fraction: Vec<f64> =
+                some.iter().map(|&i| if i == NULL_NUMBER { f64::NAN } else { i as f64 / 8.0 }).collect();
             numbers.push_numbers(&some);
+            fractions.push_numbers(&fraction);
+            fraction.iter().for_each(|&value| fractions_by_one.push_option((!value.is_nan()).then_some(value)));
             keys.push_keys(&key);
             ids.push_hex16_slice(&id);
             for ((&number, &key), &id) in some.iter().zip(&key).zip(&id) {
@@ -137,6 +151,7 @@ mod tests {
             }
         }
         assert_eq!(numbers.finish(), numbers_by_one.finish());
+        assert_eq!(fractions.finish(), fractions_by_one.finish());
         assert_eq!(keys.finish(), keys_by_one.finish());
         assert_eq!(ids.finish(), ids_by_one.finish());
     }
