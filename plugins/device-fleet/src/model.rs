@@ -1,6 +1,6 @@
 //! The fleet over time: snapshot after snapshot, and the inventory at the beginning.
 
-use telemill_sdk::{Effects, Error, Output, Rows, Shard, Simulation, Window};
+use telemill_sdk::{Effects, Error, Marks, Output, Rows, Shard, Simulation, Window};
 
 use crate::config::Config;
 use crate::fleet::Fleet;
@@ -23,7 +23,9 @@ pub struct DeviceFleet {
     snapshot: Snapshot,
     past: Past,
     devices: Devices,
+    device_marks: Marks,
     segments: SegmentTimeseries,
+    segment_marks: Marks,
 }
 
 /// Effects as they are known, prepared further back than the window that is asked for.
@@ -82,7 +84,9 @@ impl DeviceFleet {
             snapshot: Snapshot::default(),
             past: Past::default(),
             devices: Devices::of(&fleet),
+            device_marks: Marks::default(),
             segments: rows,
+            segment_marks: Marks::default(),
             fleet,
         })
     }
@@ -112,18 +116,21 @@ impl DeviceFleet {
                         && (faulty != self.reports.is_faulty(&self.fleet, index, at, &Trouble::NONE)
                             || heard_of != self.reports.last_connection(&self.fleet, index, at, &Trouble::NONE));
                     let blame = changed.then(|| self.reports.blame(&self.fleet, index, at, &trouble)).flatten();
-                    self.devices.push(&self.fleet, index, faulty, heard_of, blame.map(|blame| blame.id));
+                    self.devices.push(&self.fleet, index, faulty, heard_of);
+                    self.device_marks.push(&mut self.devices.incident_id, blame.map(|blame| blame.incident));
                 }
             }
             self.snapshot.take(&self.fleet, &self.reports, &self.groups, t, &trouble);
             for (index, group) in self.groups.groups.iter().enumerate() {
                 let count = self.snapshot.count(index);
                 if count > 0 && self.shard.owns(index as u64) {
-                    let blame = self.snapshot.blame(index).map(|incident| effects.id(incident));
-                    self.segments.push(&self.labels, t, group, count, blame);
+                    self.segments.push(&self.labels, t, group, count);
+                    self.segment_marks.push(&mut self.segments.incident_id, self.snapshot.blame(index));
                 }
             }
         }
+        self.device_marks.finish(&mut self.devices.incident_id, effects);
+        self.segment_marks.finish(&mut self.segments.incident_id, effects);
         self.devices.finish(output)?;
         self.segments.finish(output)
     }
