@@ -55,11 +55,11 @@ impl TextColumn {
     }
 }
 
-/// Puts zeros where `null` stands.
-fn clear<const WIDTH: usize>(bytes: &mut [u8], null: [u8; WIDTH]) {
+/// Puts zeros where `null` says that there is no value.
+fn clear<const WIDTH: usize>(bytes: &mut [u8], null: impl Fn([u8; WIDTH]) -> bool) {
     let (places, _) = bytes.as_chunks_mut::<WIDTH>();
     for place in places {
-        *place = if *place == null { [0; WIDTH] } else { *place };
+        *place = if null(*place) { [0; WIDTH] } else { *place };
     }
 }
 
@@ -97,7 +97,7 @@ impl Nullable<DictionaryColumn> {
         }
         let start = self.values.keys.len();
         self.values.push_keys(keys);
-        clear(&mut self.values.keys[start..], NULL_KEY.to_le_bytes());
+        clear(&mut self.values.keys[start..], |key| u32::from_le_bytes(key) == NULL_KEY);
     }
 }
 
@@ -107,7 +107,7 @@ impl Nullable<I64Column> {
         push_validity(&mut self.validity, self.values.bytes.len() / 8, values, |value| value != NULL_NUMBER);
         let start = self.values.bytes.len();
         self.values.push_slice(values);
-        clear(&mut self.values.bytes[start..], NULL_NUMBER.to_le_bytes());
+        clear(&mut self.values.bytes[start..], |number| i64::from_le_bytes(number) == NULL_NUMBER);
     }
 }
 
@@ -115,7 +115,9 @@ impl Nullable<F64Column> {
     /// Adds a row for each number; one that is no number stands for none.
     pub fn push_numbers(&mut self, values: &[f64]) {
         push_validity(&mut self.validity, self.values.bytes.len() / 8, values, |value| !value.is_nan());
-        append(&mut self.values.bytes, values, |value| if value.is_nan() { [0; 8] } else { value.to_le_bytes() });
+        let start = self.values.bytes.len();
+        self.values.push_slice(values);
+        clear(&mut self.values.bytes[start..], |number| f64::from_le_bytes(number).is_nan());
     }
 }
 
