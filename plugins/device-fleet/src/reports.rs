@@ -155,9 +155,9 @@ impl Reports {
     /// Whether a machine's report of a tick gets through.
     fn reports(&self, fleet: &Fleet, index: usize, tick: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
         let Some(rhythm) = self.rhythms.get(index) else { return false };
-        let bits = rhythm.reports.hash(tick) >> 32;
+        let draw = f64::from((rhythm.reports.hash(tick) >> 32) as u32);
         // What fails for the best of machines need not be looked into.
-        if trouble.is_none() && bits as f64 >= self.probability * ONE {
+        if trouble.is_none() && draw >= self.probability * ONE {
             return false;
         }
         let base = self.base_probability(fleet, index, tick);
@@ -165,7 +165,7 @@ impl Reports {
             return false;
         }
         let passes = if self.faulty(fleet, index, tick, fault, trouble) { fault.passes } else { 1.0 };
-        (bits as f64) < trouble.availability(fleet, index, tick, base * passes).clamp(0.0, 1.0) * ONE
+        draw < trouble.availability(fleet, index, tick, base * passes).clamp(0.0, 1.0) * ONE
     }
 
     /// The probability that a report of a machine without a fault gets through; 0 where it is switched off.
