@@ -23,7 +23,7 @@ Usage: bench [--only PART] [--peers] [--runs N] [--json] [--strict]
 
 Options:
       --only P  Only one part: sandbox, lake, texts, parts or processes
-      --peers   Also measure tpchgen-cli 4.0.0, installed from PyPI into a folder under target/
+      --peers   Also measure tpchgen-cli 4.0.0 and a script with pandas, installed from PyPI into a folder under target/
       --runs N  Rounds of each measurement, of which the median counts [default: 5]
       --json    Print one JSON document
       --strict  Exit with 1 where a bar is missed
@@ -55,7 +55,9 @@ fn main() -> Result<ExitCode> {
         sandbox::measure(&shop, options.runs, &mut report)?;
     }
     if wanted("texts") {
-        texts::measure(&shop, &folder.path().join("texts"), peer.as_ref(), options.runs, &mut report)?;
+        let texts = folder.path().join("texts");
+        texts::measure(&shop, &texts, peer.as_ref(), options.runs, &mut report)?;
+        texts::measure_compression(&shop, &texts, options.peers, options.runs, &mut report)?;
     }
     if wanted("lake") || wanted("parts") {
         let row_ns = lake::measure(&shop, peer.as_ref(), options.runs, &mut report)?;
