@@ -1,6 +1,7 @@
 //! The command line: one file per command under `cli/`. Data goes to standard output, progress and logs to
 //! standard error; exit codes are 0 for good, 1 for a negative verdict, 2 for wrong use or I/O.
 
+mod clean;
 mod dataset;
 mod doctor;
 mod export;
@@ -13,6 +14,8 @@ mod preview;
 mod progress;
 mod run;
 mod shell;
+mod shipped;
+mod span;
 mod sql;
 mod summary;
 mod validate;
@@ -74,6 +77,7 @@ enum Command {
     #[command(subcommand)]
     Dataset(dataset::Dataset),
     Ingest(ingest::Ingest),
+    Clean(clean::Clean),
     Sql(sql::Sql),
     Export(export::Export),
     #[command(subcommand)]
@@ -125,6 +129,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Validate(command) => command.run(&app, &out),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
+        Command::Clean(command) => command.run(&app, &out),
         Command::Sql(command) => command.run(&app, &out),
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),

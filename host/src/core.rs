@@ -1,6 +1,7 @@
 //! The words that every layer shares: time, tables, incidents, reports, ids and digests. No I/O.
 
 pub mod digest;
+pub mod document;
 pub mod id;
 pub mod incident;
 pub mod problem;

@@ -1,5 +1,6 @@
 //! The command line of the built program: what it prints where, how it ends, what its help says.
 
+mod clean;
 mod data;
 mod files;
 mod help;

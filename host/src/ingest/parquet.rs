@@ -5,14 +5,14 @@ use super::IngestError;
 use super::bad_rows::BadRows;
 use super::mapping::{FileColumn, Plan};
 use super::source::Source;
-use crate::batch::TableLayout;
+use crate::batch::{TableLayout, logical_type};
 use crate::core::problem::Problem;
 use crate::core::schema::{DataType, Field};
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use ::parquet::errors::ParquetError;
 use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType as ArrowType, Field as ArrowField};
+use arrow::datatypes::Field as ArrowField;
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::fs::File;
@@ -108,22 +108,6 @@ fn has_no_nulls(builder: &ParquetRecordBatchReaderBuilder<File>, field: &ArrowFi
 fn no_column(field: &ArrowField) -> Problem {
     let message = format!("has the type {}, for which there is no column; cast it first", field.data_type());
     Problem::new(field.name(), message)
-}
-
-/// The column's type in the lake that takes all values of `given`, or nearly all.
-fn logical_type(given: &ArrowType) -> Option<DataType> {
-    Some(match given {
-        ArrowType::Boolean => DataType::Boolean,
-        ArrowType::Int8 | ArrowType::Int16 | ArrowType::Int32 | ArrowType::UInt8 | ArrowType::UInt16 => DataType::Int32,
-        ArrowType::Int64 | ArrowType::UInt32 | ArrowType::UInt64 => DataType::Int64,
-        ArrowType::Float16 | ArrowType::Float32 => DataType::Float32,
-        ArrowType::Float64 => DataType::Float64,
-        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => DataType::Utf8,
-        ArrowType::Dictionary(_, values) if logical_type(values) == Some(DataType::Utf8) => DataType::Utf8,
-        ArrowType::Date32 | ArrowType::Date64 => DataType::Date,
-        ArrowType::Timestamp(_, _) => DataType::Timestamp,
-        _ => return None,
-    })
 }
 
 fn unfit(field: &Field, given: &ArrowField) -> Option<Problem> {
