@@ -11,6 +11,7 @@ mod load;
 mod output;
 mod plugin;
 mod preview;
+mod profiles;
 mod progress;
 mod run;
 mod shell;

@@ -8,3 +8,4 @@ pub mod problem;
 pub mod report;
 pub mod schema;
 pub mod time;
+pub mod time_format;

@@ -5,6 +5,7 @@ mod data;
 mod files;
 mod help;
 mod plugins;
+mod profiles;
 mod settings;
 
 use serde_json::Value;

@@ -2,10 +2,10 @@
 
 use super::Verdict;
 use super::output::Output;
+use super::span::Span;
 use super::summary;
 use super::value::{json_or_text, read_json};
 use crate::app::App;
-use crate::core::time::{Timestamp, Window};
 use crate::plugin::{PluginKind, log_to_tracing};
 use crate::run::{self, Configured};
 use anyhow::Context as _;
@@ -28,12 +28,8 @@ pub(super) struct Validate {
     /// One key of its configuration
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Only rows from here on
-    #[arg(long, value_name = "TIME")]
-    from: Option<Timestamp>,
-    /// Only rows before this
-    #[arg(long, value_name = "TIME")]
-    to: Option<Timestamp>,
+    #[command(flatten)]
+    span: Span,
 }
 
 impl Validate {
@@ -44,13 +40,7 @@ impl Validate {
         plugin.expect_kind(PluginKind::Validator)?;
         let config = plugin.check_config(&self.configuration()?)?;
         let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
-        let bounds =
-            dataset.tables.iter().flat_map(|table| table.files.iter().filter_map(|f| f.time_bounds(&table.table)));
-        let (first, last) = bounds.fold((Timestamp::MAX, Timestamp(i64::MIN)), |(a, b), (c, d)| (a.min(c), b.max(d)));
-        let window = Window {
-            start: self.from.unwrap_or(if first <= last { first } else { Timestamp(0) }),
-            end: self.to.unwrap_or(if first <= last { last.plus_us(1) } else { Timestamp(0) }),
-        };
+        let window = self.span.covered(&dataset.tables);
         let judgements =
             run::judge(host, &[Configured { plugin, config }], &self.dataset, window, None, &log_to_tracing())?;
         out.print(&judgements, |out| {
