@@ -6,8 +6,10 @@ mod dataset;
 mod doctor;
 mod export;
 mod generate;
+mod generated;
 mod ingest;
 mod load;
+mod options;
 mod output;
 mod plugin;
 mod preview;
@@ -114,9 +116,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Parses, with the options of a scenario's plugins where the command is `generate`.
+/// Parses, with the options of the plugins that the words name.
 fn parse(args: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
-    generate::with_plugin_options(Cli::command(), &args).try_get_matches_from(args)
+    options::with_plugin_options(Cli::command(), &args).try_get_matches_from(args)
 }
 
 fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
@@ -127,7 +129,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Generate(command) => command.run(&app, &out, matches),
         Command::Preview(command) => command.run(&app, &out),
         Command::Run(command) => command.run(&app, &out),
-        Command::Validate(command) => command.run(&app, &out),
+        Command::Validate(command) => command.run(&app, &out, matches),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
         Command::Clean(command) => command.run(&app, &out),

@@ -3,10 +3,12 @@
 mod clean;
 mod data;
 mod files;
+mod generate;
 mod help;
 mod plugins;
 mod profiles;
 mod settings;
+mod validate;
 
 use serde_json::Value;
 

@@ -8,7 +8,7 @@ use crate::sink::files::ProfiledFile;
 use crate::sink::profile::Profile;
 
 /// Files that are listed; --json lists all.
-const LISTED_FILES: usize = 40;
+pub(super) const LISTED_FILES: usize = 40;
 
 /// The profiles that are named.
 pub(super) fn read(names: &[String]) -> anyhow::Result<Vec<Profile>> {

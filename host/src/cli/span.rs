@@ -32,14 +32,14 @@ impl Span {
         Some(Window { start: self.from.unwrap_or(Timestamp(i64::MIN)), end: self.to.unwrap_or(Timestamp::MAX) })
     }
 
-    /// The window that was asked for, held to what `tables` cover where a side of it is open.
+    /// The window that was asked for, held to what `tables` cover where a side of it is open, and where it is longer than
+    /// all that there is: nobody is to be blamed for what was before.
     pub(super) fn covered(&self, tables: &[LakeTable]) -> Window {
         let (first, last) = bounds(tables).unwrap_or((Timestamp(0), Timestamp(-1)));
         let all = Window { start: first, end: last.plus_us(1) };
         match self.window(tables) {
-            None => all,
-            Some(window) if self.last.is_some() => window,
-            Some(_) => Window { start: self.from.unwrap_or(all.start), end: self.to.unwrap_or(all.end) },
+            Some(window) if self.last.is_some() => Window { start: window.start.max(all.start), end: window.end },
+            _ => Window { start: self.from.unwrap_or(all.start), end: self.to.unwrap_or(all.end) },
         }
     }
 }

@@ -13,9 +13,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Most files of one profile.
 const MAX_FILES: usize = 100_000;
+
+/// Numbers files that are not whole, so that those of two profiles never meet.
+static PARTIALS: AtomicU64 = AtomicU64::new(0);
 
 /// In which sequence rows come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +112,7 @@ impl ProfileFiles {
         };
         if files.keys.is_empty() {
             // A single file is there even where no row is.
-            let partial = files.begin(0)?;
+            let partial = files.begin()?;
             files.open.insert(Key::new(), partial);
         } else {
             // What does not fit is told before the first row.
@@ -171,9 +175,10 @@ impl ProfileFiles {
         Ok((groups, last))
     }
 
-    fn begin(&mut self, number: usize) -> Result<Partial, SinkError> {
+    fn begin(&mut self) -> Result<Partial, SinkError> {
         let mut encoder = ProfileEncoder::new(&self.profile, &self.layout)?;
-        let path = self.folder.join(format!(".{}-{number}.partial", self.profile.table));
+        let number = PARTIALS.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(format!(".{}-{}-{number}.partial", self.profile.table, std::process::id()));
         self.buffer.clear();
         encoder.begin(&mut self.buffer)?;
         let written = File::create(&path).and_then(|mut file| file.write_all(&self.buffer));
@@ -183,11 +188,10 @@ impl ProfileFiles {
 
     fn append(&mut self, key: &Key, batch: &RecordBatch) -> Result<(), SinkError> {
         if !self.open.contains_key(key) {
-            let number = self.open.len() + self.whole.len();
-            if number >= MAX_FILES {
+            if self.open.len() + self.whole.len() >= MAX_FILES {
                 return Err(self.profile.bad("file", format!("more than {MAX_FILES} files come of it")));
             }
-            let partial = self.begin(number)?;
+            let partial = self.begin()?;
             self.open.insert(key.clone(), partial);
         }
         let Some(partial) = self.open.get_mut(key) else { return Ok(()) };

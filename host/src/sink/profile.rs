@@ -4,6 +4,7 @@
 use super::SinkError;
 use super::file_name::FileName;
 use crate::core::document;
+use crate::core::schema::{Field, Table};
 use crate::core::time_format::TimeFormat;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
@@ -129,6 +130,28 @@ impl Profile {
         origin.clone_into(&mut profile.origin);
         profile.check()?;
         Ok(profile)
+    }
+
+    /// All columns of `table` under their own names.
+    pub fn whole(table: &Table, format: ProfileFormat) -> Self {
+        let column = |field: &Field| ProfileColumn {
+            name: field.name.clone(),
+            from: None,
+            time: None,
+            boolean: None,
+            decimals: None,
+            null: None,
+            role: None,
+        };
+        Self {
+            summary: table.summary.clone(),
+            table: table.name.clone(),
+            format,
+            file: None,
+            measurement: None,
+            columns: table.fields.iter().map(column).collect(),
+            origin: table.name.clone(),
+        }
     }
 
     /// An error of this profile at `key`.
