@@ -135,6 +135,8 @@ fn shaped(
     }
     let arrow = layout.schema.fields().get(index).map(|field| field.data_type().clone());
     let data_type = match form {
+        // A Parquet file has the table's own type, which the encoder casts to.
+        Form::Rounded(_) if profile.format == ProfileFormat::Parquet => arrow.unwrap_or(ArrowType::Float64),
         Form::AsItIs => arrow.unwrap_or(ArrowType::Utf8),
         Form::Time(_) | Form::Date(_) | Form::Boolean(_) => ArrowType::Utf8,
         Form::Rounded(_) => ArrowType::Float64,

@@ -168,3 +168,73 @@ fn two_files_never_have_one_name() {
     place.ask(words).refused(&["a_b.csv", "a/b", "a b"]);
     assert!(files_in(&place.path().join("out"), "partial").is_empty());
 }
+
+/// The rows of `devices()` without what the profile leaves out: the note, fractions of seconds, decimals.
+const DEVICES_BACK: &str = "serial,seen,bought,active,load
+AT1,2026-11-09T04:05:06.000000Z,2020-02-29,true,1.0
+\"CC, 2\",2026-11-09T23:59:59.000000Z,2021-12-31,false,12.0
+PD3,,,,
+";
+
+#[test]
+fn what_a_profile_wrote_it_takes_in_again() {
+    let place = devices();
+    for (format, file) in
+        [("csv", "synthetic_devices.csv"), ("ndjson", "devices.ndjson"), ("parquet", "devices.parquet")]
+    {
+        let (profile, file) = (data(&format!("devices-{format}.toml")), format!("out/{file}"));
+        place.good(["export", "fleet", "--profile", &profile, "--output-dir", "out"]);
+        // Into a table that is made of it, and into one that is there and has a column more.
+        let new = format!("{format}.devices");
+        place.good(["ingest", &new, &file, "--profile", &profile]);
+        assert_eq!(place.good(["export", &new, "--format", "csv"]), DEVICES_BACK, "{format}");
+        let types = |dataset: &str| {
+            let shown = place.json(["dataset", "show", dataset, "--json"]);
+            let fields = shown["tables"][0]["table"]["fields"].as_array().unwrap().clone();
+            fields.into_iter().map(|field| field["data_type"].clone()).take(5).collect::<Vec<_>>()
+        };
+        assert_eq!(types(format), types("fleet"));
+        let before = place.sql("SELECT count(*) AS n FROM fleet.devices")[0]["n"].as_u64().unwrap();
+        place.good(["ingest", "fleet.devices", &file, "--profile", &profile]);
+        let after = place.sql("SELECT count(*) AS n, count(seen) AS seen FROM fleet.devices");
+        assert_eq!((after[0]["n"].as_u64(), after[0]["seen"].as_u64()), (Some(before + 3), Some((before + 3) / 3 * 2)));
+        place.good(["dataset", "drop", "fleet", "--yes"]);
+        place.good(["ingest", "fleet.devices", "devices.csv"]);
+    }
+    let shop = shop();
+    shop.good(["export", "shop", "--profile", "ecommerce/calls", "--output-dir", "out"]);
+    shop.good(["ingest", "mine.calls", "out/calls.csv", "--profile", "ecommerce/calls", "--time-field", "timestamp"]);
+    let sums = |table: &str| {
+        shop.sql(&format!(
+            "SELECT count(*) AS n, sum(user_id) AS users, sum(response_time_ms) AS took, min(timestamp) AS start,
+             count(DISTINCT operation) AS operations FROM {table}"
+        ))
+    };
+    assert_eq!(sums("mine.calls"), sums("shop.transactions"));
+}
+
+#[test]
+fn what_is_not_in_the_form_of_the_profile_is_a_bad_row() {
+    let place = devices();
+    let profile = data("devices-csv.toml");
+    let bad = DEVICES_CSV.replace("29/02/2020", "30/02/2020").replace("False", "false");
+    place.file("bad.csv", &bad);
+    let bad = r#"{"Serial": "a", "active": "True"}
+{"Serial": "b", "active": true}
+{"Serial": "c", "Last Seen": "yesterday"}
+"#;
+    place.file("bad.ndjson", bad);
+    let json = data("devices-ndjson.toml");
+    for table in ["fleet.devices", "new.devices"] {
+        for (file, profile, lines) in [("bad.csv", &profile, [2, 3]), ("bad.ndjson", &json, [2, 3])] {
+            let told = place.json_with_code(1, ["ingest", table, file, "--profile", profile, "--json"]);
+            let places = told["first"].as_array().unwrap().iter().map(|bad| bad["path"].as_str().unwrap().to_owned());
+            assert_eq!(places.collect::<Vec<_>>(), lines.map(|line| format!("line {line}")), "{told}");
+        }
+    }
+    place
+        .ask(["ingest", "fleet.devices", "bad.csv", "--profile", &data("hosts-influx.toml")])
+        .refused(&["line protocol"]);
+    place.ask(["ingest", "fleet.devices", "bad.csv", "--profile", "nothing"]).refused(&["ecommerce/calls"]);
+    assert_eq!(place.sql("SELECT count(*) AS n FROM fleet.devices")[0]["n"], 3);
+}
