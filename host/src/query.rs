@@ -138,7 +138,7 @@ impl Engine {
             options.execution.sort_spill_reservation_bytes.min(self.limits.memory_bytes / 8);
         let session = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
         session.register_catalog(catalog::CATALOG, Arc::new(catalog));
-        session.register_udaf(quantile::function());
+        quantile::functions().into_iter().for_each(|function| session.register_udaf(function));
         session
     }
 

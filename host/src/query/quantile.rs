@@ -1,6 +1,7 @@
 //! `quantile(value, share)`: the value below which a share of the values lies, between two values by linear
-//! interpolation, to the last bit as NumPy and pandas have it. DataFusion's `percentile_cont` rounds the weight of
-//! the interpolation to six digits, so this takes its name as well, with or without `WITHIN GROUP`.
+//! interpolation, to the last bit as NumPy and pandas have it; and `median(value)`, likewise. DataFusion's
+//! `percentile_cont` rounds the weight of the interpolation to six digits and its `median` of whole numbers is a whole
+//! number, so these take their names.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
@@ -11,22 +12,27 @@ use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use std::sync::Arc;
 
-/// The function, under all of its names.
-pub(super) fn function() -> AggregateUDF {
-    let numbers = vec![DataType::Float64, DataType::Float64];
+/// The functions, under all of their names.
+pub(super) fn functions() -> [AggregateUDF; 2] {
+    let signature = |count| Signature::exact(vec![DataType::Float64; count], Volatility::Immutable);
     let aliases = ["percentile_cont", "quantile_cont"].map(str::to_owned).to_vec();
-    AggregateUDF::from(Quantile { signature: Signature::exact(numbers, Volatility::Immutable), aliases })
+    [
+        AggregateUDF::from(Quantile { name: "quantile", signature: signature(2), aliases }),
+        AggregateUDF::from(Quantile { name: "median", signature: signature(1), aliases: Vec::new() }),
+    ]
 }
 
+/// With one argument it is the median.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Quantile {
+    name: &'static str,
     signature: Signature,
     aliases: Vec<String>,
 }
 
 impl AggregateUDFImpl for Quantile {
     fn name(&self) -> &str {
-        "quantile"
+        self.name
     }
 
     fn aliases(&self) -> &[String] {
@@ -42,7 +48,7 @@ impl AggregateUDFImpl for Quantile {
     }
 
     fn supports_within_group_clause(&self) -> bool {
-        true
+        !self.aliases.is_empty()
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>, DataFusionError> {
@@ -55,10 +61,11 @@ impl AggregateUDFImpl for Quantile {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>, DataFusionError> {
         if args.is_distinct {
-            return Err(DataFusionError::Plan("quantile takes no DISTINCT".to_owned()));
+            return Err(DataFusionError::Plan(format!("{} takes no DISTINCT", self.name)));
         }
         let descending = args.order_bys.first().is_some_and(|by| by.options.descending);
-        Ok(Box::new(Values { values: Vec::new(), share: None, descending }))
+        let is_median = self.aliases.is_empty();
+        Ok(Box::new(Values { values: Vec::new(), share: None, is_median, descending }))
     }
 }
 
@@ -67,6 +74,7 @@ impl AggregateUDFImpl for Quantile {
 struct Values {
     values: Vec<f64>,
     share: Option<f64>,
+    is_median: bool,
     descending: bool,
 }
 
@@ -89,17 +97,25 @@ impl Values {
 
 impl Accumulator for Values {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
-        // The columns of an order follow, where one was given.
-        if let [values, shares, ..] = values {
-            self.set_share(shares)?;
-            self.add(values);
+        match values {
+            [values] => self.add(values),
+            // The columns of an order follow, where one was given.
+            [values, shares, ..] => {
+                self.set_share(shares)?;
+                self.add(values);
+            }
+            [] => {}
         }
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
         let share = self.share.map(|share| if self.descending { 1.0 - share } else { share });
-        Ok(ScalarValue::Float64(share.and_then(|share| quantile(&mut self.values, share))))
+        let value = match share {
+            None if self.is_median => median(&mut self.values),
+            share => share.and_then(|share| quantile(&mut self.values, share)),
+        };
+        Ok(ScalarValue::Float64(value))
     }
 
     fn size(&self) -> usize {
@@ -137,6 +153,18 @@ fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
     Some(if weight >= 0.5 { high - gap * (1.0 - weight) } else { low + gap * weight })
 }
 
+/// The middle value, or the mean of the two in the middle; none where there are none.
+fn median(values: &mut [f64]) -> Option<f64> {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return None;
+    }
+    let even = values.len().is_multiple_of(2);
+    let (below, high, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let low = below.iter().copied().max_by(f64::total_cmp).filter(|_| even);
+    Some(low.map_or(*high, |low| f64::midpoint(low, *high)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +180,9 @@ mod tests {
         }
         assert_eq!(quantile(&mut [1.0, 2.0], 0.3), Some(1.3));
         assert_eq!(quantile(&mut [], 0.5), None);
+        assert_eq!(
+            (median(&mut [3.0, 1.0, 2.0]), median(&mut [4.0, 1.0, 3.0, 2.0]), median(&mut [])),
+            (Some(2.0), Some(2.5), None)
+        );
     }
 }

@@ -64,6 +64,9 @@ pub struct ProfileFiles {
 /// The values that make a file.
 type Key = Vec<String>;
 
+/// The rows of a batch by their files.
+type Groups = BTreeMap<Key, Vec<u32>>;
+
 /// A file that is not whole.
 struct Partial {
     path: PathBuf,
@@ -153,7 +156,7 @@ impl ProfileFiles {
     }
 
     /// The rows of each file, and the file of the last row.
-    fn groups(&self, batch: &RecordBatch) -> Result<(BTreeMap<Key, Vec<u32>>, Option<Key>), SinkError> {
+    fn groups(&self, batch: &RecordBatch) -> Result<(Groups, Option<Key>), SinkError> {
         let texts = self.keys.iter().map(|&index| {
             let shape = || SinkError::Shape { expected: self.layout.schema.fields().len(), found: batch.num_columns() };
             let column = batch.columns().get(index).ok_or_else(shape)?;
@@ -161,7 +164,7 @@ impl ProfileFiles {
             cast(column, &DataType::Utf8).map_err(|source| SinkError::Column { column: name(), source })
         });
         let texts: Vec<ArrayRef> = texts.collect::<Result<_, _>>()?;
-        let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
+        let mut groups = Groups::new();
         let mut last: Option<Key> = None;
         for (row, number) in (0..batch.num_rows()).zip(0_u32..) {
             let value = |text: &ArrayRef| {
