@@ -21,6 +21,7 @@ mod shipped;
 mod span;
 mod sql;
 mod summary;
+mod user_data;
 mod validate;
 mod value;
 
@@ -81,6 +82,10 @@ enum Command {
     Dataset(dataset::Dataset),
     Ingest(ingest::Ingest),
     Clean(clean::Clean),
+    #[command(subcommand)]
+    Import(user_data::Import),
+    #[command(subcommand)]
+    UserData(user_data::UserData),
     Sql(sql::Sql),
     Export(export::Export),
     #[command(subcommand)]
@@ -133,6 +138,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
         Command::Clean(command) => command.run(&app, &out),
+        Command::Import(command) => command.run(&app, &out),
+        Command::UserData(command) => command.run(&app, &out),
         Command::Sql(command) => command.run(&app, &out),
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),

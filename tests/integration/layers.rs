@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 8] = [
     &["plugin", "lake", "store"],
     &["sink", "query"],
     &["run", "ingest", "clean"],
-    &["schedule"],
+    &["schedule", "user_data"],
     &["http"],
     &["app", "cli", "main"],
 ];
