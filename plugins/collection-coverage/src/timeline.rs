@@ -7,6 +7,8 @@ use crate::config::Period;
 
 /// Most slots of a timeline: a window beyond two years is counted in slots of two minutes, and so on.
 const MOST_SLOTS: i64 = 1 << 20;
+/// Most periods that are told apart; a window of more has none.
+const MOST_PERIODS: i64 = 1 << 20;
 /// A period counts as judged where the window covers this share of it: data that ends with its last row lacks a moment.
 const NEARLY_ALL: f64 = 0.98;
 /// Standard errors of a count that are no reason to fail.
@@ -77,7 +79,7 @@ impl Timeline {
             Period::Hour => HOUR,
             Period::Day => DAY,
         };
-        if self.window.micros() == 0 {
+        if self.window.micros() == 0 || self.window.micros() / length >= MOST_PERIODS {
             return Vec::new();
         }
         let first = self.window.start.div_euclid(length);
