@@ -15,6 +15,7 @@ mod run;
 mod shell;
 mod sql;
 mod summary;
+mod user_data;
 mod validate;
 mod value;
 
@@ -74,6 +75,10 @@ enum Command {
     #[command(subcommand)]
     Dataset(dataset::Dataset),
     Ingest(ingest::Ingest),
+    #[command(subcommand)]
+    Import(user_data::Import),
+    #[command(subcommand)]
+    UserData(user_data::UserData),
     Sql(sql::Sql),
     Export(export::Export),
     #[command(subcommand)]
@@ -125,6 +130,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Validate(command) => command.run(&app, &out),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
+        Command::Import(command) => command.run(&app, &out),
+        Command::UserData(command) => command.run(&app, &out),
         Command::Sql(command) => command.run(&app, &out),
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),

@@ -177,14 +177,26 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOu
 /// # Errors
 /// Bad rows (all are looked at, the first are listed), and a file that does not fit or can't be read.
 pub fn rows(file: &Path, table: &Table) -> Result<Vec<RecordBatch>, IngestError> {
-    let source = source::Source::new(file, None)?;
-    let plan = mapping::Plan::of_table(table.clone());
     let mut batches = Vec::new();
-    read(&source, &TableLayout::new(table.clone()), &plan, &mut |batch| {
+    each(file, table, &mut |batch| {
         batches.push(batch);
         Ok(())
     })?;
     Ok(batches)
+}
+
+/// Hands on the rows of a file as those of `table`, batch by batch; see [`rows`]. What was handed on before an error is of no use.
+///
+/// # Errors
+/// As [`rows`], and what `emit` fails with.
+pub fn each(
+    file: &Path,
+    table: &Table,
+    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+) -> Result<(), IngestError> {
+    let source = source::Source::new(file, None)?;
+    let plan = mapping::Plan::of_table(table.clone());
+    read(&source, &TableLayout::new(table.clone()), &plan, emit)
 }
 
 /// Reads all rows of `source` as batches of `layout`.

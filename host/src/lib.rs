@@ -1,7 +1,7 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
 //! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`] and
-//! [`ingest`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! [`ingest`]; [`user_data`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
 pub mod app;
 pub mod batch;
@@ -14,3 +14,4 @@ pub mod query;
 pub mod run;
 pub mod sink;
 pub mod store;
+pub mod user_data;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 8] = [
     &["plugin", "lake", "store"],
     &["sink", "query"],
     &["run", "ingest"],
-    &["schedule"],
+    &["schedule", "user_data"],
     &["http"],
     &["app", "cli", "main"],
 ];

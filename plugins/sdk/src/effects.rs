@@ -151,15 +151,15 @@ impl Effects {
     /// Nothing acts yet on these targets.
     pub fn new(simulation: &Simulation) -> Self {
         let signals: Vec<String> = simulation.signals.iter().map(|signal| signal.name.clone()).collect();
-        let mut named: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
         for target in &simulation.targets {
-            named.entry(&target.name).or_default().push(target);
+            by_name.entry(&target.name).or_default().push(target);
         }
         let targets: Vec<TargetLayout> = simulation
             .targets
             .iter()
             .map(|target| TargetLayout {
-                names: with_ancestors(&named, &target.name),
+                names: with_ancestors(&by_name, &target.name),
                 signals: target.signals.iter().filter_map(|name| simulation.signal(name)).collect(),
             })
             .collect();

@@ -184,10 +184,10 @@ impl<'a> Plan<'a> {
         for rule in &rules.rows {
             plan.rows(rule);
         }
-        for rule in &rules.nulls {
-            let title = plan.title(&rule.name, "nulls", Some(&rule.column), rule.severity);
+        for (rule, column) in rules.nulls.iter().flat_map(|rule| rule.each_column().map(move |column| (rule, column))) {
+            let title = plan.title(&rule.name, "nulls", Some(column), rule.severity);
             let what = "are null".to_owned();
-            plan.share(title, &rule.column, rule.condition.as_ref(), |_| {
+            plan.share(title, column, rule.condition.as_ref(), |_| {
                 Ok(Bounds {
                     predicate: Predicate::Null,
                     counted: Answer::Yes,
