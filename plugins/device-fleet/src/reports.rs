@@ -4,7 +4,7 @@
 //! from it, and no snapshot needs another.
 
 use telemill_sdk::time::{DAY, MINUTE, SECOND};
-use telemill_sdk::{Blame, Process, Timestamp, hash};
+use telemill_sdk::{Blame, Process, Steps, Timestamp, hash};
 
 use crate::config::Config;
 use crate::fleet::Fleet;
@@ -42,12 +42,14 @@ pub struct Reports {
 }
 
 /// What a machine does not have in common with others, in microseconds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Rhythm {
     /// How late after the start of a tick it reports; whole seconds.
     phase: i64,
     /// How long before others it is visited.
     visit: i64,
+    reports: Steps,
+    faults: Steps,
 }
 
 /// How a machine stands at an instant.
@@ -79,6 +81,8 @@ impl Reports {
         let rhythm = |index: u64| Rhythm {
             phase: (hash(fleet.seed, PHASE, index, 0) % (frequency / SECOND) as u64) as i64 * SECOND,
             visit: (hash(fleet.seed, PHASE, index, 1) % VISIT as u64) as i64,
+            reports: Steps::of(fleet.seed, REPORT, index),
+            faults: Steps::of(fleet.seed, FAULT, index),
         };
         Self {
             frequency,
@@ -137,7 +141,7 @@ impl Reports {
 
     /// The ticks of a machine in `after < time <= t`, the newest first.
     fn ticks(&self, index: usize, t: Timestamp, after: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
-        let (frequency, phase) = (self.frequency, self.rhythm(index).phase);
+        let (frequency, phase) = (self.frequency, self.rhythms.get(index).map_or(0, |rhythm| rhythm.phase));
         let mut next = (t - phase).div_euclid(frequency) * frequency + phase;
         std::iter::from_fn(move || {
             (next > after).then(|| {
@@ -150,9 +154,10 @@ impl Reports {
 
     /// Whether a machine's report of a tick gets through.
     fn reports(&self, fleet: &Fleet, index: usize, tick: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
-        let bits = hash(fleet.seed, REPORT, index as u64, tick) >> 32;
+        let Some(rhythm) = self.rhythms.get(index) else { return false };
+        let draw = f64::from((rhythm.reports.hash(tick) >> 32) as u32);
         // What fails for the best of machines need not be looked into.
-        if trouble.is_none() && bits as f64 >= self.probability * ONE {
+        if trouble.is_none() && draw >= self.probability * ONE {
             return false;
         }
         let base = self.base_probability(fleet, index, tick);
@@ -160,7 +165,7 @@ impl Reports {
             return false;
         }
         let passes = if self.faulty(fleet, index, tick, fault, trouble) { fault.passes } else { 1.0 };
-        (bits as f64) < trouble.availability(fleet, index, tick, base * passes).clamp(0.0, 1.0) * ONE
+        draw < trouble.availability(fleet, index, tick, base * passes).clamp(0.0, 1.0) * ONE
     }
 
     /// The probability that a report of a machine without a fault gets through; 0 where it is switched off.
@@ -181,16 +186,12 @@ impl Reports {
         more > 0.0 && ((hash(fleet.seed, SUSCEPTIBLE, index as u64, fault.visited) >> 32) as f64) < more * ONE
     }
 
-    fn rhythm(&self, index: usize) -> Rhythm {
-        self.rhythms.get(index).copied().unwrap_or_default()
-    }
-
     /// The fault of a machine between the two visits around an instant: it sets in at any time, so that half of what ever breaks
     /// is broken at an instant.
     fn fault(&self, fleet: &Fleet, index: usize, t: Timestamp) -> Fault {
-        let visit = self.rhythm(index).visit;
+        let visit = self.rhythms.get(index).map_or(0, |rhythm| rhythm.visit);
         let visited = (t + visit).div_euclid(VISIT) * VISIT - visit;
-        let bits = hash(fleet.seed, FAULT, index as u64, visited);
+        let bits = self.rhythms.get(index).map_or(0, |rhythm| rhythm.faults.hash(visited));
         let acquired = fleet.devices.get(index).map_or(0, |device| device.acquired);
         let years = ((visited - acquired * DAY) as f64 * YEARS).max(0.0);
         let share = self.fault_share * (NEW_FAULTS + YEARLY_FAULTS * years).min(MOST_FAULTS);
