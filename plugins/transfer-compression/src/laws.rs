@@ -147,7 +147,7 @@ mod tests {
         let (mean, variance) = moments(&logs);
         assert!((mean - 15.0).abs() < 0.02 && (variance - 4.0).abs() < 0.04, "{mean} {variance}");
         assert!((laws.size_bytes.at(0.0) / 15f64.exp() - 1.0).abs() < 1e-4);
-        let mut counts = [0.0; 20];
+        let mut counts = [0.0f64; 20];
         for i in 0..n {
             let z = laws.scores.at(hash(4, Process::named("active"), i, 0) as u32);
             counts[laws.active_transfers(z) as usize] += 1.0 / n as f64;
