@@ -6,7 +6,6 @@ use telemill_sdk::{DataType, Field, Process, hash};
 
 use crate::check::{check_value, words_of};
 use crate::config::{self, Type};
-use crate::distribution::{Draw, zipf_weights};
 use crate::entities::{Kind, kind_above};
 use crate::problems::Problems;
 use crate::season::Season;
@@ -43,14 +42,14 @@ pub enum Source {
     Entity(usize),
     /// The state of the row's entity.
     State,
-    /// A draw; by state, where one has its own.
-    Draws(Draw, Vec<Option<Draw>>),
+    /// Drawn from a distribution; by state, where one has its own. Distributions are prepared when a shard is opened.
+    Draws(Value, Vec<Option<Value>>),
     /// Numbers that rise.
     Sequence(i64, i64),
     /// The row's own bits.
     Id,
-    /// An entity of a kind.
-    Link(Draw),
+    /// An entity of a kind, with an exponent of Zipf's law.
+    Link(usize, f64),
     /// An attribute.
     Attribute(Ref),
     /// A slot of the row that this one belongs to.
@@ -244,9 +243,7 @@ fn source(
         Value::Id { prefix } => Ok((Shape::Hex(prefix.clone()), Source::Id)),
         Value::Link { to, zipf } => {
             let kind = scope.kinds.iter().position(|kind| kind.name == *to).ok_or("link names no kind")?;
-            let count = scope.kinds.get(kind).map_or(0, |kind| kind.ids.len());
-            let places = (0..count).map(|place| place as f64).collect();
-            Ok((ids(kind), Source::Link(Draw::choice(places, &zipf_weights(count, *zipf)))))
+            Ok((ids(kind), Source::Link(kind, *zipf)))
         }
         Value::Attribute(name) => {
             let (kind, at) = scope.attribute(name)?;
@@ -265,7 +262,6 @@ fn source(
         }
         Value::List(_) => Err("a list is for attributes".to_owned()),
         drawn => {
-            let draw = Draw::of(drawn).ok_or("is nothing that can be drawn")?;
             let words = words_of(drawn);
             let mut states = Vec::new();
             if !config.states.is_empty() {
@@ -273,14 +269,14 @@ fn source(
                 for (name, value) in &config.states {
                     check_value(value, &format!("{path}/states/{name}"), problems);
                     problems.require(names.contains(name), format!("{path}/states/{name}"), "names no state");
-                    let same = Draw::of(value).is_some() && words_of(value) == words;
+                    let same = value.is_drawn() && words_of(value) == words;
                     let message = "must be drawn as well, from the same texts if from any";
                     problems.require(same, format!("{path}/states/{name}"), message);
                 }
-                states = names.iter().map(|name| config.states.get(name).and_then(Draw::of)).collect();
+                states = names.iter().map(|name| config.states.get(name).cloned()).collect();
             }
             let shape = words.map_or(Shape::Number, |words| Shape::Words(words.into()));
-            Ok((shape, Source::Draws(draw, states)))
+            Ok((shape, Source::Draws(drawn.clone(), states)))
         }
     }
 }

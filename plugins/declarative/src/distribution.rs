@@ -53,9 +53,9 @@ pub fn bits_of_normal(z: f64) -> u32 {
 }
 
 impl Draw {
-    /// The distribution of a value that is one; none for those that come from elsewhere.
-    pub fn of(value: &Value) -> Option<Self> {
-        Some(match value {
+    /// The distribution of a value that is drawn; always 0 for those that come from elsewhere.
+    pub fn of(value: &Value) -> Self {
+        match value {
             Value::Constant(Scalar::Number(number)) => Self::Constant(*number),
             Value::Constant(Scalar::Boolean(flag)) => Self::Constant(f64::from(u8::from(*flag))),
             Value::Constant(Scalar::Text(_)) => Self::Constant(0.0),
@@ -71,13 +71,15 @@ impl Draw {
             Value::Numbers { values, weights } => Self::choice(values.clone(), weights),
             Value::Categories { values, weights, zipf } => {
                 let places = (0..values.len()).map(|place| place as f64).collect();
-                match zipf {
-                    Some(exponent) => Self::choice(places, &zipf_weights(values.len(), *exponent)),
-                    None => Self::choice(places, weights),
-                }
+                zipf.map_or_else(|| Self::choice(places, weights), |exponent| Self::place(values.len(), exponent))
             }
-            _ => return None,
-        })
+            _ => Self::Constant(0.0),
+        }
+    }
+
+    /// The place of one of so many things, of which the i-th has a weight of 1 / i^zipf.
+    pub fn place(count: usize, zipf: f64) -> Self {
+        Self::choice((0..count).map(|place| place as f64).collect(), &zipf_weights(count, zipf))
     }
 
     fn table(offset: f64, factor: f64, table: QuantileTable) -> Self {
@@ -180,7 +182,7 @@ mod tests {
 
     /// Mean and variance over evenly spaced bits.
     fn moments(value: &str) -> (f64, f64) {
-        let draw = Draw::of(&serde_json::from_str(value).unwrap()).unwrap();
+        let draw = Draw::of(&serde_json::from_str(value).unwrap());
         let draws: Vec<f64> = (0..1u32 << 18).map(|i| draw.draw((i << 14) + 8192)).collect();
         let n = draws.len() as f64;
         let mean = draws.iter().sum::<f64>() / n;
@@ -226,7 +228,7 @@ mod tests {
             assert!((got - share).abs() < 1e-6, "{z}: {got}");
         }
         assert!(bits_of_normal(-9.0) < 100 && bits_of_normal(9.0) > u32::MAX - 100);
-        let draw = Draw::of(&Value::Exponential { mean: 1.0 }).unwrap();
+        let draw = Draw::of(&Value::Exponential { mean: 1.0 });
         assert!((draw.of_normal(0.0) - std::f64::consts::LN_2).abs() < 1e-3);
     }
 }

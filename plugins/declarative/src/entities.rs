@@ -46,7 +46,7 @@ pub struct Attribute {
 
 #[derive(Clone, Debug)]
 enum Source {
-    Draw(Draw),
+    Drawn(Value),
     List(Vec<f64>),
 }
 
@@ -55,27 +55,35 @@ enum Source {
 pub struct States {
     /// Their names.
     pub names: Vec<String>,
-    /// How long they last.
-    pub dwell: Dwell,
+    /// How long each lasts on average, in microseconds.
+    means: Vec<f64>,
     transitions: Vec<Vec<f64>>,
     key: Process,
 }
 
 impl States {
+    /// How long they last.
+    pub fn dwell(&self) -> Dwell {
+        Dwell::new(self.means.clone(), DWELL_SIGMA, SECOND)
+    }
+
     /// The states of one entity.
-    pub fn chain(&self, seed: u64, entity: usize) -> Chain {
-        Chain::new(hash(hash(seed, CHAIN, 0, 0), self.key, entity as u64, 0), &self.transitions, &self.dwell)
+    pub fn chain(&self, dwell: &Dwell, seed: u64, entity: usize) -> Chain {
+        Chain::new(hash(hash(seed, CHAIN, 0, 0), self.key, entity as u64, 0), &self.transitions, dwell)
     }
 }
 
 impl Attribute {
     /// Its values for the first `count` entities.
     pub fn values(&self, seed: u64, count: usize) -> Vec<f64> {
-        let value = |entity: usize| match &self.source {
-            Source::Draw(draw) => draw.draw(hash(seed, self.key, entity as u64, 0) as u32),
-            Source::List(list) => list.get(entity % list.len().max(1)).copied().unwrap_or(0.0),
+        let values: Vec<f64> = match &self.source {
+            Source::Drawn(value) => {
+                let draw = Draw::of(value);
+                (0..count).map(|entity| draw.draw(hash(seed, self.key, entity as u64, 0) as u32)).collect()
+            }
+            Source::List(list) => list.iter().copied().cycle().take(count).collect(),
         };
-        (0..count).map(|entity| round(value(entity), self.decimals)).collect()
+        values.into_iter().map(|value| round(value, self.decimals)).collect()
     }
 }
 
@@ -107,7 +115,7 @@ pub fn kinds(config: &Config, problems: &mut Problems) -> Vec<Kind> {
             .attributes
             .iter()
             .enumerate()
-            .filter_map(|(j, attribute)| read_attribute(kind, attribute, &at(&format!("attributes/{j}")), problems))
+            .map(|(j, attribute)| read_attribute(kind, attribute, &at(&format!("attributes/{j}")), problems))
             .collect();
         let states = states(kind, i, ids.len(), problems);
         all.push(Kind { name: kind.name.clone(), ids, parent, attributes, states });
@@ -140,7 +148,7 @@ fn read_attribute(
     attribute: &config::Attribute,
     path: &str,
     problems: &mut Problems,
-) -> Option<Attribute> {
+) -> Attribute {
     problems.name(&attribute.name, format!("{path}/name"));
     let key = Process::named(&format!("{}.{}", kind.name, attribute.name));
     let (name, decimals) = (attribute.name.clone(), attribute.decimals);
@@ -156,14 +164,12 @@ fn read_attribute(
         };
         let good = list.len() == values.len() && !values.is_empty();
         problems.require(good, format!("{path}/value/list"), "must be all numbers or all texts, one at least");
-        return Some(Attribute { name, words, source: Source::List(list), decimals, key });
+        return Attribute { name, words, source: Source::List(list), decimals, key };
     }
     check_value(&attribute.value, &format!("{path}/value"), problems);
-    let Some(draw) = Draw::of(&attribute.value) else {
-        problems.add(format!("{path}/value"), "an attribute is drawn, constant or a list");
-        return None;
-    };
-    Some(Attribute { name, words: words_of(&attribute.value), source: Source::Draw(draw), decimals, key })
+    problems.require(attribute.value.is_drawn(), format!("{path}/value"), "must be drawn, constant or a list");
+    let source = Source::Drawn(attribute.value.clone());
+    Attribute { name, words: words_of(&attribute.value), source, decimals, key }
 }
 
 fn states(kind: &config::Kind, i: usize, entities: usize, problems: &mut Problems) -> Option<States> {
@@ -201,7 +207,7 @@ fn states(kind: &config::Kind, i: usize, entities: usize, problems: &mut Problem
     }
     let means = kind.states.iter().map(|state| state.dwell_minutes * MINUTE as f64).collect();
     let key = Process::named(&kind.name);
-    Some(States { names, dwell: Dwell::new(means, DWELL_SIGMA, SECOND), transitions, key })
+    Some(States { names, means, transitions, key })
 }
 
 /// The entity of a kind that an entity belongs to, directly or through others.

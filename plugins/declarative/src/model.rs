@@ -1,6 +1,6 @@
 //! The system of one shard: goes from step to step and fills its tables.
 
-use telemill_sdk::chain::{Chain, Now};
+use telemill_sdk::chain::{Chain, Dwell};
 use telemill_sdk::demand::{BurstScale, Bursts, Poisson};
 use telemill_sdk::random::hash_u64;
 use telemill_sdk::time::step_index;
@@ -26,8 +26,8 @@ pub struct Simulation {
     world: World,
     /// Of each kind, the entities of this shard.
     own: Vec<Vec<usize>>,
-    /// Of each kind with states, those of this shard's entities.
-    chains: Vec<Vec<Chain>>,
+    /// Of each kind with states, how long they last, and those of this shard's entities.
+    chains: Vec<Option<(Dwell, Vec<Chain>)>>,
     tables: Vec<TableRows>,
     /// Of each table of events, its bursts and the entities' shares of the rate.
     bursts: Vec<Option<Bursts>>,
@@ -53,9 +53,11 @@ impl Simulation {
             .collect();
         let alone = [0usize];
         let entities = |of: Option<usize>| of.and_then(|of| own.get(of)).map_or(alone.as_slice(), Vec::as_slice);
-        let chains = plan.kinds.iter().zip(&own).map(|(kind, own)| match &kind.states {
-            Some(states) => own.iter().map(|entity| states.chain(seed, *entity)).collect(),
-            None => Vec::new(),
+        let chains = plan.kinds.iter().zip(&own).map(|(kind, own)| {
+            let states = kind.states.as_ref()?;
+            let dwell = states.dwell();
+            let chains = own.iter().map(|entity| states.chain(&dwell, seed, *entity)).collect();
+            Some((dwell, chains))
         });
         let attributes = plan
             .kinds
@@ -80,7 +82,11 @@ impl Simulation {
             clock: plan.zone.clock(),
             world: World { kinds: plan.kinds.clone(), attributes: attributes.collect() },
             chains: chains.collect(),
-            tables: plan.tables.iter().map(|table| TableRows::new(table, seed, entities(table.of))).collect(),
+            tables: plan
+                .tables
+                .iter()
+                .map(|table| TableRows::new(table, &plan.kinds, seed, entities(table.of)))
+                .collect(),
             bursts: bursts.collect(),
             shares: shares.collect(),
             own,
@@ -244,10 +250,10 @@ impl Simulation {
     }
 
     fn state(&mut self, of: Option<usize>, place: usize, t: i64) -> usize {
-        let states = of.and_then(|of| self.plan.kinds.get(of)).and_then(|kind| kind.states.as_ref());
-        let chain = of.and_then(|of| self.chains.get_mut(of)).and_then(|chains| chains.get_mut(place));
-        let now: Option<Now> = states.zip(chain).map(|(states, chain)| chain.at(t, &states.dwell));
-        now.map_or(0, |now| now.state)
+        match of.and_then(|of| self.chains.get_mut(of)) {
+            Some(Some((dwell, chains))) => chains.get_mut(place).map_or(0, |chain| chain.at(t, dwell).state),
+            _ => 0,
+        }
     }
 
     fn target(&self, of: Option<usize>, entity: usize) -> usize {

@@ -8,6 +8,7 @@ use telemill_sdk::{Blame, DictionaryColumn, Effects, Error, Marks, Nullable, Out
 
 use crate::cells::{Cells, Slot};
 use crate::columns::{Column, Ref, Shape, Source};
+use crate::distribution::Draw;
 use crate::entities::{Kind, ancestor};
 use crate::plan::Table;
 
@@ -56,6 +57,8 @@ pub struct World {
 pub struct TableRows {
     of: Option<usize>,
     columns: Vec<Column>,
+    /// The distribution of each column, and those of single states.
+    draws: Vec<(Draw, Vec<Option<Draw>>)>,
     cells: Vec<Option<Cells>>,
     slots: Vec<Slot>,
     /// Of the columns that remember, for each entity of the shard.
@@ -69,7 +72,16 @@ pub struct TableRows {
 
 impl TableRows {
     /// No rows yet. `entities`: the indices of those of this shard.
-    pub fn new(table: &Table, seed: u64, entities: &[usize]) -> Self {
+    pub fn new(table: &Table, kinds: &[Kind], seed: u64, entities: &[usize]) -> Self {
+        let draws = |column: &Column| match &column.source {
+            Source::Draws(usual, states) => {
+                (Draw::of(usual), states.iter().map(|value| value.as_ref().map(Draw::of)).collect())
+            }
+            Source::Link(kind, zipf) => {
+                (Draw::place(kinds.get(*kind).map_or(0, |kind| kind.ids.len()), *zipf), Vec::new())
+            }
+            _ => (Draw::Constant(0.0), Vec::new()),
+        };
         let memory = |column: &Column| {
             let process = |entity: &usize| {
                 let key = hash(hash_u64(seed, column.key), MEMORY, *entity as u64, 0);
@@ -79,6 +91,7 @@ impl TableRows {
         };
         Self {
             of: table.of,
+            draws: table.columns.iter().map(draws).collect(),
             cells: table.columns.iter().map(|column| (!column.hidden).then(|| Cells::of(column))).collect(),
             slots: vec![Slot::default(); table.columns.len()],
             memory: table.columns.iter().map(memory).collect(),
@@ -106,14 +119,14 @@ impl TableRows {
 
     /// Makes a row. `parent`: the slots of the row that it belongs to.
     pub fn push(&mut self, subject: &Subject<'_>, parent: &[Slot], world: &World) {
-        let Self { columns, cells, slots, memory, seasons, .. } = self;
+        let Self { columns, draws, cells, slots, memory, seasons, .. } = self;
         let mut blame = subject.rate_blame;
-        for (at, column) in columns.iter().enumerate() {
+        for (at, (column, draws)) in columns.iter().zip(draws).enumerate() {
             let bits = hash_u64(subject.key, column.key);
             let remembered = memory.get_mut(at).and_then(|all| all.get_mut(subject.place));
             let z = remembered.map(|process| process.at(subject.step));
             let row = Row { of: self.of, subject, parent, world, above: slots };
-            let mut slot = row.slot(column, bits as u32, z);
+            let mut slot = row.slot(column, draws, bits as u32, z);
             if column.shape == Shape::Number {
                 let season = seasons.get(at).copied().unwrap_or((1.0, 0.0));
                 slot.number = row.shaped(column, slot.number, season, &mut blame);
@@ -162,7 +175,7 @@ struct Row<'a, 'e> {
 
 impl<'e> Row<'_, 'e> {
     /// What a column's value is before anything is done to it. `z`: a standard normal value that remembers the one before.
-    fn slot(&self, column: &Column, bits: u32, z: Option<f64>) -> Slot {
+    fn slot(&self, column: &Column, draws: &(Draw, Vec<Option<Draw>>), bits: u32, z: Option<f64>) -> Slot {
         let subject = self.subject;
         let number = match &column.source {
             Source::Time => return Slot { number: 0.0, bits: subject.time as u64 },
@@ -174,8 +187,8 @@ impl<'e> Row<'_, 'e> {
             Source::Sequence(start, increment) => {
                 start.saturating_add(increment.saturating_mul(subject.sequence)) as f64
             }
-            Source::Link(draw) => draw.draw(bits),
-            Source::Draws(usual, states) => {
+            Source::Link(..) | Source::Draws(..) => {
+                let (usual, states) = draws;
                 let draw = states.get(subject.state).and_then(Option::as_ref).unwrap_or(usual);
                 z.map_or_else(|| draw.draw(bits), |z| draw.of_normal(z))
             }

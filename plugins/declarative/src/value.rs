@@ -141,6 +141,16 @@ fn one_whole() -> i64 {
     1
 }
 
+impl Value {
+    /// Whether it is drawn from a distribution; the others come from elsewhere.
+    pub fn is_drawn(&self) -> bool {
+        let fixed = matches!(self, Self::Time | Self::Entity | Self::EntityOf(_) | Self::State | Self::List(_));
+        let numbered = matches!(self, Self::Sequence { .. } | Self::Id { .. });
+        let referred = matches!(self, Self::Link { .. } | Self::Attribute(_) | Self::From(_));
+        !(fixed || numbered || referred)
+    }
+}
+
 impl Default for Value {
     fn default() -> Self {
         Self::Constant(Scalar::Number(0.0))
