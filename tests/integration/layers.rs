@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 8] = [
     &["batch"],
     &["plugin", "lake", "store"],
     &["sink", "query"],
-    &["run", "ingest"],
+    &["run", "ingest", "clean"],
     &["schedule", "user_data"],
     &["http"],
     &["app", "cli", "main"],
