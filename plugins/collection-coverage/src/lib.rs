@@ -6,6 +6,7 @@ pub mod model;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod verdict;
 
 use telemill_sdk::{About, Batch, Error, Example, Problem, Report, Selection, Table, Validator, Window};
 

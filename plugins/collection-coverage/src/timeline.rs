@@ -7,6 +7,8 @@ use crate::config::Period;
 
 /// Most slots of a timeline: a window beyond two years is counted in slots of two minutes, and so on.
 const MOST_SLOTS: i64 = 1 << 20;
+/// Most periods that are told apart; a window of more has none.
+const MOST_PERIODS: i64 = 1 << 20;
 /// A period counts as judged where the window covers this share of it: data that ends with its last row lacks a moment.
 const NEARLY_ALL: f64 = 0.98;
 /// Standard errors of a count that are no reason to fail.
@@ -16,6 +18,7 @@ const TOLERANCE: f64 = 4.0;
 #[derive(Clone, Debug)]
 pub(crate) struct Timeline {
     window: Window,
+    from: Timestamp,
     slot_micros: i64,
     slots: Vec<u32>,
     first: Option<Timestamp>,
@@ -37,8 +40,10 @@ impl Timeline {
         while window.micros() / slot_micros >= MOST_SLOTS {
             slot_micros *= 2;
         }
-        let slots = window.micros() / slot_micros + 1;
-        Self { window, slot_micros, slots: vec![0; slots as usize], first: None, last: None, rows: 0 }
+        // Slots lie on whole minutes, so that an hour is a whole number of them wherever the window begins.
+        let from = window.start.div_euclid(slot_micros) * slot_micros;
+        let slots = window.micros() / slot_micros + 2;
+        Self { from, window, slot_micros, slots: vec![0; slots as usize], first: None, last: None, rows: 0 }
     }
 
     /// Counts a row; one outside the window is not looked at.
@@ -47,7 +52,7 @@ impl Timeline {
         if !self.window.contains(t) {
             return;
         }
-        if let Some(slot) = self.slots.get_mut(((t - self.window.start) / self.slot_micros) as usize) {
+        if let Some(slot) = self.slots.get_mut(((t - self.from) / self.slot_micros) as usize) {
             *slot = slot.saturating_add(1);
             self.rows += 1;
             self.first = Some(self.first.map_or(t, |first| first.min(t)));
@@ -74,7 +79,7 @@ impl Timeline {
             Period::Hour => HOUR,
             Period::Day => DAY,
         };
-        if self.window.micros() == 0 {
+        if self.window.micros() == 0 || self.window.micros() / length >= MOST_PERIODS {
             return Vec::new();
         }
         let first = self.window.start.div_euclid(length);
@@ -85,8 +90,8 @@ impl Timeline {
         };
         let mut periods: Vec<_> = (first..=last).map(|number| (number * length, 0, covered(number))).collect();
         for (at, rows) in self.slots.iter().enumerate().filter(|(_, rows)| **rows > 0) {
-            let t = self.window.start + at as i64 * self.slot_micros;
-            if let Some(period) = periods.get_mut((t.div_euclid(length) - first) as usize) {
+            let t = self.from + at as i64 * self.slot_micros;
+            if let Some(period) = periods.get_mut((t.div_euclid(length) - first).max(0) as usize) {
                 period.1 += u64::from(*rows);
             }
         }
@@ -129,7 +134,7 @@ impl Timeline {
             }
         };
         for (at, _) in self.slots.iter().enumerate().filter(|(_, rows)| **rows > 0) {
-            let start = self.window.start + at as i64 * self.slot_micros;
+            let start = self.from + at as i64 * self.slot_micros;
             close(from, start);
             from = start + self.slot_micros;
         }
@@ -182,7 +187,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_for_any_window() {
         let timeline = Timeline::new(Window::new(0, 400 * 365 * DAY));
-        assert!(timeline.slots.len() <= MOST_SLOTS as usize + 1);
+        assert!(timeline.slots.len() <= MOST_SLOTS as usize + 2);
         assert_eq!(Timeline::new(Window::new(0, i64::MAX)).slots.len() >> 21, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The fleet over time: snapshot after snapshot, and the inventory at the beginning.
 
-use telemill_sdk::{Effects, Error, Output, Rows, Shard, Simulation, Window};
+use telemill_sdk::{Effects, Error, Marks, Output, Rows, Shard, Simulation, Timestamp, Window};
 
 use crate::config::Config;
 use crate::fleet::Fleet;
@@ -23,7 +23,9 @@ pub struct DeviceFleet {
     snapshot: Snapshot,
     past: Past,
     devices: Devices,
+    device_marks: Marks,
     segments: SegmentTimeseries,
+    segment_marks: Marks,
 }
 
 /// Effects as they are known, prepared further back than the window that is asked for.
@@ -82,7 +84,9 @@ impl DeviceFleet {
             snapshot: Snapshot::default(),
             past: Past::default(),
             devices: Devices::of(&fleet),
+            device_marks: Marks::default(),
             segments: rows,
+            segment_marks: Marks::default(),
             fleet,
         })
     }
@@ -96,35 +100,52 @@ impl DeviceFleet {
             let Window { start, end } = window;
             return Err(Error::failed(format!("window {start} to {end} is no whole number of snapshots")));
         }
-        let effects = self.past.reach(effects, Window::new(window.start - self.reports.window(), window.end));
+        let mut past = std::mem::take(&mut self.past);
+        let effects = past.reach(effects, Window::new(window.start - self.reports.window(), window.end));
         for step in window.steps(self.step) {
             let t = step.start;
             let trouble = Trouble::within(effects, Window::new(t - self.reports.window(), step.end));
-            for (index, device) in self.fleet.devices.iter().enumerate() {
-                let installed = device.installed();
-                // A machine is listed when the run begins, or else when it is set up.
-                let listed = step.contains(installed) || (t == self.shard.span.start && installed <= t);
-                if listed && self.shard.owns(index as u64) {
-                    let at = t.max(installed);
-                    let faulty = self.reports.is_faulty(&self.fleet, index, at, &trouble);
-                    let heard_of = self.reports.last_connection(&self.fleet, index, at, &trouble);
-                    let changed = !trouble.is_none()
-                        && (faulty != self.reports.is_faulty(&self.fleet, index, at, &Trouble::NONE)
-                            || heard_of != self.reports.last_connection(&self.fleet, index, at, &Trouble::NONE));
-                    let blame = changed.then(|| self.reports.blame(&self.fleet, index, at, &trouble)).flatten();
-                    self.devices.push(&self.fleet, index, faulty, heard_of, blame.map(|blame| blame.id));
-                }
-            }
-            self.snapshot.take(&self.fleet, &self.reports, &self.groups, t, &trouble);
-            for (index, group) in self.groups.groups.iter().enumerate() {
-                let count = self.snapshot.count(index);
-                if count > 0 && self.shard.owns(index as u64) {
-                    let blame = self.snapshot.blame(index).map(|incident| effects.id(incident));
-                    self.segments.push(&self.labels, t, group, count, blame);
-                }
-            }
+            self.list(step, &trouble);
+            self.count(t, &trouble);
         }
+        self.device_marks.finish(&mut self.devices.incident_id, effects);
+        self.segment_marks.finish(&mut self.segments.incident_id, effects);
+        self.past = past;
         self.devices.finish(output)?;
         self.segments.finish(output)
+    }
+
+    /// Lists the machines that are known when the run begins, or are set up within a step.
+    fn list(&mut self, step: Window, trouble: &Trouble<'_>) {
+        let begins = step.start == self.shard.span.start;
+        for (index, device) in self.fleet.devices.iter().enumerate() {
+            let installed = device.installed();
+            let listed = step.contains(installed) || (begins && installed <= step.start);
+            if !listed || !self.shard.owns(index as u64) {
+                continue;
+            }
+            let t = step.start.max(installed);
+            let seen = |trouble: &Trouble<'_>| {
+                let faulty = self.reports.is_faulty(&self.fleet, index, t, trouble);
+                (faulty, self.reports.last_connection(&self.fleet, index, t, trouble))
+            };
+            let (faulty, heard_of) = seen(trouble);
+            let changed = !trouble.is_none() && (faulty, heard_of) != seen(&Trouble::NONE);
+            let blame = if changed { self.reports.blame(&self.fleet, index, t, trouble) } else { None };
+            self.devices.push(&self.fleet, index, faulty, heard_of);
+            self.device_marks.push(&mut self.devices.incident_id, blame.map(|blame| blame.incident));
+        }
+    }
+
+    /// Counts the machines that are online at an instant.
+    fn count(&mut self, t: Timestamp, trouble: &Trouble<'_>) {
+        self.snapshot.take(&self.fleet, &self.reports, &self.groups, t, trouble);
+        for (index, group) in self.groups.groups.iter().enumerate() {
+            let count = self.snapshot.count(index);
+            if count > 0 && self.shard.owns(index as u64) {
+                self.segments.push(&self.labels, t, group, count);
+                self.segment_marks.push(&mut self.segments.incident_id, self.snapshot.blame(index));
+            }
+        }
     }
 }

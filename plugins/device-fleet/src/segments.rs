@@ -154,12 +154,12 @@ impl Groups {
                 for (value, dimension) in values.iter_mut().zip(&segment.dimensions) {
                     *value = dimension.value(fleet, device, faulty);
                 }
-                values
+                pack(values)
             };
-            let well: Vec<[u32; MOST_DIMENSIONS]> = fleet.devices.iter().map(|device| key(device, false)).collect();
+            let well: Vec<u64> = fleet.devices.iter().map(|device| key(device, false)).collect();
             let mut distinct = well.clone();
             // Whether it is in trouble moves a machine to another group only where that is a dimension.
-            let ill: Option<Vec<[u32; MOST_DIMENSIONS]>> = segment
+            let ill: Option<Vec<u64>> = segment
                 .dimensions
                 .contains(&Dimension::Error)
                 .then(|| fleet.devices.iter().map(|device| key(device, true)).collect());
@@ -167,13 +167,13 @@ impl Groups {
             distinct.sort_unstable();
             distinct.dedup();
             let first = all.groups.len();
-            let number = |key: &[u32; MOST_DIMENSIONS]| (first + distinct.binary_search(key).unwrap_or(0)) as u32;
+            let number = |key: &u64| (first + distinct.binary_search(key).unwrap_or(0)) as u32;
             let places = all.members.iter_mut().skip(at).step_by(segments.len());
             for ((groups, well), device) in places.zip(&well).zip(0usize..) {
                 let group = number(well);
                 *groups = [group, ill.as_ref().and_then(|ill| ill.get(device)).map_or(group, number)];
             }
-            all.groups.extend(distinct.iter().map(|&values| Group { segment: at as u32, values }));
+            all.groups.extend(distinct.iter().map(|&key| Group { segment: at as u32, values: unpack(key) }));
         }
         all
     }
@@ -184,6 +184,15 @@ impl Groups {
         let members = self.members.get(device * self.segments..(device + 1) * self.segments).unwrap_or_default();
         members.iter().map(move |[well, ill]| if faulty { *ill } else { *well })
     }
+}
+
+/// Three positions in one number that sorts as they do; there are far fewer than 2^21 of anything.
+fn pack([first, second, third]: [u32; MOST_DIMENSIONS]) -> u64 {
+    u64::from(first) << 42 | u64::from(second) << 21 | u64::from(third)
+}
+
+fn unpack(key: u64) -> [u32; MOST_DIMENSIONS] {
+    [42, 21, 0].map(|shift| (key >> shift) as u32 & 0x1f_ffff)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ table! {
         /// When it was last heard of.
         last_connection_ts: TimestampColumn,
         /// The incident to blame.
-        incident_id: Nullable<TextColumn>,
+        incident_id: Nullable<DictionaryColumn>,
     }
     primary_key: ["device_code"],
     kind: Snapshot,
@@ -69,7 +69,7 @@ table! {
         /// Its value; empty where there is none.
         dim3_value: DictionaryColumn,
         /// The incident to blame.
-        incident_id: Nullable<TextColumn>,
+        incident_id: Nullable<DictionaryColumn>,
     }
     time_field: "ts",
     primary_key: [
@@ -92,8 +92,8 @@ impl Devices {
         }
     }
 
-    /// Adds a machine's row.
-    pub fn push(&mut self, fleet: &Fleet, index: usize, faulty: bool, heard_of: Timestamp, blame: Option<&str>) {
+    /// Adds a machine's row but for the incident to blame.
+    pub fn push(&mut self, fleet: &Fleet, index: usize, faulty: bool, heard_of: Timestamp) {
         let Some(device) = fleet.devices.get(index) else { return };
         let value = |dimension: Dimension| dimension.value(fleet, device, faulty);
         let prefix = TYPES.get(value(Dimension::Type) as usize).map_or("", |machine_type| machine_type.prefix);
@@ -113,7 +113,6 @@ impl Devices {
         self.os_version.push(value(Dimension::OsVersion));
         self.acquisition_date.push(device.acquired as i32);
         self.last_connection_ts.push(heard_of);
-        self.incident_id.push_option(blame);
     }
 }
 
@@ -152,8 +151,8 @@ impl SegmentTimeseries {
         (rows, Labels { places })
     }
 
-    /// Adds a group's row.
-    pub fn push(&mut self, labels: &Labels, t: Timestamp, group: &Group, count: u32, blame: Option<&str>) {
+    /// Adds a group's row but for the incident to blame.
+    pub fn push(&mut self, labels: &Labels, t: Timestamp, group: &Group, count: u32) {
         let places = labels.places.get(group.segment as usize).copied().unwrap_or_default();
         self.ts.push(t);
         self.segment.push(group.segment);
@@ -167,6 +166,5 @@ impl SegmentTimeseries {
             names.push(name);
             values.push(first + value);
         }
-        self.incident_id.push_option(blame);
     }
 }

@@ -8,14 +8,15 @@ use telemill_sdk::demand::Poisson;
 use telemill_sdk::time::{MILLISECOND, MINUTE, SECOND};
 use telemill_sdk::{Process, Shard, Stream, Timestamp, Window, hash};
 
-use crate::api::{ACKNOWLEDGE, API_ERRORS, NEW_JOB, Request, Source};
+use crate::api::{API_ERRORS, Request, Source};
 use crate::config::Config;
+use crate::endpoints::{ACKNOWLEDGE, NEW_JOB};
 use crate::errors::{Entry, Message};
 use crate::ids::{self, Lane};
 use crate::inventory::Estate;
 use crate::jobs::{Job, JobLog};
 use crate::rhythm::{Rhythm, minute_of_day};
-use crate::sessions::{ACTIVITIES_PER_SESSION, Activity, LONGEST, Sessions, Start};
+use crate::sessions::{ACTIVITIES_PER_SESSION, Activity, FIRST_USER, HEADQUARTERS_USERS, LONGEST, Sessions, Start};
 
 const SESSIONS: Process = Process::named("sessions of a minute");
 const JOBS: Process = Process::named("jobs of a minute");
@@ -144,7 +145,7 @@ impl Agenda {
         for number in (0..count(self.jobs_per_minute * by_day, JOBS, ids::JOBS)).filter(owns) {
             let mut draw = Stream::of(shard.seed, JOB, u64::from(number), minute);
             let terminal = draw.below(estate.terminals.len() as u64) as usize;
-            let user = 1_000 + draw.below(20) as i64;
+            let user = FIRST_USER + draw.below(HEADQUARTERS_USERS as u64) as i64;
             let job = jobs.by_user(minute, number, user, terminal);
             self.queue(job, Some(ids::part(minute, number, 4, 0)), estate);
         }

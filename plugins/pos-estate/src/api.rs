@@ -11,7 +11,9 @@ use telemill_sdk::{
     TimestampColumn, hash, table,
 };
 
+use crate::agents::ASKS_EVERY;
 use crate::config::Config;
+use crate::endpoints::ENDPOINTS;
 use crate::errors::{Entry, Message};
 use crate::inventory::Estate;
 use crate::metrics::round;
@@ -49,53 +51,6 @@ table! {
     time_field: "time",
     primary_key: ["request_id"],
 }
-
-/// A path of the API.
-#[derive(Clone, Copy, Debug)]
-pub struct Endpoint {
-    /// HTTP method.
-    pub method: &'static str,
-    /// HTTP path.
-    pub path: &'static str,
-    median_ms: f64,
-}
-
-const fn endpoint(method: &'static str, path: &'static str, median_ms: f64) -> Endpoint {
-    Endpoint { method, path, median_ms }
-}
-
-/// All paths; the constants below are their positions.
-pub const ENDPOINTS: [Endpoint; 15] = [
-    endpoint("POST", "/api/v1/auth/login", 140.0),
-    endpoint("POST", "/api/v1/auth/logout", 25.0),
-    endpoint("GET", "/api/v1/dashboard", 95.0),
-    endpoint("GET", "/api/v1/sites", 45.0),
-    endpoint("GET", "/api/v1/devices", 70.0),
-    endpoint("GET", "/api/v1/devices/{device_id}", 38.0),
-    endpoint("GET", "/api/v1/devices/search", 120.0),
-    endpoint("GET", "/api/v1/jobs", 60.0),
-    endpoint("POST", "/api/v1/jobs", 85.0),
-    endpoint("GET", "/api/v1/reports/daily", 240.0),
-    endpoint("POST", "/api/v1/deliveries", 90.0),
-    endpoint("PUT", "/api/v1/settings", 65.0),
-    endpoint("POST", "/api/v1/devices/{device_id}/metrics", 22.0),
-    endpoint("GET", "/api/v1/devices/{device_id}/config", 30.0),
-    endpoint("POST", "/api/v1/push/ack", 18.0),
-];
-/// A user's login.
-pub const LOGIN: usize = 0;
-/// A user's logout.
-pub const LOGOUT: usize = 1;
-/// A search for devices.
-pub const SEARCH: usize = 6;
-/// A new job.
-pub const NEW_JOB: usize = 8;
-/// An agent's readings.
-pub const SEND_METRICS: usize = 12;
-/// An agent asks for its configuration.
-pub const GET_CONFIG: usize = 13;
-/// A terminal acknowledges a push notification.
-pub const ACKNOWLEDGE: usize = 14;
 
 /// Calls of users for each thing that they do, measured.
 const CALLS_PER_ACTIVITY: f64 = 1.1;
@@ -176,7 +131,7 @@ impl ApiLog {
     /// The log of a shard.
     pub fn new(config: &Config, estate: &Estate, seed: u64) -> Self {
         let agents = estate.terminals.len() as f64 * 60.0 / f64::from(config.agent_call_seconds);
-        let agent_calls_per_minute = agents * (1.0 + 1.0 / AGENT_ASKS_EVERY as f64);
+        let agent_calls_per_minute = agents * (1.0 + 1.0 / ASKS_EVERY as f64);
         let user_calls_per_minute = config.activities_per_minute * CALLS_PER_ACTIVITY + config.jobs_per_minute * 2.0;
         let calls = (agent_calls_per_minute + user_calls_per_minute).max(1e-6);
         let errors = config.errors_per_minute * API_ERRORS;
@@ -307,6 +262,3 @@ impl ApiLog {
         })
     }
 }
-
-/// An agent asks for its configuration once in so many calls.
-pub const AGENT_ASKS_EVERY: i64 = 10;

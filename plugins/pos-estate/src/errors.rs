@@ -2,7 +2,7 @@
 
 use telemill_sdk::{DictionaryColumn, I32Column, I64Column, Nullable, TextColumn, Timestamp, TimestampColumn, table};
 
-use crate::api::ENDPOINTS;
+use crate::endpoints::ENDPOINTS;
 use crate::inventory::Estate;
 
 table! {

@@ -1,16 +1,13 @@
-//! Sites and terminals: made up from the configuration, or fed from a real inventory; and their two tables.
+//! Sites and terminals: made up from the configuration, or fed from a real inventory.
 //!
 //! A made-up inventory follows from the configuration alone, as its terminals are what incidents act on.
 
 use std::collections::BTreeMap;
 
-use telemill_sdk::{
-    Batch, DataType, DictionaryColumn, Error, F64Column, Field, I32Column, Input, Output, Process, Rows, Shard,
-    TextColumn, hash, table,
-};
+use telemill_sdk::{Batch, DataType, Error, Field, Input, Process, hash};
 
 use crate::config::{Config, Inventory};
-use crate::signals::{Targets, group_name};
+use crate::signals::Targets;
 
 const SITE: Process = Process::named("pos site");
 const TERMINAL: Process = Process::named("pos terminal");
@@ -39,59 +36,15 @@ const MODELS: [(&str, f64, i32, &str); 4] = [
 /// Sites open up to so many quarters of an hour earlier or later than the configuration says.
 const SHIFT_QUARTERS: u64 = 3;
 
-table! {
-    /// Shops.
-    #[derive(Debug)]
-    pub struct Sites("sites") {
-        /// Which.
-        site_id: TextColumn,
-        /// What people call it.
-        name: TextColumn,
-        /// Where it is.
-        city: TextColumn,
-        /// Terminals that it has.
-        terminals: I32Column,
-        /// Local hour at which it opens.
-        opens_hour: F64Column => "h",
-        /// Local hour at which it closes.
-        closes_hour: F64Column => "h",
-    }
-    primary_key: ["site_id"],
-    kind: Snapshot,
-}
-
-table! {
-    /// Terminals at the tills.
-    #[derive(Debug)]
-    pub struct Devices("devices") {
-        /// Which.
-        device_id: TextColumn,
-        /// Where it stands.
-        site_id: TextColumn,
-        /// What it is.
-        device_type: DictionaryColumn,
-        /// Its model.
-        model: TextColumn,
-        /// Its operating system.
-        os_version: TextColumn,
-        /// Its address in the site's private network.
-        ip_address: TextColumn,
-        /// Its memory.
-        memory_mib: I32Column => "MiBy",
-        /// The terminals with which it gets new software.
-        rollout_group: DictionaryColumn,
-    }
-    primary_key: ["device_id"],
-    kind: Snapshot,
-}
-
 /// A shop.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Its id.
     pub id: String,
-    name: String,
-    city: String,
+    /// What people call it.
+    pub name: String,
+    /// Where it is.
+    pub city: String,
     /// Its terminals.
     pub terminals: Vec<usize>,
     /// The target that stands for it.
@@ -111,10 +64,14 @@ pub struct Terminal {
     pub group: usize,
     /// The targets whose effects reach it.
     pub chain: Vec<usize>,
-    model: String,
-    os_version: String,
-    ip_address: String,
-    memory_mib: i32,
+    /// Its model.
+    pub model: String,
+    /// Its operating system.
+    pub os_version: String,
+    /// Its address in the site's private network.
+    pub ip_address: String,
+    /// Its memory in MiB.
+    pub memory_mib: i32,
 }
 
 /// All sites and terminals.
@@ -248,41 +205,6 @@ impl Estate {
         }
         within(self.terminals.len(), config.terminals, "terminals")
             .and_then(|()| distinct(self.terminals.iter().map(|terminal| terminal.id.as_str()), "device_id"))
-    }
-
-    /// Writes the two tables, each row by the shard that owns it.
-    ///
-    /// # Errors
-    /// None but for a bug: the columns are those of the tables.
-    pub fn write(&self, shard: &Shard, config: &Config, output: &mut Output) -> Result<(), Error> {
-        let mut sites = Sites::default();
-        for site in self.sites.iter().enumerate().filter(|(at, _)| shard.owns(*at as u64)).map(|(_, site)| site) {
-            sites.site_id.push_str(&site.id);
-            sites.name.push_str(&site.name);
-            sites.city.push_str(&site.city);
-            sites.terminals.push(site.terminals.len() as i32);
-            let shift = site.shift_minutes as f64 / 60.0;
-            sites.opens_hour.push((config.opens_hour + shift).clamp(0.0, 24.0));
-            sites.closes_hour.push((config.closes_hour + shift).clamp(0.0, 24.0));
-        }
-        sites.finish(output)?;
-        let mut devices = Devices::default();
-        devices.device_type.set_values(["pos_terminal"]);
-        devices.rollout_group.set_values((0..config.rollout_groups).map(group_name));
-        for (index, terminal) in self.terminals.iter().enumerate().filter(|(at, _)| shard.owns(*at as u64)) {
-            let Some(site) = self.sites.get(terminal.site) else {
-                return Err(Error::failed(format!("terminal {index} has no site")));
-            };
-            devices.device_id.push_str(&terminal.id);
-            devices.site_id.push_str(&site.id);
-            devices.device_type.push(0);
-            devices.model.push_str(&terminal.model);
-            devices.os_version.push_str(&terminal.os_version);
-            devices.ip_address.push_str(&terminal.ip_address);
-            devices.memory_mib.push(terminal.memory_mib);
-            devices.rollout_group.push(terminal.group as u32);
-        }
-        devices.finish(output)
     }
 }
 

@@ -1,9 +1,12 @@
 //! The generator `pos-estate`: shops, their terminals, and the platform that looks after them. The model is in [`model`]; this
 //! is its plug.
 
+pub mod activities;
 pub mod agenda;
+pub mod agents;
 pub mod api;
 pub mod config;
+pub mod endpoints;
 pub mod errors;
 pub mod ids;
 pub mod inventory;
@@ -13,6 +16,7 @@ pub mod model;
 pub mod rhythm;
 pub mod sessions;
 pub mod signals;
+pub mod snapshots;
 
 use telemill_sdk::{
     About, Batch, Effects, Error, Example, Generator, Input, Output, Problem, Shard, Simulation, Window,

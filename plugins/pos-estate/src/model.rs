@@ -1,27 +1,21 @@
 //! The estate as a whole: goes from window to window and has everything logged.
 
-use telemill_sdk::demand::Poisson;
-use telemill_sdk::time::{MILLISECOND, SECOND};
-use telemill_sdk::{Batch, Effects, Error, Input, Output, Process, Rows, Shard, Simulation, Timestamp, Window, hash};
+use telemill_sdk::time::SECOND;
+use telemill_sdk::{Batch, Effects, Error, Input, Output, Rows, Shard, Simulation, Timestamp, Window};
 
+use crate::activities::{ActivityLog, UserActivities};
 use crate::agenda::{Agenda, Event};
-use crate::api::{AGENT_ASKS_EVERY, ApiLog, ApiRequestLogs, GET_CONFIG, Request, SEND_METRICS, Source};
+use crate::agents::{Agents, Sent};
+use crate::api::{ApiLog, ApiRequestLogs, DEADLINE_MS, Request, Source};
 use crate::config::{Config, Inventory};
-use crate::errors::{Entry, ErrorLog, ErrorLogs, Message};
-use crate::ids::{self, Lane};
-use crate::inventory::{self, Devices, Estate, Sites};
+use crate::errors::{ErrorLog, ErrorLogs};
+use crate::inventory::{self, Estate};
 use crate::jobs::{ConfigHistory, JobLog, JobOutcomes};
 use crate::metrics::{DeviceMetrics, MetricsLog, NORMAL_LOSS, is_lost, lost_share};
 use crate::rhythm::Rhythm;
-use crate::sessions::{ActivityLog, UserActivities};
 use crate::signals::{self, Signals, bend};
+use crate::snapshots::{self, Devices, Sites};
 
-const AGENT: Process = Process::named("agent");
-const EXTRA: Process = Process::named("errors that an incident adds");
-const EXTRA_MESSAGE: Process = Process::named("message of an incident");
-
-/// The platform logs a terminal that it misses at every so many of the agent's calls.
-const MISSED_EVERY: i64 = 10;
 /// What a page needs beside the call that it waits for, in milliseconds.
 const RENDERING_MS: f64 = 60.0;
 
@@ -39,6 +33,7 @@ pub struct PosEstate {
 struct Works {
     rhythm: Rhythm,
     agenda: Agenda,
+    agents: Agents,
     metrics: MetricsLog,
     api: ApiLog,
     errors: ErrorLog,
@@ -97,13 +92,13 @@ impl PosEstate {
             return Err(Error::failed("the inventory has no devices: name files for sites and devices in [inputs]"));
         }
         if window.start == self.shard.span.start {
-            self.estate.write(&self.shard, &self.config, output)?;
+            snapshots::write(&self.estate, &self.shard, &self.config, output)?;
         }
         let mut works = match self.works.take() {
             Some(works) => works,
             None => Works::new(&self.config, &self.estate, &self.shard)?,
         };
-        works.log(window, &self.config, &self.estate, &self.shard, acting(window, effects));
+        works.log(window, &self.estate, &self.shard, acting(window, effects));
         let done = works.finish(effects, output);
         self.works = Some(works);
         done
@@ -120,6 +115,7 @@ impl Works {
         Ok(Self {
             rhythm: Rhythm::new(config, estate, shard.seed)?,
             agenda: Agenda::new(config, shard),
+            agents: Agents::new(config, estate, shard.seed),
             metrics: MetricsLog::new(config, estate, shard),
             api: ApiLog::new(config, estate, shard.seed),
             errors: ErrorLog::new(),
@@ -128,118 +124,17 @@ impl Works {
         })
     }
 
-    fn log(&mut self, window: Window, config: &Config, estate: &Estate, shard: &Shard, effects: Option<&Effects>) {
+    fn log(&mut self, window: Window, estate: &Estate, shard: &Shard, effects: Option<&Effects>) {
         self.metrics.log(window, estate, &mut self.rhythm, effects);
-        for index in (0..estate.terminals.len()).filter(|index| shard.owns(*index as u64)) {
-            self.agent(index, window, config, estate, shard.seed, effects);
+        let agents = self.agents;
+        for (index, terminal) in estate.terminals.iter().enumerate().filter(|(at, _)| shard.owns(*at as u64)) {
+            agents.run(index, terminal, window, effects, |sent| match sent {
+                Sent::Call(request) => self.call(&request, estate, effects),
+                Sent::Error(entry) => self.errors.push(&entry, estate),
+            });
         }
         for event in self.agenda.take(window, estate, &mut self.rhythm, &self.jobs) {
             self.happen(&event, estate, shard.seed, effects);
-        }
-    }
-
-    /// The calls of a terminal's agent in a window, and the errors that incidents add on it.
-    fn agent(
-        &mut self,
-        index: usize,
-        window: Window,
-        config: &Config,
-        estate: &Estate,
-        seed: u64,
-        effects: Option<&Effects>,
-    ) {
-        let Some(terminal) = estate.terminals.get(index) else { return };
-        let effects_here =
-            effects.filter(|effects| terminal.chain.iter().any(|target| effects.any_on(*target, window)));
-        let period = i64::from(config.agent_call_seconds) * SECOND;
-        let bits = hash(seed, AGENT, index as u64, 0);
-        let offset = ((bits >> 32) * (period / MILLISECOND) as u64 >> 32) as i64 * MILLISECOND;
-        let stagger = (bits & 0xff) as i64;
-        let mut slot = (window.start - offset).div_euclid(period);
-        loop {
-            let t = slot * period + offset;
-            if t >= window.end {
-                return;
-            }
-            if t >= window.start {
-                let mut blame = None;
-                let loss = match effects_here {
-                    Some(effects) => bend(effects, &terminal.chain, Signals::PacketLoss, t, NORMAL_LOSS, &mut blame),
-                    None => NORMAL_LOSS,
-                };
-                let turn = slot + stagger;
-                if is_lost(seed, index, t, loss) {
-                    if turn.rem_euclid(MISSED_EVERY) == 0 {
-                        self.errors.push(
-                            &Entry {
-                                id: ids::of(t, Lane::Missed, index as u64),
-                                t,
-                                message: Message::Missed,
-                                bits,
-                                terminal: Some(index),
-                                site: Some(terminal.site),
-                                request: None,
-                                occurrences: 1,
-                                incident: blame.map(|blame| blame.incident),
-                            },
-                            estate,
-                        );
-                    }
-                } else {
-                    let call = |lane: Lane, endpoint: usize, t: Timestamp| Request {
-                        id: ids::of(t, lane, index as u64),
-                        t,
-                        endpoint,
-                        source: Source::Agent,
-                        site: terminal.site,
-                        terminal: Some(index),
-                    };
-                    self.call(&call(Lane::AgentMetrics, SEND_METRICS, t), estate, effects);
-                    if turn.rem_euclid(AGENT_ASKS_EVERY) == 0 {
-                        self.call(&call(Lane::AgentConfig, GET_CONFIG, t), estate, effects);
-                    }
-                }
-                if let Some(effects) = effects_here {
-                    self.added_errors(index, t, config, estate, seed, effects);
-                }
-            }
-            slot += 1;
-        }
-    }
-
-    /// What an incident adds to a terminal's normal errors in the time of one call of its agent; the agent keeps them where
-    /// the line is cut, and the platform sees them later.
-    fn added_errors(
-        &mut self,
-        index: usize,
-        t: Timestamp,
-        config: &Config,
-        estate: &Estate,
-        seed: u64,
-        effects: &Effects,
-    ) {
-        let Some(terminal) = estate.terminals.get(index) else { return };
-        let normal = config.errors_per_minute * (1.0 - crate::api::API_ERRORS) / estate.terminals.len().max(1) as f64;
-        let mut blame = None;
-        let bent = bend(effects, &terminal.chain, Signals::DeviceErrors, t, normal, &mut blame);
-        let added = (bent - normal) * f64::from(config.agent_call_seconds) / 60.0;
-        let count = Poisson::new(added).draw(hash(seed, EXTRA, index as u64, t));
-        if count > 0 {
-            self.errors.push(
-                &Entry {
-                    id: ids::of(t, Lane::Incident, index as u64),
-                    t,
-                    message: Message::Terminal,
-                    // An incident keeps to one message for ten minutes or so.
-                    bits: hash(seed, EXTRA_MESSAGE, index as u64, t.div_euclid(600 * SECOND)),
-                    terminal: Some(index),
-                    site: Some(terminal.site),
-                    request: None,
-                    occurrences: count as i32,
-                    incident: blame.map(|blame| blame.incident),
-                },
-                estate,
-            );
         }
     }
 
@@ -266,7 +161,7 @@ impl Works {
                 let waits_for = Request { t: activity.t, ..activity.waits_for };
                 let rhythm = &mut self.rhythm;
                 let waits = self.api.latency_ms(&waits_for, |minute| rhythm.demand(minute), effects, &mut blame);
-                let waits = waits.min(crate::api::DEADLINE_MS);
+                let waits = waits.min(DEADLINE_MS);
                 let incident = blame.map(|blame| blame.incident);
                 self.activities.push(activity, RENDERING_MS + 1.3 * waits, incident, estate);
             }

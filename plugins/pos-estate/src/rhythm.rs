@@ -130,7 +130,7 @@ impl Rhythm {
         let comes = ((bits >> 32) as f64) < self.delivery_share * 4_294_967_296.0;
         let (from, to) = DELIVERY_HOURS;
         let place = f64::from(bits as u32) / 4_294_967_296.0;
-        comes.then(|| ((from + (to - from) * place) * 60.0) as i64)
+        comes.then_some(((from + (to - from) * place) * 60.0) as i64)
     }
 
     /// The group that gets new software on a local day.

@@ -1,55 +1,20 @@
-//! What users do: sessions from login to logout or timeout, along a graph of pages; and rows of `user_activities`.
+//! What users do: sessions from login to logout or timeout, along a graph of pages.
 //!
 //! A session follows from its number alone. What happens in it is worked out when it begins, and logged when its time comes.
 
 use telemill_sdk::quantile::QuantileTable;
 use telemill_sdk::time::{MILLISECOND, MINUTE, SECOND};
-use telemill_sdk::{
-    DictionaryColumn, F64Column, I64Column, Nullable, Process, Stream, TextColumn, Timestamp, TimestampColumn,
-    Weighted, table,
-};
+use telemill_sdk::{Process, Stream, Timestamp, Weighted};
 
-use crate::api::{LOGIN, LOGOUT, NEW_JOB, Request, SEARCH, Source};
+use crate::api::{Request, Source};
+use crate::endpoints::{LOGIN, LOGOUT, NEW_JOB, SEARCH};
 use crate::ids::{self, Lane};
 use crate::inventory::Estate;
-use crate::metrics::round;
-
-table! {
-    /// What users of the platform do.
-    #[derive(Debug)]
-    pub struct UserActivities("user_activities") {
-        /// Unique: the session's number times 2^8, plus the position in the session.
-        activity_id: I64Column,
-        /// When.
-        time: TimestampColumn,
-        /// From one login to a logout, or to fifteen minutes without anything.
-        session_id: I64Column,
-        /// Who.
-        user_id: I64Column,
-        /// The site that the user works for or looks at.
-        site_id: TextColumn,
-        /// login, page_view, click, search or logout.
-        action: DictionaryColumn,
-        /// Where.
-        page: DictionaryColumn,
-        /// The terminal that it is about.
-        device_id: Nullable<TextColumn>,
-        /// What was searched for.
-        search_term: Nullable<DictionaryColumn>,
-        /// Since what the user did before; 0 at the login.
-        think_time_ms: I64Column => "ms",
-        /// Until the page stood.
-        load_time_ms: F64Column => "ms",
-        /// The incident that slowed it down.
-        incident_id: Nullable<DictionaryColumn>,
-    }
-    time_field: "time",
-    primary_key: ["activity_id"],
-}
 
 const SESSION: Process = Process::named("user session");
 
-const PAGES: [&str; 10] = [
+/// The pages, in the order of the links below.
+pub const PAGES: [&str; 10] = [
     "dashboard",
     "sites",
     "devices",
@@ -84,7 +49,8 @@ const PAGE_CALLS: [&[usize]; 10] = [&[2, 3], &[3], &[4], &[5, 7], &[], &[7], &[4
 /// The path that a click on each page calls; none where it only unfolds something.
 const CLICK_CALLS: [Option<usize>; 10] =
     [None, Some(3), Some(4), Some(5), Some(5), Some(7), Some(NEW_JOB), Some(9), Some(10), Some(11)];
-const TERMS: [&str; 12] = [
+/// What people search for, most often first.
+pub const TERMS: [&str; 12] = [
     "offline",
     "printer",
     "till 1",
@@ -103,8 +69,10 @@ const TERMS: [&str; 12] = [
 pub const ACTIVITIES_PER_SESSION: f64 = 14.5;
 /// Sessions of people at headquarters, who look at all sites.
 const HEADQUARTERS: f64 = 0.25;
-const FIRST_USER: i64 = 1_000;
-const HEADQUARTERS_USERS: usize = 20;
+/// The first user's number; users at headquarters come first, then those of the sites.
+pub const FIRST_USER: i64 = 1_000;
+/// How many people at headquarters there are.
+pub const HEADQUARTERS_USERS: usize = 20;
 const SITE_USERS: usize = 8;
 const SITE_USERS_ROOM: i64 = 16;
 /// Think times are lognormal, in seconds.
@@ -155,10 +123,14 @@ pub struct Activity {
     pub at_site: bool,
     /// What.
     pub action: Action,
-    page: usize,
-    terminal: Option<usize>,
-    term: Option<u32>,
-    think_ms: i64,
+    /// Where: the position of the page.
+    pub page: usize,
+    /// The terminal that it is about.
+    pub terminal: Option<usize>,
+    /// What was searched for: the position of the term.
+    pub term: Option<u32>,
+    /// Since what the user did before.
+    pub think_ms: i64,
     /// The call that the user waits for.
     pub waits_for: Request,
 }
@@ -293,47 +265,5 @@ impl Sessions {
                 return;
             }
         }
-    }
-}
-
-/// Makes the rows of one shard.
-#[derive(Debug)]
-pub struct ActivityLog {
-    /// The rows so far.
-    pub rows: UserActivities,
-}
-
-impl ActivityLog {
-    /// A log without rows.
-    pub fn new() -> Self {
-        let mut rows = UserActivities::default();
-        rows.action.set_values(["login", "page_view", "click", "search", "logout"]);
-        rows.page.set_values(PAGES);
-        rows.search_term.inner_mut().set_values(TERMS);
-        Self { rows }
-    }
-
-    /// Adds what a user did, with how long the user waited for it.
-    pub fn push(&mut self, activity: &Activity, load_time_ms: f64, incident: Option<usize>, estate: &Estate) {
-        let rows = &mut self.rows;
-        rows.activity_id.push((activity.session << 8) | i64::from(activity.number));
-        rows.time.push(activity.t);
-        rows.session_id.push(activity.session);
-        rows.user_id.push(activity.user);
-        rows.site_id.push_str(estate.sites.get(activity.site).map_or("", |site| site.id.as_str()));
-        rows.action.push(activity.action as u32);
-        rows.page.push(activity.page as u32);
-        let terminal = activity.terminal.and_then(|at| estate.terminals.get(at));
-        rows.device_id.push_option(terminal.map(|terminal| terminal.id.as_str()));
-        rows.search_term.push_option(activity.term);
-        rows.think_time_ms.push(activity.think_ms);
-        rows.load_time_ms.push(round(load_time_ms));
-        rows.incident_id.push_option(incident.map(|incident| incident as u32));
-    }
-}
-
-impl Default for ActivityLog {
-    fn default() -> Self {
-        Self::new()
     }
 }

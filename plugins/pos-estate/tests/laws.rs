@@ -170,7 +170,9 @@ fn ids_link() {
 fn sessions_begin_with_a_login_and_nothing_happens_outside_them() {
     let span = span(9 * 60, 180);
     let data = Data::of(&Run::new("{}", span).seed(4));
-    let mut sessions: BTreeMap<i64, Vec<(i64, i64, String, String, i64)>> = BTreeMap::new();
+    // Id, time, action, page, think time.
+    type Event = (i64, i64, String, String, i64);
+    let mut sessions: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
     let row = |batch: &Batch, row: usize| {
         let text = |name: &str| batch.text(name, row).unwrap().to_owned();
         let number = |name: &str| batch.i64(name, row).unwrap();

@@ -14,17 +14,21 @@ const POINTS: usize = 4096;
 /// A value for each score between -5 and 5; beyond, those at the ends.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    knots: Box<[f32; INTERVALS + 1]>,
+    /// Value and rise of each interval, side by side, so that one look finds both.
+    intervals: Box<[[f32; 2]; INTERVALS]>,
 }
 
 impl Curve {
-    /// Tabulates a function of the score.
-    pub fn of(value: impl Fn(f64) -> f64) -> Self {
-        let mut knots = Box::new([0.0; INTERVALS + 1]);
-        for (i, knot) in knots.iter_mut().enumerate() {
-            *knot = value(i as f64 * (2.0 * REACH / INTERVALS as f64) - REACH) as f32;
+    /// Tabulates a function of the score, which is asked for scores that rise.
+    pub fn of(mut value: impl FnMut(f64) -> f64) -> Self {
+        let mut intervals = Box::new([[0.0; 2]; INTERVALS]);
+        let mut from = value(-REACH);
+        for (i, interval) in intervals.iter_mut().enumerate() {
+            let to = value((i + 1) as f64 * (2.0 * REACH / INTERVALS as f64) - REACH);
+            *interval = [from as f32, (to - from) as f32];
+            from = to;
         }
-        Self { knots }
+        Self { intervals }
     }
 
     /// The curve of a law on positive numbers: `shares` gives the shares below and above a number, and practically all of
@@ -36,27 +40,35 @@ impl Curve {
             if below < above { normal_quantile(below.max(1e-12)) } else { -normal_quantile(above.max(1e-12)) }
         };
         let (mut low, mut high) = ((least, score(least)), (least, score(least)));
-        let mut knots = Box::new([0.0; INTERVALS + 1]);
-        for (i, knot) in knots.iter_mut().enumerate() {
-            let z = i as f64 * (2.0 * REACH / INTERVALS as f64) - REACH;
+        Self::of(|z| {
             while high.1 < z && high.0 < most {
                 low = high;
                 high.0 *= growth;
                 high.1 = score(high.0);
             }
             let way = if high.1 > low.1 { ((z - low.1) / (high.1 - low.1)).clamp(0.0, 1.0) } else { 0.0 };
-            *knot = (low.0 + (high.0 - low.0) * way) as f32;
-        }
-        Self { knots }
+            low.0 + (high.0 - low.0) * way
+        })
+    }
+
+    /// The share of standard normal scores below a score: the integral of their density, by Simpson's rule.
+    pub fn of_shares() -> Self {
+        let density = |z: f64| (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
+        let (mut last, mut share) = (-REACH, 0.0);
+        Self::of(|z| {
+            share += (z - last) / 6.0 * (density(last) + 4.0 * density(f64::midpoint(last, z)) + density(z));
+            last = z;
+            share
+        })
     }
 
     /// The value at a score.
     #[inline]
     pub fn at(&self, z: f64) -> f64 {
         let x = ((z + REACH) * (INTERVALS as f64 / (2.0 * REACH))).clamp(0.0, INTERVALS as f64 - 1e-6);
-        let i = x as usize & (INTERVALS - 1);
-        let (low, high) = (f64::from(self.knots[i]), f64::from(self.knots[i + 1]));
-        low + (high - low) * (x - i as f64)
+        let i = x as u32;
+        let [low, rise] = self.intervals[i as usize & (INTERVALS - 1)];
+        f64::from(low) + f64::from(rise) * (x - f64::from(i))
     }
 }
 
@@ -68,22 +80,23 @@ const REFINE: usize = 128;
 /// The source of standard normal scores: the quantile of uniform bits, without a logarithm and without steps.
 #[derive(Clone, Debug)]
 pub struct Scores {
-    half: Box<[f32; HALF + 1]>,
-    tail: Box<[f32; EDGE * REFINE + 1]>,
+    /// Magnitude and fall of each interval, as in [`Curve`].
+    half: Box<[[f32; 2]; HALF]>,
+    tail: Box<[[f32; 2]; EDGE * REFINE]>,
 }
 
 impl Default for Scores {
     fn default() -> Self {
-        let magnitude = |p: f64| -normal_quantile(p) as f32;
-        let mut half = Box::new([0.0; HALF + 1]);
-        for (i, knot) in half.iter_mut().enumerate().skip(1) {
-            *knot = magnitude(i as f64 / (2 * HALF) as f64);
-        }
-        let mut tail = Box::new([0.0; EDGE * REFINE + 1]);
-        for (i, knot) in tail.iter_mut().enumerate() {
-            // The outermost knot would be infinite; a quarter of an interval further in it is 5.0.
-            *knot = magnitude((i as f64).max(0.25) / (2 * HALF * REFINE) as f64);
-        }
+        // The outermost magnitude would be infinite; a quarter of an interval further in it is 5.0.
+        let outermost = 0.25 / (2 * HALF * REFINE) as f64;
+        let interval = |i: usize, of: usize| {
+            let magnitude = |i: usize| -normal_quantile((i as f64 / of as f64).max(outermost));
+            [magnitude(i) as f32, (magnitude(i + 1) - magnitude(i)) as f32]
+        };
+        let mut half = Box::new([[0.0; 2]; HALF]);
+        half.iter_mut().enumerate().for_each(|(i, to)| *to = interval(i, 2 * HALF));
+        let mut tail = Box::new([[0.0; 2]; EDGE * REFINE]);
+        tail.iter_mut().enumerate().for_each(|(i, to)| *to = interval(i, 2 * HALF * REFINE));
         Self { half, tail }
     }
 }
@@ -96,9 +109,8 @@ impl Scores {
         let share = if upper { !bits } else { bits };
         let i = (share >> 20) as usize & (HALF - 1);
         let magnitude = if i >= EDGE {
-            let way = f64::from(share & 0xf_ffff) * (1.0 / 1_048_576.0);
-            let (near, far) = (f64::from(self.half[i]), f64::from(self.half[i + 1]));
-            near + (far - near) * way
+            let [near, rise] = self.half[i];
+            f64::from(near) + f64::from(rise) * (f64::from((share & 0xf_ffff) as i32) * (1.0 / 1_048_576.0))
         } else {
             self.in_tail(share)
         };
@@ -107,10 +119,8 @@ impl Scores {
 
     #[cold]
     fn in_tail(&self, share: u32) -> f64 {
-        let i = (share >> 13) as usize & (EDGE * REFINE - 1);
-        let way = f64::from(share & 0x1fff) * (1.0 / 8192.0);
-        let (near, far) = (f64::from(self.tail[i]), f64::from(self.tail[i + 1]));
-        near + (far - near) * way
+        let [near, rise] = self.tail[(share >> 13) as usize & (EDGE * REFINE - 1)];
+        f64::from(near) + f64::from(rise) * (f64::from((share & 0x1fff) as i32) * (1.0 / 8192.0))
     }
 }
 

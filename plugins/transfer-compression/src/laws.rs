@@ -49,19 +49,8 @@ fn erlang(shape: u32, x: f64) -> (f64, f64) {
     (1.0 - above, above)
 }
 
-/// The normal distribution function, as the inverse of its quantile: by sections, to 1e-9.
-fn normal_share(z: f64) -> f64 {
-    let (mut low, mut high) = (0.0f64, 1.0f64);
-    for _ in 0..30 {
-        let middle = 0.5 * (low + high);
-        if normal_quantile(middle) < z { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
-}
-
 impl Default for Laws {
     fn default() -> Self {
-        let share = Curve::of(normal_share);
         let (mut probability, mut below) = ((-ACTIVE).exp(), (-ACTIVE).exp());
         let mut active = [f64::INFINITY; MOST_ACTIVE];
         for (k, from) in active.iter_mut().enumerate() {
@@ -84,7 +73,7 @@ impl Default for Laws {
                 (1.0 - above, above)
             }),
             active,
-            share,
+            share: Curve::of_shares(),
         }
     }
 }
@@ -147,7 +136,7 @@ mod tests {
         let (mean, variance) = moments(&logs);
         assert!((mean - 15.0).abs() < 0.02 && (variance - 4.0).abs() < 0.04, "{mean} {variance}");
         assert!((laws.size_bytes.at(0.0) / 15f64.exp() - 1.0).abs() < 1e-4);
-        let mut counts = [0.0; 20];
+        let mut counts = [0.0f64; 20];
         for i in 0..n {
             let z = laws.scores.at(hash(4, Process::named("active"), i, 0) as u32);
             counts[laws.active_transfers(z) as usize] += 1.0 / n as f64;

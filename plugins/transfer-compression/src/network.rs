@@ -196,7 +196,7 @@ mod tests {
         for (nodes, peers) in [(1_000, 1_000), (7, 9), (1, 100)] {
             let network = Network { nodes, peers };
             let mut types = BTreeMap::new();
-            let mut shares = [0.0; 3];
+            let mut shares = [0.0f64; 3];
             let mut stream = Stream::of(1, WANDER, 0, 0);
             for _ in 0..40_000 {
                 let route = network.route(stream.next(), stream.next());
@@ -216,8 +216,8 @@ mod tests {
     #[test]
     fn load_is_a_standard_score_that_moves_over_the_day() {
         let mut loads = Loads::new(3, 240.0, 0.5);
-        let (mut weight, mut sum, mut squares) = (0.0, 0.0, 0.0);
-        let mut hours = [0.0; 24];
+        let (mut weight, mut sum, mut squares) = (0.0f64, 0.0f64, 0.0f64);
+        let mut hours = [0.0f64; 24];
         for tick in 0..(60 * TICKS_A_DAY) as i64 {
             loads.go_to(tick * TICK);
             let of_day = tick as usize % TICKS_A_DAY;
