@@ -120,7 +120,7 @@ impl TransferCompression {
             let scene = self.scene(route);
             let mut bend = bend_at(t);
             let mut row = self.transfers.draw(&scene, &mut stream, &mut bend);
-            row.timestamp = t + ((place >> 32) as i64 * (STEP / SECOND) >> 32) * SECOND;
+            row.timestamp = t + (((place >> 32) as i64 * (STEP / SECOND)) >> 32) * SECOND;
             row.incident_id = bend.name();
             if self.selected_alone {
                 if row.current_compression != HDE as u32 {

@@ -284,7 +284,7 @@ impl Transfers {
     fn select(&self, bits: u32, times: &[f64; 3], work: [f64; 3], stream: &mut Stream) -> usize {
         let off = stream.next();
         if bits < self.exploration_below {
-            return ((off >> 32) * 3 >> 32) as usize;
+            return (((off >> 32) * 3) >> 32) as usize;
         }
         let estimate = |algorithm: usize| {
             let wrong = 1.0 - ESTIMATE_OFF + 2.0 * ESTIMATE_OFF / 65_536.0 * ((off >> (16 * algorithm)) as u16 as f64);
