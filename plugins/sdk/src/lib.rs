@@ -12,22 +12,25 @@
 //! | rows out | [`mod@column`], [`Output`] |
 //! | rows in | [`Batch`] |
 //! | seeded randomness | [`Stream`], [`Process`], [`Weighted`] |
-//! | incidents | [`incident`], [`Effects`] |
-//! | demand, noise, queues | [`profile`], [`demand`], [`noise`], [`queue`] |
+//! | incidents | [`incident`], [`Effects`], [`Marks`] |
+//! | demand, noise, queues, states | [`profile`], [`demand`], [`noise`], [`queue`], [`chain`] |
 
 pub mod batch;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod bindings;
+pub mod chain;
 pub mod column;
 pub mod config;
 pub mod demand;
+pub mod distinct;
 pub mod effects;
 pub mod error;
 #[doc(hidden)]
 pub mod glue;
 pub mod incident;
 mod log;
+pub mod marks;
 pub mod native;
 pub mod noise;
 pub mod output;
@@ -53,9 +56,10 @@ pub use effects::{Bent, Blame, Effects, Phase};
 pub use error::{Error, Problem};
 pub use incident::{Effect, Incident, Kind, Operation, Role, Severity};
 pub use log::{Level, log};
+pub use marks::Marks;
 pub use output::{Output, Rows};
 pub use plugin::{About, Example, Generator, IncidentModel, Shard, Validator};
-pub use random::{Process, Stream, hash};
+pub use random::{Process, Steps, Stream, hash};
 pub use report::{Finding, Metric, Report, Selection};
 pub use schema::{Attribute, DataType, Field, Input, Signal, Simulation, Table, TableKind, Target};
 pub use time::{Clock, Timestamp, Window, Zone};

@@ -1,10 +1,10 @@
 //! Which columns the rules read, and the rules of each table at work.
 
+use telemill_sdk::distinct::Distinct;
 use telemill_sdk::{Batch, Error, Field, Finding, Metric, Report, Selection, Severity, Table, Window};
 
 use crate::check::{Check, Kind, Share, Title};
 use crate::config::{ClassRule, Condition, Config, IncreasingRule, Period, RowsRule, TableRules, UniqueRule};
-use crate::distinct::Distinct;
 use crate::predicate::{Answer, Filter, Predicate};
 
 /// What all sets of seen values of one selection may take together; a plugin has 256 MiB for everything.
