@@ -5,8 +5,11 @@
 
 use telemill_sdk::quantile::normal_quantile;
 
+use crate::rounding::WHOLE;
+
 /// Intervals of a curve, and the scores that it reaches to on either side.
-const INTERVALS: usize = 1024;
+const INTERVALS: usize = 512;
+const PER_SCORE: f64 = INTERVALS as f64 / (2.0 * REACH);
 const REACH: f64 = 5.0;
 /// Points at which a distribution function is asked to invert it.
 const POINTS: usize = 4096;
@@ -15,7 +18,7 @@ const POINTS: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Curve {
     /// Value and rise of each interval, side by side, so that one look finds both.
-    intervals: Box<[[f32; 2]; INTERVALS]>,
+    intervals: Box<[[f64; 2]; INTERVALS]>,
 }
 
 impl Curve {
@@ -24,8 +27,8 @@ impl Curve {
         let mut intervals = Box::new([[0.0; 2]; INTERVALS]);
         let mut from = value(-REACH);
         for (i, interval) in intervals.iter_mut().enumerate() {
-            let to = value((i + 1) as f64 * (2.0 * REACH / INTERVALS as f64) - REACH);
-            *interval = [from as f32, (to - from) as f32];
+            let to = value((i + 1) as f64 / PER_SCORE - REACH);
+            *interval = [from, to - from];
             from = to;
         }
         Self { intervals }
@@ -62,13 +65,14 @@ impl Curve {
         })
     }
 
-    /// The value at a score.
+    /// The value at a score. The sandbox pays for each operation on fractions and for each conversion, so there are few of both.
     #[inline]
     pub fn at(&self, z: f64) -> f64 {
-        let x = ((z + REACH) * (INTERVALS as f64 / (2.0 * REACH))).clamp(0.0, INTERVALS as f64 - 1e-6);
-        let i = x as u32;
-        let [low, rise] = self.intervals[i as usize & (INTERVALS - 1)];
-        f64::from(low) + f64::from(rise) * (x - f64::from(i))
+        let x = z.clamp(-REACH, REACH - 1e-9) * PER_SCORE + INTERVALS as f64 / 2.0;
+        // To the nearest whole number of what is half less; where that is a tie, either neighbour has the same value.
+        let shifted = x - 0.5 + WHOLE;
+        let [low, rise] = self.intervals[shifted.to_bits() as usize & (INTERVALS - 1)];
+        low + rise * (x - (shifted - WHOLE))
     }
 }
 
@@ -81,22 +85,23 @@ const REFINE: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Scores {
     /// Magnitude and fall of each interval, as in [`Curve`].
-    half: Box<[[f32; 2]; HALF]>,
-    tail: Box<[[f32; 2]; EDGE * REFINE]>,
+    half: Box<[[f64; 2]; HALF]>,
+    tail: Box<[[f64; 2]; EDGE * REFINE]>,
 }
 
 impl Default for Scores {
     fn default() -> Self {
         // The outermost magnitude would be infinite; a quarter of an interval further in it is 5.0.
         let outermost = 0.25 / (2 * HALF * REFINE) as f64;
-        let interval = |i: usize, of: usize| {
+        // Falls are those of one step of the bits that are left within an interval.
+        let interval = |i: usize, of: usize, steps: u32| {
             let magnitude = |i: usize| -normal_quantile((i as f64 / of as f64).max(outermost));
-            [magnitude(i) as f32, (magnitude(i + 1) - magnitude(i)) as f32]
+            [magnitude(i), (magnitude(i + 1) - magnitude(i)) / f64::from(steps)]
         };
         let mut half = Box::new([[0.0; 2]; HALF]);
-        half.iter_mut().enumerate().for_each(|(i, to)| *to = interval(i, 2 * HALF));
+        half.iter_mut().enumerate().for_each(|(i, to)| *to = interval(i, 2 * HALF, 1 << 20));
         let mut tail = Box::new([[0.0; 2]; EDGE * REFINE]);
-        tail.iter_mut().enumerate().for_each(|(i, to)| *to = interval(i, 2 * HALF * REFINE));
+        tail.iter_mut().enumerate().for_each(|(i, to)| *to = interval(i, 2 * HALF * REFINE, 1 << 13));
         Self { half, tail }
     }
 }
@@ -109,8 +114,8 @@ impl Scores {
         let share = if upper { !bits } else { bits };
         let i = (share >> 20) as usize & (HALF - 1);
         let magnitude = if i >= EDGE {
-            let [near, rise] = self.half[i];
-            f64::from(near) + f64::from(rise) * (f64::from((share & 0xf_ffff) as i32) * (1.0 / 1_048_576.0))
+            let [near, fall] = self.half[i];
+            near + fall * f64::from((share & 0xf_ffff) as i32)
         } else {
             self.in_tail(share)
         };
@@ -119,8 +124,8 @@ impl Scores {
 
     #[cold]
     fn in_tail(&self, share: u32) -> f64 {
-        let [near, rise] = self.tail[(share >> 13) as usize & (EDGE * REFINE - 1)];
-        f64::from(near) + f64::from(rise) * (f64::from((share & 0x1fff) as i32) * (1.0 / 8192.0))
+        let [near, fall] = self.tail[(share >> 13) as usize & (EDGE * REFINE - 1)];
+        near + fall * f64::from((share & 0x1fff) as i32)
     }
 }
 
