@@ -6,6 +6,7 @@
 use telemill_sdk::Stream;
 
 use crate::config::{Config, Selection};
+use crate::curve::{POINT, Score, score};
 use crate::laws::{BANDWIDTHS, Laws, between};
 use crate::metrics::Row;
 use crate::network::Route;
@@ -29,25 +30,20 @@ const LEAST_MBPS: f64 = 0.1;
 /// What some scores have in another, and what is left for chance.
 #[derive(Clone, Copy, Debug)]
 struct Mix {
-    first: f64,
-    second: f64,
-    chance: f64,
+    first: Score,
+    second: Score,
+    chance: Score,
 }
 
 impl Mix {
     fn new(first: f64, second: f64) -> Self {
-        Self { first, second, chance: (1.0 - first * first - second * second).sqrt() }
+        let chance = (1.0 - first * first - second * second).sqrt();
+        Self { first: score(first), second: score(second), chance: score(chance) }
     }
 
     #[inline]
-    fn of(&self, first: f64, second: f64, chance: f64) -> f64 {
-        self.first * first + self.second * second + self.chance * chance
-    }
-
-    /// Where there is no second.
-    #[inline]
-    fn of_one(&self, first: f64, chance: f64) -> f64 {
-        self.first * first + self.chance * chance
+    fn of(&self, first: Score, second: Score, chance: Score) -> Score {
+        (self.first * first + self.second * second + self.chance * chance) >> POINT
     }
 }
 
@@ -100,11 +96,11 @@ pub struct Scene {
     /// From where to where.
     pub route: Route,
     /// How busy the link is.
-    pub load: f64,
+    pub load: Score,
     /// How long the link is among those of its type.
-    pub distance: f64,
+    pub distance: Score,
     /// How busy the node always is.
-    pub node: f64,
+    pub node: Score,
 }
 
 /// What incidents leave of a transfer's circumstances.
@@ -178,7 +174,7 @@ impl Transfers {
         let cpu_score = ties.cpu.of(load, node, chance(cpu));
         let normal = Circumstances {
             rtt_ms: laws.rtt_ms[route.link_type].at(ties.rtt.of(load, distance, chance(rtt))),
-            loss: laws.loss.at(ties.loss.of_one(load, chance(loss))),
+            loss: laws.loss.at(ties.loss.of(load, 0, chance(loss))),
             bandwidth_mbps: laws.uniform(ties.bandwidth.of(load, distance, chance(bandwidth)), least, most),
             cpu: laws.cpu.at(cpu_score),
         };
@@ -201,22 +197,22 @@ impl Transfers {
 
         // What the algorithms make of it. HDE likes memory, AMST disks, the baseline databases.
         let suits = |turns: u32| chance(kind.wrapping_add(turns.wrapping_mul(THIRD)));
-        let time = |score: f64, low: f64, high: f64| {
-            rounded(megabytes * slowdown * laws.uniform(ties.time.of_one(cpu_score, score), low, high), 10.0)
+        let time = |chance: Score, low: f64, high: f64| {
+            rounded(megabytes * slowdown * laws.uniform(ties.time.of(cpu_score, 0, chance), low, high), 10.0)
         };
         let size_at = |ratio: f64| (bytes / ratio).floor();
         let ((ratio, hits), (hde_time, amst_time), (amst_ratio, baseline_ratio), (baseline_time, rate)) =
             (pair(), pair(), pair(), pair());
-        let hde_score = ties.ratio.of_one(suits(2), chance(ratio));
+        let hde_score = ties.ratio.of(suits(2), 0, chance(ratio));
         let hde_ratio = rounded(1.0 + compressibility * laws.uniform(hde_score, 5.0, 40.0), 10.0);
-        let hits = laws.uniform(ties.hits.of_one(hde_score, chance(hits)), 60.0, 95.0);
+        let hits = laws.uniform(ties.hits.of(hde_score, 0, chance(hits)), 60.0, 95.0);
         let hde = Compressed { time_ms: time(chance(hde_time), 10.0, 30.0), bytes: size_at(hde_ratio) };
-        let amst_score = ties.ratio.of_one(suits(1), chance(amst_ratio));
+        let amst_score = ties.ratio.of(suits(1), 0, chance(amst_ratio));
         let amst = Compressed {
             time_ms: time(chance(amst_time), 5.0, 15.0),
             bytes: size_at(laws.uniform(amst_score, 1.5, 5.0)),
         };
-        let baseline_score = ties.ratio.of_one(suits(0), chance(baseline_ratio));
+        let baseline_score = ties.ratio.of(suits(0), 0, chance(baseline_ratio));
         let baseline_ratio = rounded(laws.uniform(baseline_score, 2.0, 8.0), 10.0);
         let baseline = Compressed { time_ms: time(chance(baseline_time), 3.0, 10.0), bytes: size_at(baseline_ratio) };
         let (streams, selected) = pair();
@@ -253,7 +249,7 @@ impl Transfers {
             data_type: ((u64::from(kind) * 3) >> 32) as u32,
             current_compression: selected as u32,
             memory_available_mb: whole(memory),
-            active_transfers: laws.active_transfers(ties.active.of_one(load, chance(active))),
+            active_transfers: laws.active_transfers(ties.active.of(load, 0, chance(active))),
             hde_compressed_size_bytes: whole(hde.bytes),
             amst_streams: streams,
             amst_compressed_size_bytes: whole(amst.bytes),
