@@ -1,5 +1,5 @@
 //! Embeds the plugins that ship: every component in `target/plugins`, which `cargo xtask build` fills,
-//! and the scenario beside its sources. Writes `shipped.rs`, which `plugin/shipped.rs` includes.
+//! and scenario, export profiles and recipes beside its sources. Writes `shipped.rs`, which `plugin/shipped.rs` includes.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../target/plugins");
 
-    let plugins = components_in(&components)?;
+    let plugins = files_in(&components, "wasm")?;
     if plugins.is_empty() {
         println!("cargo::warning=no plugins to embed in {}: run `cargo xtask build`", components.display());
     }
@@ -29,25 +29,25 @@ fn main() -> io::Result<()> {
     fs::write(out.join("shipped.rs"), source(&plugins, &repository.join("plugins"))?)
 }
 
-/// Name and path of each component, by name, so that the same plugins make the same source.
-fn components_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut plugins = Vec::new();
+/// Stem and path of each file with this extension, by name, so that the same files make the same source.
+fn files_in(folder: &Path, extension: &str) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm")
+        if path.extension().is_some_and(|found| found == extension)
             && let Some(name) = path.file_stem().and_then(|stem| stem.to_str())
         {
-            plugins.push((name.to_owned(), path));
+            files.push((name.to_owned(), path));
         }
     }
-    plugins.sort();
-    Ok(plugins)
+    files.sort();
+    Ok(files)
 }
 
-/// The scenarios stand in the source as text, the components beside it, so that it names no path.
+/// What stands beside a component goes into the source as text, the components beside it, so that it names no path.
 fn source(plugins: &[(String, PathBuf)], sources: &Path) -> io::Result<String> {
-    let mut shipped = String::new();
-    let mut scenarios = String::new();
+    let (mut shipped, mut scenarios) = (String::new(), String::new());
+    let (mut profiles, mut recipes) = (String::new(), String::new());
     for (name, _) in plugins {
         _ = writeln!(shipped, "    ({name:?}, include_bytes!(\"{name}.wasm\")),");
         let scenario = sources.join(name).join("scenario.toml");
@@ -55,11 +55,23 @@ fn source(plugins: &[(String, PathBuf)], sources: &Path) -> io::Result<String> {
             println!("cargo::rerun-if-changed=../plugins/{name}/scenario.toml");
             _ = writeln!(scenarios, "    ({name:?}, {:?}),", fs::read_to_string(scenario)?);
         }
+        for (folder, list) in [("profiles", &mut profiles), ("recipes", &mut recipes)] {
+            if sources.join(name).join(folder).is_dir() {
+                println!("cargo::rerun-if-changed=../plugins/{name}/{folder}");
+                for (file, path) in files_in(&sources.join(name).join(folder), "toml")? {
+                    _ = writeln!(list, "    (\"{name}/{file}\", {:?}),", fs::read_to_string(path)?);
+                }
+            }
+        }
     }
     Ok(format!(
         "/// Name and component of each plugin that ships, by name.\n\
          pub(crate) static SHIPPED: &[(&str, &[u8])] = &[\n{shipped}];\n\
          /// Name and `scenario.toml` of each plugin that ships and has one, by name.\n\
-         pub(crate) static SCENARIOS: &[(&str, &str)] = &[\n{scenarios}];\n"
+         pub(crate) static SCENARIOS: &[(&str, &str)] = &[\n{scenarios}];\n\
+         /// `PLUGIN/NAME` and text of each export profile beside a plugin that ships, by name.\n\
+         pub(crate) static PROFILES: &[(&str, &str)] = &[\n{profiles}];\n\
+         /// `PLUGIN/NAME` and text of each recipe beside a plugin that ships, by name.\n\
+         pub(crate) static RECIPES: &[(&str, &str)] = &[\n{recipes}];\n"
     ))
 }

@@ -11,7 +11,7 @@ mod tests;
 
 pub use check::{BadBatch, Fault, to_arrow};
 pub use fingerprint::{TableFingerprint, dataset_fingerprint};
-pub use layout::TableLayout;
+pub use layout::{TableLayout, logical_type};
 pub use outgoing::to_guest;
 
 /// Rows of one table as a guest handed them over: nothing is checked yet.

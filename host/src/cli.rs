@@ -1,20 +1,27 @@
 //! The command line: one file per command under `cli/`. Data goes to standard output, progress and logs to
 //! standard error; exit codes are 0 for good, 1 for a negative verdict, 2 for wrong use or I/O.
 
+mod clean;
 mod dataset;
 mod doctor;
 mod export;
 mod generate;
+mod generated;
 mod ingest;
 mod load;
+mod options;
 mod output;
 mod plugin;
 mod preview;
+mod profiles;
 mod progress;
 mod run;
 mod shell;
+mod shipped;
+mod span;
 mod sql;
 mod summary;
+mod user_data;
 mod validate;
 mod value;
 
@@ -74,6 +81,11 @@ enum Command {
     #[command(subcommand)]
     Dataset(dataset::Dataset),
     Ingest(ingest::Ingest),
+    Clean(clean::Clean),
+    #[command(subcommand)]
+    Import(user_data::Import),
+    #[command(subcommand)]
+    UserData(user_data::UserData),
     Sql(sql::Sql),
     Export(export::Export),
     #[command(subcommand)]
@@ -109,9 +121,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Parses, with the options of a scenario's plugins where the command is `generate`.
+/// Parses, with the options of the plugins that the words name.
 fn parse(args: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
-    generate::with_plugin_options(Cli::command(), &args).try_get_matches_from(args)
+    options::with_plugin_options(Cli::command(), &args).try_get_matches_from(args)
 }
 
 fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
@@ -122,9 +134,12 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Generate(command) => command.run(&app, &out, matches),
         Command::Preview(command) => command.run(&app, &out),
         Command::Run(command) => command.run(&app, &out),
-        Command::Validate(command) => command.run(&app, &out),
+        Command::Validate(command) => command.run(&app, &out, matches),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
+        Command::Clean(command) => command.run(&app, &out),
+        Command::Import(command) => command.run(&app, &out),
+        Command::UserData(command) => command.run(&app, &out),
         Command::Sql(command) => command.run(&app, &out),
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),

@@ -20,6 +20,7 @@ mod json;
 mod lines;
 mod mapping;
 mod parquet;
+mod profile;
 mod record;
 mod source;
 mod text;
@@ -32,6 +33,7 @@ use crate::core::problem::{self, Problem};
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
 use crate::lake::{Commit, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWriter, WriterSettings};
+use crate::sink::profile::{Profile, ProfileFormat};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use std::path::{Path, PathBuf};
@@ -51,6 +53,8 @@ pub struct Request {
     pub file: PathBuf,
     /// Its format; by its name where it is left out.
     pub format: Option<Format>,
+    /// The export profile that writes such files, where there is one: its names are mapped back, and its forms read.
+    pub profile: Option<Profile>,
     /// The column that places rows in time, for a new table; `timestamp`, `@timestamp`, `time` or `ts` where it is
     /// left out and there is such a column of times that is never null.
     pub time_field: Option<String>,
@@ -141,7 +145,7 @@ impl From<crate::store::StoreError> for IngestError {
 pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOutcome, IngestError> {
     id::check_identifier("dataset", &request.dataset)?;
     id::check_identifier("table", &request.table)?;
-    let source = source::Source::new(&request.file, request.format)?;
+    let source = source::Source::new(&request.file, format(request)?)?;
     let existing = existing_table(lake, runtime, request)?;
     let created = existing.is_none();
     let plan = mapping::Plan::new(&source, existing, request)?;
@@ -177,14 +181,26 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOu
 /// # Errors
 /// Bad rows (all are looked at, the first are listed), and a file that does not fit or can't be read.
 pub fn rows(file: &Path, table: &Table) -> Result<Vec<RecordBatch>, IngestError> {
-    let source = source::Source::new(file, None)?;
-    let plan = mapping::Plan::of_table(table.clone());
     let mut batches = Vec::new();
-    read(&source, &TableLayout::new(table.clone()), &plan, &mut |batch| {
+    each(file, table, &mut |batch| {
         batches.push(batch);
         Ok(())
     })?;
     Ok(batches)
+}
+
+/// Hands on the rows of a file as those of `table`, batch by batch; see [`rows`]. What was handed on before an error is of no use.
+///
+/// # Errors
+/// As [`rows`], and what `emit` fails with.
+pub fn each(
+    file: &Path,
+    table: &Table,
+    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+) -> Result<(), IngestError> {
+    let source = source::Source::new(file, None)?;
+    let plan = mapping::Plan::of_table(table.clone(), profile::Reading::default());
+    read(&source, &TableLayout::new(table.clone()), &plan, emit)
 }
 
 /// Reads all rows of `source` as batches of `layout`.
@@ -198,6 +214,21 @@ fn read(
         Format::Parquet => parquet::read(source, layout, plan, emit),
         Format::Csv | Format::Ndjson | Format::Opensearch => text::read(source, layout, plan, emit),
     }
+}
+
+/// The format that was asked for: by name, or by the profile.
+fn format(request: &Request) -> Result<Option<Format>, IngestError> {
+    let by_profile = match request.profile.as_ref().map(|profile| profile.format) {
+        None => None,
+        Some(ProfileFormat::Csv) => Some(Format::Csv),
+        Some(ProfileFormat::Ndjson) => Some(Format::Ndjson),
+        Some(ProfileFormat::Parquet) => Some(Format::Parquet),
+        Some(ProfileFormat::Influx) => {
+            let problem = Problem::new("", "line protocol is written and not read; take in the same rows as CSV");
+            return Err(IngestError::BadFile { file: file_name(&request.file), problems: vec![problem] });
+        }
+    };
+    Ok(request.format.or(by_profile))
 }
 
 fn existing_table(lake: &Lake, runtime: &Handle, request: &Request) -> Result<Option<Table>, IngestError> {

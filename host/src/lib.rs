@@ -1,10 +1,11 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
-//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`] and
-//! [`ingest`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
+//! [`ingest`] and [`clean`]; [`user_data`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
 pub mod app;
 pub mod batch;
+pub mod clean;
 pub mod cli;
 pub mod core;
 pub mod ingest;
@@ -14,3 +15,4 @@ pub mod query;
 pub mod run;
 pub mod sink;
 pub mod store;
+pub mod user_data;

@@ -8,11 +8,13 @@ mod limits;
 mod objects;
 mod ordered;
 mod profile;
+mod quantile;
 mod render;
 mod rows;
 mod scan;
 mod sql;
 mod statistics;
+mod step;
 mod table;
 mod view;
 
@@ -22,6 +24,7 @@ pub use profile::ColumnProfile;
 pub use render::{Format, render};
 pub use rows::{BatchStream, Blocking, Rows};
 pub use scan::{Scan, TextForm};
+pub use step::Input;
 
 use crate::lake::{Lake, LakeError, SnapshotId};
 use datafusion::execution::disk_manager::{DiskManager, DiskManagerMode};
@@ -111,10 +114,22 @@ impl Engine {
 
     /// A session of its own for one query, with nothing in it but `datasets`.
     fn session(&self, datasets: Vec<Arc<DatasetView>>, threads: usize, batch_rows: usize) -> SessionContext {
+        let catalog = catalog::LakeCatalog::new(datasets, None);
+        self.session_of(catalog, self.default_dataset().unwrap_or("public"), threads, batch_rows)
+    }
+
+    /// A session over `catalog`, in which bare names are of `schema`.
+    fn session_of(
+        &self,
+        catalog: catalog::LakeCatalog,
+        schema: &str,
+        threads: usize,
+        batch_rows: usize,
+    ) -> SessionContext {
         let mut config = SessionConfig::new()
             .with_target_partitions(threads.max(1))
             .with_create_default_catalog_and_schema(false)
-            .with_default_catalog_and_schema(catalog::CATALOG, self.default_dataset().unwrap_or("public"))
+            .with_default_catalog_and_schema(catalog::CATALOG, schema)
             .with_information_schema(true)
             .with_batch_size(batch_rows.max(1));
         let options = config.options_mut();
@@ -122,7 +137,8 @@ impl Engine {
         options.execution.sort_spill_reservation_bytes =
             options.execution.sort_spill_reservation_bytes.min(self.limits.memory_bytes / 8);
         let session = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
-        session.register_catalog(catalog::CATALOG, Arc::new(catalog::LakeCatalog::new(datasets)));
+        session.register_catalog(catalog::CATALOG, Arc::new(catalog));
+        quantile::functions().into_iter().for_each(|function| session.register_udaf(function));
         session
     }
 

@@ -22,7 +22,7 @@ pub use execute::{Host, Outcome, Request, now, random, resume, start};
 pub use inputs::ReadInput;
 pub use judge::{Judgement, judge};
 pub use plan::{Configured, Plan};
-pub use preview::{preview, stream};
+pub use preview::{is_stateless, preview, stream};
 pub use shard::{Cancel, Observer};
 pub use spec::{Existing, PlacedIncident, PluginUse, ResolvedSpec, RunSpec, SpecError};
 pub use truth::{PlannedIncident, effect_rows, effects_layout, incident_rows, incidents_layout};

@@ -1,5 +1,5 @@
-//! Batches to bytes: CSV, NDJSON, OpenSearch bulk lines and Parquet, the files of the document profile, and the
-//! client that loads an OpenSearch server.
+//! Batches to bytes: CSV, NDJSON, OpenSearch bulk lines, Parquet and InfluxDB's line protocol; the files of the document
+//! profile and of export profiles; and the client that loads an OpenSearch server.
 //!
 //! Encoders are pure and synchronous: they append to a buffer and know no files, no lake and no clock. How values
 //! look (and so how an export is read back):
@@ -20,14 +20,21 @@ mod columns;
 pub mod csv;
 pub mod documents;
 pub mod estimate;
+mod file_name;
+pub mod files;
+mod influx;
 pub mod mapping;
 pub mod ndjson;
 pub mod opensearch;
 pub mod parquet;
+pub mod profile;
+mod shape;
 mod text;
 mod time_text;
 
 pub use columns::Columns;
+pub use file_name::FileName;
+pub use shape::ProfileEncoder;
 
 use arrow::record_batch::RecordBatch;
 use std::fmt;
@@ -52,6 +59,11 @@ pub trait Encoder: Send {
     /// # Errors
     /// [`SinkError`] where the format can't end.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), SinkError>;
+
+    /// Rows so far that the format has no words for, and that were left out.
+    fn skipped(&self) -> u64 {
+        0
+    }
 }
 
 /// Why rows could not be written.
@@ -80,6 +92,34 @@ pub enum SinkError {
         table: String,
         /// The value, or `null`.
         phase: String,
+    },
+    /// Mend the profile.
+    #[error("the profile {origin} can't be used: {message}")]
+    Profile {
+        /// The file, or the name of one that ships.
+        origin: String,
+        /// What is wrong, behind the key that is at fault.
+        message: String,
+    },
+    /// Rows that are to be told apart by name are not.
+    #[error("{path} would be the file of two: {first} and {second}")]
+    SameName {
+        /// The name.
+        path: String,
+        /// The values that had it first.
+        first: String,
+        /// The values that would have it, too.
+        second: String,
+    },
+    /// A row that line protocol can't hold.
+    #[error("row {row} of a batch of {measurement} {what}")]
+    LineProtocol {
+        /// The measurement.
+        measurement: String,
+        /// The row, from 0.
+        row: u64,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// Arrow could not show or convert a column.
     #[error("column {column} can't be written")]

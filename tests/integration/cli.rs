@@ -1,10 +1,14 @@
 //! The command line of the built program: what it prints where, how it ends, what its help says.
 
+mod clean;
 mod data;
 mod files;
+mod generate;
 mod help;
 mod plugins;
+mod profiles;
 mod settings;
+mod validate;
 
 use serde_json::Value;
 

@@ -14,8 +14,8 @@ const LAYERS: [&[&str]; 8] = [
     &["batch"],
     &["plugin", "lake", "store"],
     &["sink", "query"],
-    &["run", "ingest"],
-    &["schedule"],
+    &["run", "ingest", "clean"],
+    &["schedule", "user_data"],
     &["http"],
     &["app", "cli", "main"],
 ];

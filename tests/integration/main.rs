@@ -15,3 +15,4 @@ mod program;
 mod runs;
 mod scenario;
 mod tidy;
+mod user_data;

@@ -57,6 +57,25 @@ impl Repository {
         self.guests_under("tests/guests")
     }
 
+    /// The plugins that a scenario stands beside, by name.
+    pub(crate) fn scenarios(&self) -> Result<Vec<String>> {
+        let folder = self.root.join("plugins");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if self.scenario(&name).is_file() {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Where the scenario of a plugin stands.
+    pub(crate) fn scenario(&self, plugin: &str) -> PathBuf {
+        self.root.join("plugins").join(plugin).join("scenario.toml")
+    }
+
     /// The folder that `host/build.rs` embeds. It is the repository's own even where Cargo's is shared.
     pub(crate) fn plugins_folder(&self) -> PathBuf {
         self.root.join("target/plugins")

@@ -63,3 +63,20 @@ pub(super) fn arrow_type(data_type: DataType) -> ArrowType {
         DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
     }
 }
+
+/// The logical type that takes all values of an Arrow type, or nearly all: of 64 bits without a sign, the half that
+/// has none. None for lists, structures and what else no column can hold.
+pub fn logical_type(given: &ArrowType) -> Option<DataType> {
+    Some(match given {
+        ArrowType::Boolean => DataType::Boolean,
+        ArrowType::Int8 | ArrowType::Int16 | ArrowType::Int32 | ArrowType::UInt8 | ArrowType::UInt16 => DataType::Int32,
+        ArrowType::Int64 | ArrowType::UInt32 | ArrowType::UInt64 => DataType::Int64,
+        ArrowType::Float16 | ArrowType::Float32 => DataType::Float32,
+        ArrowType::Float64 => DataType::Float64,
+        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => DataType::Utf8,
+        ArrowType::Dictionary(_, values) if logical_type(values) == Some(DataType::Utf8) => DataType::Utf8,
+        ArrowType::Date32 | ArrowType::Date64 => DataType::Date,
+        ArrowType::Timestamp(_, _) => DataType::Timestamp,
+        _ => return None,
+    })
+}

@@ -1,23 +1,22 @@
 //! `telemill generate`: the files of a scenario, without a lake. The configuration keys of its plugins are options.
 
 use super::Verdict;
+use super::generated::{Files, Listed, Shape};
+use super::options;
 use super::output::{Output, bytes, grouped, table};
+use super::profiles::{self, LISTED_FILES};
 use super::progress::RunProgress;
 use super::run::{apply_set, on_ctrl_c, read_spec};
-use super::value::read_json;
-use crate::app::{App, Origin};
+use crate::app::App;
+use crate::core::schema::TableKind;
 use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
-use crate::run::{self, Cancel, Plan, PluginUse, RunError, RunSpec};
-use crate::sink::SinkError;
-use crate::sink::documents::{self, DocumentFiles};
+use crate::run::{self, Cancel, Plan, RunError, RunSpec};
 use crate::sink::estimate::{self, Estimate};
-use anyhow::Context as _;
+use crate::sink::{Format, SinkError, documents};
 use arrow::array::RecordBatch;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command};
+use clap::{ArgMatches, Args};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -27,13 +26,15 @@ const WAITING_WINDOWS: usize = 2;
 const SAMPLES: u64 = 8;
 const SAMPLE_US: u64 = 60 * 1_000_000;
 
-/// Write a scenario's files for OpenSearch, without a lake
+/// Write a scenario's files without a lake
 ///
-/// Writes normal_data.ndjson, incident_data.ndjson, recovery_data.ndjson and all_data.ndjson (bulk action lines and
-/// documents), a file for each other table, mapping.json and config.json.
+/// As CSV, NDJSON or Parquet a file for each table, or what profiles make of them; and config.json. For OpenSearch
+/// (where nothing else is said and a table tells phases apart) normal_data.ndjson, incident_data.ndjson,
+/// recovery_data.ndjson and all_data.ndjson (bulk action lines and documents), a file for each other table, mapping.json
+/// and config.json.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill generate ecommerce --days 7 --incidents-per-day 2 --base-tps 20 --output-dir ./output\n  telemill generate ecommerce --help"
+    after_help = "Example:\n  telemill generate ecommerce --days 7 --incidents-per-day 2 --base-tps 20 --output-dir ./output\n  telemill generate ecommerce --duration 1h --format parquet\n  telemill generate ecommerce --duration 1h --profile ecommerce/calls\n  telemill generate ecommerce --help"
 )]
 pub(super) struct Generate {
     /// The name of a shipped scenario, or a spec; its plugins' options show with --help behind it
@@ -53,11 +54,17 @@ pub(super) struct Generate {
     /// Where the files go
     #[arg(long, value_name = "DIR", default_value = "./output")]
     output_dir: PathBuf,
+    /// csv, ndjson, parquet or opensearch; opensearch where a table tells phases apart, else csv
+    #[arg(long)]
+    format: Option<Format>,
+    /// Write the columns, names and forms of a profile: a TOML file, or the name of one that ships, as PLUGIN/NAME
+    #[arg(long, value_name = "NAME", conflicts_with = "format")]
+    profile: Vec<String>,
     /// The index that action lines name
     #[arg(long, default_value = "ecommerce_performance_demo")]
     index: String,
     /// Write the mappings alone
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "profile"])]
     create_mapping_only: bool,
     /// Change a plugin's configuration where its option's name is taken
     #[arg(long = "set", value_name = "PLUGIN.KEY=VALUE")]
@@ -88,10 +95,11 @@ impl Generate {
         tables.extend([run::incidents_layout(), run::effects_layout()]);
         if self.create_mapping_only {
             let written = documents::write_mappings(&self.output_dir, &tables, &self.index)?;
-            return self.tell(out, &written);
+            return self.tell(out, &Listed::documents(written));
         }
         let cancel = on_ctrl_c(app);
-        let foretold = foretell(&plan, &tables, &self.index, &cancel)?;
+        let shape = Shape::new(&tables, self.format, profiles::read(&self.profile)?, &self.index)?;
+        let foretold = foretell(&plan, &shape, &cancel)?;
         tracing::info!(
             "about {} rows and {} into {}",
             grouped(foretold.rows),
@@ -99,7 +107,7 @@ impl Generate {
             self.output_dir.display()
         );
         estimate::check_space(&self.output_dir, foretold.bytes)?;
-        let mut files = DocumentFiles::create(&self.output_dir, &tables, &self.index)?;
+        let mut files = shape.create(&self.output_dir)?;
         write_rows(&plan, &mut files, out, &cancel)?;
         let truth = [run::incident_rows(&plan.incidents)?, run::effect_rows(&plan.incidents)?];
         for (index, rows) in truth.iter().enumerate() {
@@ -113,6 +121,8 @@ impl Generate {
     fn config(&self, plan: &Plan) -> Value {
         json!({
             "index": self.index,
+            "format": self.format.map(|format| format.to_string()),
+            "profiles": self.profile,
             "seed": plan.spec.seed(),
             "window": plan.spec.window(),
             "spec": plan.spec,
@@ -122,39 +132,43 @@ impl Generate {
         })
     }
 
-    fn tell(&self, out: &Output, written: &[documents::WrittenFile]) -> anyhow::Result<Verdict> {
-        let files: Vec<_> =
-            written.iter().map(|file| json!({ "name": file.name, "rows": file.rows, "bytes": file.bytes })).collect();
-        out.print(&json!({ "output_dir": self.output_dir, "files": files }), |out| {
-            let row = |file: &documents::WrittenFile| vec![file.name.clone(), grouped(file.rows), bytes(file.bytes)];
-            table(out, &["file", "documents", "size"], &written.iter().map(row).collect::<Vec<_>>())
+    fn tell(&self, out: &Output, written: &[Listed]) -> anyhow::Result<Verdict> {
+        out.print(&json!({ "output_dir": self.output_dir, "files": written }), |out| {
+            let row = |file: &Listed| vec![file.name.clone(), grouped(file.rows), bytes(file.bytes)];
+            let rows: Vec<_> = written.iter().take(LISTED_FILES).map(row).collect();
+            table(out, &["file", "rows", "size"], &rows)?;
+            match written.len().checked_sub(LISTED_FILES) {
+                Some(more) if more > 0 => writeln!(out, "and {more} files more; --json lists all"),
+                _ => Ok(()),
+            }
         })?;
         Ok(Verdict::Good)
     }
 }
 
-/// What a few windows, spread over the span, say of the whole output.
-fn foretell(
-    plan: &Plan,
-    tables: &[crate::batch::TableLayout],
-    index: &str,
-    cancel: &Cancel,
-) -> Result<Estimate, RunError> {
+/// What a few windows, spread over the span, say of the whole output. Of a simulation that would have to be replayed up
+/// to each of them, the first one has to do.
+fn foretell(plan: &Plan, shape: &Shape<'_>, cancel: &Cancel) -> Result<Estimate, RunError> {
     let span = plan.spec.window();
-    let length = SAMPLE_US.min(span.length_us());
-    let (mut sum, mut sampled_us) = (Estimate::default(), 0);
-    for sample in 0..SAMPLES {
-        let offset = (span.length_us() - length) / SAMPLES * sample;
+    let step = plan.simulation.step_us.max(1);
+    let length = SAMPLE_US.next_multiple_of(step).min(span.length_us());
+    let samples = if run::is_stateless(plan)? { SAMPLES } else { 1 };
+    let (mut sum, mut once) = (Estimate::default(), Estimate::default());
+    for sample in 0..samples {
+        let offset = (span.length_us() - length) / samples * sample / step * step;
         let start = span.start.plus_us(i64::try_from(offset).unwrap_or(i64::MAX));
         let window = Window::from_start(start, i64::try_from(length).unwrap_or(i64::MAX));
         for (position, batches) in run::preview(plan, window, cancel)?.iter().enumerate() {
+            let snapshot = plan.layouts.get(position).is_some_and(|layout| layout.table.kind == TableKind::Snapshot);
             for batch in batches {
-                sum = sum + documents::estimate(tables, position, batch, index).map_err(taker)?;
+                let found = shape.estimate(position, batch).map_err(taker)?;
+                // What is there, rather than what happens, does not grow with the span.
+                let count = if snapshot { &mut once } else { &mut sum };
+                *count = *count + found;
             }
         }
-        sampled_us += length;
     }
-    Ok(sum.stretched(sampled_us, span.length_us()))
+    Ok(sum.stretched(samples * length, span.length_us()) + once)
 }
 
 fn taker(error: SinkError) -> RunError {
@@ -162,7 +176,7 @@ fn taker(error: SinkError) -> RunError {
 }
 
 /// Makes rows on this thread and writes them on another, a bounded number of windows behind.
-fn write_rows(plan: &Plan, files: &mut DocumentFiles, out: &Output, cancel: &Cancel) -> Result<(), RunError> {
+fn write_rows(plan: &Plan, files: &mut Files, out: &Output, cancel: &Cancel) -> Result<(), RunError> {
     type Item = (Window, Vec<(usize, RecordBatch)>);
     let (sender, receiver): (SyncSender<Item>, Receiver<Item>) = sync_channel(WAITING_WINDOWS);
     let bar = RunProgress::new(out, plan.spec.window().length_us());
@@ -194,100 +208,27 @@ fn write_rows(plan: &Plan, files: &mut DocumentFiles, out: &Output, cancel: &Can
     result
 }
 
-/// Where an option's value goes: the plugin's reference and the key.
-type Slot = (String, String);
-
-/// The options of a spec's plugins: those keys that only one plugin of the call has.
-fn slots(app: &App, spec: &RunSpec) -> anyhow::Result<BTreeMap<Slot, Value>> {
-    let registry = app.registry()?;
-    let mut found: BTreeMap<String, Vec<(Slot, Value)>> = BTreeMap::new();
-    // Validators judge a lake, and this command writes none.
-    let uses = std::iter::once(&spec.generator).chain(&spec.incident_models);
-    for PluginUse { plugin, .. } in uses {
-        let schema = registry.describe(plugin)?.descriptor.config_schema;
-        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-        for (key, property) in properties {
-            found.entry(key.clone()).or_default().push(((plugin.clone(), key.clone()), property.clone()));
-        }
-    }
-    let single = found.into_values().filter(|slots| slots.len() == 1).flatten();
-    Ok(single.collect())
+/// The plugins of the scenario that words of the command line name, whose configuration keys are options. Validators judge
+/// a lake, and this command writes none.
+pub(super) fn named_plugins(words: &[String]) -> Option<Vec<String>> {
+    let names_spec =
+        |word: &str| crate::plugin::scenario(word).is_some() || word.ends_with(".toml") || word.ends_with(".json");
+    let named = words.iter().filter(|word| !word.starts_with('-') && names_spec(word));
+    let spec = named.into_iter().find_map(|word| read_spec(Path::new(word)).ok())?;
+    Some(plugins(&spec))
 }
 
-fn option_id((plugin, key): &Slot) -> String {
-    format!("{plugin}.{key}")
-}
-
-/// The command line with the options of the scenario that `args` names; as it was where they name none.
-pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Command {
-    let words: Vec<String> = args.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let Some(at) = words.iter().position(|word| word == "generate") else { return command };
-    let data_dir = words.iter().position(|word| word == "--data-dir").and_then(|index| words.get(index + 1));
-    let data_dir = data_dir.map(PathBuf::from).or_else(|| std::env::var_os("TELEMILL_DATA_DIR").map(PathBuf::from));
-    let named = words.iter().skip(at + 1).filter(|word| !word.starts_with('-'));
-    let spec = named.filter(|word| names_spec(word)).find_map(|word| read_spec(Path::new(word)).ok());
-    let options = spec.and_then(|spec| {
-        let app = App::new(Origin { data_dir, settings: Vec::new() }).ok()?;
-        slots(&app, &spec).ok()
-    });
-    let Some(options) = options else { return command };
-    command.mut_subcommand("generate", |mut generate| {
-        let taken: Vec<String> = generate.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
-        for (slot, property) in &options {
-            let long = slot.1.replace('_', "-");
-            if !taken.contains(&long) {
-                generate = generate.arg(option(slot, long, property));
-            }
-        }
-        generate
-    })
-}
-
-fn names_spec(word: &str) -> bool {
-    crate::plugin::scenario(word).is_some() || word.ends_with(".toml") || word.ends_with(".json")
-}
-
-fn option(slot: &Slot, long: String, property: &Value) -> Arg {
-    let text = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();
-    let mut help = text("description").split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some(default) = property.get("default").filter(|default| !default.is_null()) {
-        let default = default.to_string();
-        if default.len() <= 40 {
-            help.push_str(&format!(" [default: {default}]"));
-        }
-    }
-    Arg::new(option_id(slot))
-        .long(long)
-        .alias(slot.1.clone())
-        .help(help)
-        .action(ArgAction::Set)
-        .value_name("VALUE")
-        .allow_negative_numbers(true)
-        .help_heading(format!("Configuration of {}", slot.0))
+fn plugins(spec: &RunSpec) -> Vec<String> {
+    std::iter::once(&spec.generator).chain(&spec.incident_models).map(|plugin_use| plugin_use.plugin.clone()).collect()
 }
 
 /// Puts the values of plugins' options into the spec.
 fn apply_options(app: &App, spec: &mut RunSpec, matches: &ArgMatches) -> anyhow::Result<()> {
-    for (slot, property) in slots(app, spec)? {
-        let id = option_id(&slot);
-        let Ok(Some(text)) = matches.try_get_one::<String>(&id) else { continue };
-        let value = option_value(text, &property).with_context(|| format!("--{}", slot.1.replace('_', "-")))?;
+    for (plugin, key, value) in options::given(app, &plugins(spec), matches)? {
         let uses = std::iter::once(&mut spec.generator).chain(&mut spec.incident_models);
-        for plugin_use in uses.filter(|plugin_use| plugin_use.plugin == slot.0) {
-            plugin_use.config.insert(slot.1.clone(), value.clone());
+        for plugin_use in uses.filter(|plugin_use| plugin_use.plugin == plugin) {
+            plugin_use.config.insert(key.clone(), value.clone());
         }
     }
     Ok(())
-}
-
-/// JSON as it is; a file's content where the option takes an object or a list; else text.
-fn option_value(text: &str, property: &Value) -> anyhow::Result<Value> {
-    if let Ok(value) = serde_json::from_str(text) {
-        return Ok(value);
-    }
-    let is_text = property.get("type").is_some_and(|kind| kind.to_string().contains("string"));
-    if !is_text && Path::new(text).is_file() {
-        return read_json(Path::new(text));
-    }
-    Ok(Value::String(text.to_owned()))
 }

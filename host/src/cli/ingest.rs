@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::output::{Output, grouped};
+use super::profiles;
 use crate::app::App;
 use crate::ingest::{self, Format, IngestError, LISTED_BAD_ROWS, Request};
 use crate::run;
@@ -12,7 +13,9 @@ use std::path::PathBuf;
 
 /// Take rows from a file into a table, all or nothing; exit code 1 where rows are bad
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill ingest shop.orders orders.csv")]
+#[command(
+    after_help = "Example:\n  telemill ingest shop.orders orders.csv\n  telemill ingest shop.calls calls.csv --profile ecommerce/calls"
+)]
 pub(super) struct Ingest {
     /// The table, as DATASET.TABLE; it is made where it is missing
     #[arg(value_name = "DATASET.TABLE")]
@@ -22,6 +25,9 @@ pub(super) struct Ingest {
     /// csv, ndjson, opensearch or parquet; by the file's name where it is left out
     #[arg(long)]
     format: Option<Format>,
+    /// Read the names and forms of an export profile back: a TOML file, or the name of one that ships, as PLUGIN/NAME
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// The column that places rows of a new table in time
     #[arg(long, value_name = "COLUMN")]
     time_field: Option<String>,
@@ -37,6 +43,7 @@ impl Ingest {
             table: table.to_owned(),
             file: self.file,
             format: self.format,
+            profile: profiles::read(self.profile.as_slice())?.pop(),
             time_field: self.time_field,
             writer: writer.host.writer.clone(),
             at: run::now(),

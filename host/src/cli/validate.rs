@@ -1,21 +1,28 @@
 //! `telemill validate`: a validator over a dataset that is there.
 
 use super::Verdict;
+use super::options;
 use super::output::Output;
+use super::span::Span;
 use super::summary;
 use super::value::{json_or_text, read_json};
 use crate::app::App;
-use crate::core::time::{Timestamp, Window};
 use crate::plugin::{PluginKind, log_to_tracing};
 use crate::run::{self, Configured};
 use anyhow::Context as _;
-use clap::Args;
+use clap::{ArgMatches, Args};
 use serde_json::Value;
 use std::path::PathBuf;
 
+const NO_OBJECT: &str = "the configuration must be a JSON object";
+
 /// Let a validator judge a dataset; exit code 1 where it fails
+///
+/// The keys of the validator's configuration are options: --help behind --with shows them.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill validate ecommerce --with service-levels")]
+#[command(
+    after_help = "Example:\n  telemill validate ecommerce --with service-levels --last 1h --phase-column phase\n  telemill validate ecommerce --with service-levels --help"
+)]
 pub(super) struct Validate {
     /// The dataset
     dataset: String,
@@ -25,32 +32,22 @@ pub(super) struct Validate {
     /// Its configuration, a JSON file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One key of its configuration
+    /// One key of its configuration, where its option's name is taken
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Only rows from here on
-    #[arg(long, value_name = "TIME")]
-    from: Option<Timestamp>,
-    /// Only rows before this
-    #[arg(long, value_name = "TIME")]
-    to: Option<Timestamp>,
+    #[command(flatten)]
+    span: Span,
 }
 
 impl Validate {
-    pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+    pub(super) fn run(self, app: &App, out: &Output, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         let writer = app.writer()?;
         let host = &writer.host;
         let plugin = host.registry.load(&self.with)?;
         plugin.expect_kind(PluginKind::Validator)?;
-        let config = plugin.check_config(&self.configuration()?)?;
+        let config = plugin.check_config(&self.configuration(app, matches)?)?;
         let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
-        let bounds =
-            dataset.tables.iter().flat_map(|table| table.files.iter().filter_map(|f| f.time_bounds(&table.table)));
-        let (first, last) = bounds.fold((Timestamp::MAX, Timestamp(i64::MIN)), |(a, b), (c, d)| (a.min(c), b.max(d)));
-        let window = Window {
-            start: self.from.unwrap_or(if first <= last { first } else { Timestamp(0) }),
-            end: self.to.unwrap_or(if first <= last { last.plus_us(1) } else { Timestamp(0) }),
-        };
+        let window = self.span.covered(&dataset.tables);
         let judgements =
             run::judge(host, &[Configured { plugin, config }], &self.dataset, window, None, &log_to_tracing())?;
         out.print(&judgements, |out| {
@@ -59,16 +56,33 @@ impl Validate {
         Ok(if judgements.iter().all(|judgement| judgement.passed) { Verdict::Good } else { Verdict::Negative })
     }
 
-    fn configuration(&self) -> anyhow::Result<Value> {
+    /// The file's keys, then those of options, then those of --set.
+    fn configuration(&self, app: &App, matches: &ArgMatches) -> anyhow::Result<Value> {
         let mut config = match &self.config {
             Some(path) => read_json(path)?,
             None => Value::Object(serde_json::Map::new()),
         };
+        let mut given = Vec::new();
+        if let Some(matches) = matches.subcommand_matches("validate") {
+            given = options::given(app, std::slice::from_ref(&self.with), matches)?;
+        }
+        for (_, key, value) in given {
+            config.as_object_mut().context(NO_OBJECT)?.insert(key, value);
+        }
         for set in &self.sets {
             let (key, text) = set.split_once('=').with_context(|| format!("--set {set}: write KEY=VALUE"))?;
-            let object = config.as_object_mut().context("the configuration must be a JSON object")?;
+            let object = config.as_object_mut().context(NO_OBJECT)?;
             object.insert(key.to_owned(), json_or_text(text));
         }
         Ok(config)
     }
+}
+
+/// The validator that words of the command line name, whose configuration keys are options.
+pub(super) fn named_plugins(words: &[String]) -> Option<Vec<String>> {
+    let behind = |(at, word): (usize, &String)| match word.strip_prefix("--with=") {
+        Some(name) => Some(name.to_owned()),
+        None => words.get(at + 1).filter(|_| word == "--with").cloned(),
+    };
+    words.iter().enumerate().find_map(behind).map(|name| vec![name])
 }

@@ -1,5 +1,6 @@
 //! Which column of the file is which of the table, and the declaration of a table that is new.
 
+use super::profile::Reading;
 use super::source::{Format, Source};
 use super::{IngestError, Request, infer, parquet, text};
 use crate::core::id::{self, MAX_NAME_BYTES};
@@ -19,6 +20,8 @@ pub(super) struct Plan {
     pub(super) table: Table,
     /// Columns of a new table whose name is not the file's: the file's name and the table's.
     pub(super) renamed: Vec<(String, String)>,
+    /// What a profile says of the file's values.
+    pub(super) reading: Reading,
     /// Fields of the table by the file's names for them.
     names: BTreeMap<String, usize>,
 }
@@ -37,6 +40,7 @@ pub(super) struct FileColumn {
 impl Plan {
     /// The plan for `source`: by the table, where it exists, else by the file.
     pub(super) fn new(source: &Source, existing: Option<Table>, request: &Request) -> Result<Self, IngestError> {
+        let reading = Reading::new(request.profile.as_ref());
         if let Some(table) = existing {
             if let Some(wanted) = request.time_field.as_ref().filter(|wanted| table.time_field.as_ref() != Some(wanted))
             {
@@ -44,29 +48,34 @@ impl Plan {
                     format!("{wanted:?} was named as the time field, but the table has {:?}", table.time_field);
                 return Err(source.bad(vec![Problem::new("", message)]));
             }
-            return Ok(Self::of_table(table));
+            return Ok(Self::of_table(table, reading));
         }
         if RESERVED_TABLES.contains(&request.table.as_str()) {
             let message = format!("{} is the name of a table that the host writes", request.table);
             return Err(source.bad(vec![Problem::new("", message)]));
         }
         let columns = match source.format() {
-            Format::Parquet => parquet::columns(source)?,
-            Format::Csv | Format::Ndjson | Format::Opensearch => inferred(source)?,
+            Format::Parquet => parquet::columns(source, &reading)?,
+            Format::Csv | Format::Ndjson | Format::Opensearch => inferred(source, &reading)?,
         };
-        Self::of_file(&columns, request).map_err(|problems| source.bad(problems))
+        Self::of_file(&columns, reading, request).map_err(|problems| source.bad(problems))
     }
 
-    pub(super) fn of_table(table: Table) -> Self {
+    pub(super) fn of_table(table: Table, reading: Reading) -> Self {
         let mut names: BTreeMap<_, _> =
             table.fields.iter().enumerate().map(|(index, field)| (field.name.clone(), index)).collect();
         if let Some(time) = table.time_index() {
             names.insert(DOCUMENT_TIME.to_owned(), time);
         }
-        Self { table, renamed: Vec::new(), names }
+        for (file, own) in reading.names() {
+            if let Some(field) = table.field_index(own) {
+                names.insert(file.to_owned(), field);
+            }
+        }
+        Self { table, renamed: Vec::new(), reading, names }
     }
 
-    fn of_file(columns: &[FileColumn], request: &Request) -> Result<Self, Vec<Problem>> {
+    fn of_file(columns: &[FileColumn], reading: Reading, request: &Request) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         if columns.is_empty() || columns.len() > MAX_FIELDS {
             return Err(vec![Problem::new(
@@ -76,7 +85,8 @@ impl Plan {
         }
         let (mut names, mut renamed, mut fields) = (BTreeMap::new(), Vec::new(), Vec::<Field>::new());
         for (index, column) in columns.iter().enumerate() {
-            let name = column_name(&column.name, index);
+            let said = reading.column(&column.name).map_or(column.name.as_str(), |column| column.name.as_str());
+            let name = column_name(said, index);
             if let Some(other) = fields.iter().position(|field| field.name == name) {
                 let other = columns.get(other).map_or("", |column| column.name.as_str());
                 problems.push(Problem::new(
@@ -116,12 +126,19 @@ impl Plan {
             primary_key: Vec::new(),
             attributes: Vec::new(),
         };
-        Ok(Self { table, renamed, names })
+        Ok(Self { table, renamed, reading, names })
     }
 
     /// The field that the file calls `name`.
     pub(super) fn field(&self, name: &str) -> Option<usize> {
         self.names.get(name).or_else(|| self.names.get(&column_name(name, 0))).copied()
+    }
+
+    /// For each field of the table, the file's name for it, or its own.
+    pub(super) fn names_by_field(&self) -> Vec<String> {
+        let name =
+            |own: &str| self.reading.names().find(|(_, name)| *name == own).map_or(own, |(file, _)| file).to_owned();
+        self.table.fields.iter().map(|field| name(&field.name)).collect()
     }
 
     /// For each field of the table, the column of the file, of which `columns` are the names.
@@ -151,18 +168,19 @@ impl Plan {
     }
 }
 
-fn inferred(source: &Source) -> Result<Vec<FileColumn>, IngestError> {
-    let (names, guesses) = text::infer(source)?;
+fn inferred(source: &Source, reading: &Reading) -> Result<Vec<FileColumn>, IngestError> {
+    let (names, guesses) = text::infer(source, reading)?;
     if guesses.rows() == 0 {
         let message = "it has no rows, so the columns of a new table can't be told from it";
         return Err(source.bad(vec![Problem::new("", message)]));
     }
-    Ok(file_columns(names, &guesses))
+    Ok(file_columns(names, &guesses, reading))
 }
 
-fn file_columns(names: Vec<String>, guesses: &infer::Guesses) -> Vec<FileColumn> {
-    let column = |(index, name)| {
-        let (data_type, complete) = guesses.column(index);
+fn file_columns(names: Vec<String>, guesses: &infer::Guesses, reading: &Reading) -> Vec<FileColumn> {
+    let column = |(index, name): (usize, String)| {
+        let (guessed, complete) = guesses.column(index);
+        let data_type = reading.column(&name).and_then(|column| column.data_type()).unwrap_or(guessed);
         // That no value is missing in this file says nothing of the next.
         FileColumn { name, data_type, complete, nullable: true }
     };

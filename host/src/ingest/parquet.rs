@@ -4,14 +4,15 @@
 use super::IngestError;
 use super::bad_rows::BadRows;
 use super::mapping::{FileColumn, Plan};
+use super::profile::{Column, Meant, Reading};
 use super::source::Source;
-use crate::batch::TableLayout;
+use crate::batch::{TableLayout, logical_type};
 use crate::core::problem::Problem;
 use crate::core::schema::{DataType, Field};
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use ::parquet::errors::ParquetError;
-use arrow::array::{Array, ArrayRef, new_null_array};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, TimestampMicrosecondArray, new_null_array};
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -22,11 +23,11 @@ use std::sync::Arc;
 const BATCH_ROWS: usize = 16_384;
 
 /// The columns of a file, for a new table.
-pub(super) fn columns(source: &Source) -> Result<Vec<FileColumn>, IngestError> {
+pub(super) fn columns(source: &Source, reading: &Reading) -> Result<Vec<FileColumn>, IngestError> {
     let builder = open(source)?;
     let (mut columns, mut problems) = (Vec::new(), Vec::new());
     for field in builder.schema().fields() {
-        match logical_type(field.data_type()) {
+        match meant_type(field, reading) {
             Some(data_type) => columns.push(FileColumn {
                 name: field.name().clone(),
                 data_type,
@@ -51,7 +52,10 @@ pub(super) fn read(
     let cells = plan.cells(schema.fields().iter().map(|field| field.name().as_str()));
     let cells = cells.map_err(|problems| source.bad(problems))?;
     let given = |cell: &Option<usize>| cell.and_then(|cell| schema.fields().get(cell));
-    let unfit = layout.table.fields.iter().zip(&cells).filter_map(|(field, cell)| unfit(field, given(cell)?));
+    let unfit = layout.table.fields.iter().zip(&cells).filter_map(|(field, cell)| {
+        let given = given(cell)?;
+        unfit(field, given, meant_type(given, &plan.reading))
+    });
     let unfit: Vec<_> = unfit.collect();
     if !unfit.is_empty() {
         return Err(source.bad(unfit));
@@ -60,13 +64,20 @@ pub(super) fn read(
     let (mut bad, mut rows) = (BadRows::default(), 0);
     for batch in reader {
         let batch = batch.map_err(|error| broken(source, &ParquetError::from(error)))?;
-        let columns =
-            layout.table.fields.iter().zip(layout.schema.fields()).zip(&cells).map(|((field, arrow), cell)| match cell
-                .and_then(|cell| batch.columns().get(cell))
-            {
-                Some(column) => fit(column, field, arrow, rows, &mut bad),
-                None => Ok(new_null_array(arrow.data_type(), batch.num_rows())),
-            });
+        let fields = layout.table.fields.iter().zip(layout.schema.fields()).zip(&cells);
+        let columns = fields.map(|((field, arrow), cell)| match cell.and_then(|cell| batch.columns().get(cell)) {
+            Some(column) => {
+                let said = given(cell).and_then(|given| plan.reading.column(given.name()));
+                match said.and_then(|said| said.data_type().map(|data_type| (said, data_type))) {
+                    Some((said, data_type)) if is_text(column.data_type()) => {
+                        let meant = meant(column, said, data_type, rows, &mut bad)?;
+                        fit(&meant, field, arrow, rows, &mut bad)
+                    }
+                    _ => fit(column, field, arrow, rows, &mut bad),
+                }
+            }
+            None => Ok(new_null_array(arrow.data_type(), batch.num_rows())),
+        });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         rows += batch.num_rows() as u64;
         if bad.is_empty() {
@@ -110,24 +121,51 @@ fn no_column(field: &ArrowField) -> Problem {
     Problem::new(field.name(), message)
 }
 
-/// The column's type in the lake that takes all values of `given`, or nearly all.
-fn logical_type(given: &ArrowType) -> Option<DataType> {
-    Some(match given {
-        ArrowType::Boolean => DataType::Boolean,
-        ArrowType::Int8 | ArrowType::Int16 | ArrowType::Int32 | ArrowType::UInt8 | ArrowType::UInt16 => DataType::Int32,
-        ArrowType::Int64 | ArrowType::UInt32 | ArrowType::UInt64 => DataType::Int64,
-        ArrowType::Float16 | ArrowType::Float32 => DataType::Float32,
-        ArrowType::Float64 => DataType::Float64,
-        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => DataType::Utf8,
-        ArrowType::Dictionary(_, values) if logical_type(values) == Some(DataType::Utf8) => DataType::Utf8,
-        ArrowType::Date32 | ArrowType::Date64 => DataType::Date,
-        ArrowType::Timestamp(_, _) => DataType::Timestamp,
-        _ => return None,
+/// The type of a column's values: what a profile says of text, else the file's own.
+fn meant_type(given: &ArrowField, reading: &Reading) -> Option<DataType> {
+    let said = reading.column(given.name()).and_then(|column| column.data_type());
+    said.filter(|_| is_text(given.data_type())).or_else(|| logical_type(given.data_type()))
+}
+
+fn is_text(given: &ArrowType) -> bool {
+    logical_type(given) == Some(DataType::Utf8)
+}
+
+/// What the texts of `column` mean by what a profile says of it; those that are not in its form are bad rows.
+fn meant(
+    column: &ArrayRef,
+    said: &Column,
+    data_type: DataType,
+    rows_before: u64,
+    bad: &mut BadRows,
+) -> Result<ArrayRef, ArrowError> {
+    let text = cast(column, &ArrowType::Utf8)?;
+    let mut values = Vec::with_capacity(text.len());
+    for (row, text) in text.as_string::<i32>().iter().enumerate() {
+        values.push(text.map_or(Ok(None), |text| said.meant(text)).unwrap_or_else(|message| {
+            bad.add(format!("row {}", rows_before + row as u64 + 1), &message);
+            None
+        }));
+    }
+    let values = values.into_iter();
+    Ok(match data_type {
+        DataType::Boolean => {
+            let values = values.map(|value| if let Some(Meant::Boolean(value)) = value { Some(value) } else { None });
+            Arc::new(values.collect::<BooleanArray>())
+        }
+        DataType::Date => {
+            let values = values.map(|value| if let Some(Meant::Date(value)) = value { Some(value) } else { None });
+            Arc::new(values.collect::<Date32Array>())
+        }
+        _ => {
+            let values = values.map(|value| if let Some(Meant::Time(value)) = value { Some(value) } else { None });
+            Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        }
     })
 }
 
-fn unfit(field: &Field, given: &ArrowField) -> Option<Problem> {
-    let Some(own) = logical_type(given.data_type()) else { return Some(no_column(given)) };
+fn unfit(field: &Field, given: &ArrowField, own: Option<DataType>) -> Option<Problem> {
+    let Some(own) = own else { return Some(no_column(given)) };
     let fits = own == field.data_type
         || matches!(
             (own, field.data_type),

@@ -48,6 +48,7 @@ impl Fixture {
             table: "events".into(),
             file,
             format: None,
+            profile: None,
             time_field: None,
             writer: WriterSettings::default(),
             at: Timestamp(CLOCK.fetch_add(1, std::sync::atomic::Ordering::Relaxed)),

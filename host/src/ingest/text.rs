@@ -7,6 +7,7 @@ use super::csv::CsvReader;
 use super::infer::Guesses;
 use super::json::JsonReader;
 use super::mapping::Plan;
+use super::profile::Reading;
 use super::record::{Found, Record};
 use super::source::{Format, Source};
 use crate::batch::TableLayout;
@@ -36,25 +37,34 @@ impl Reader<'_> {
             Self::Json(reader) => reader.next(record),
         }
     }
+
+    /// The names of the columns so far.
+    fn columns(&self) -> &[String] {
+        match self {
+            Self::Csv(reader) => reader.columns(),
+            Self::Json(reader) => reader.columns(),
+        }
+    }
 }
 
 /// The names and the types of the columns of `source`, from all of its rows.
-pub(super) fn infer(source: &Source) -> Result<(Vec<String>, Guesses), IngestError> {
+pub(super) fn infer(source: &Source, reading: &Reading) -> Result<(Vec<String>, Guesses), IngestError> {
     let mut reader = Reader::open(source)?;
     let (mut record, mut guesses, mut bad) = (Record::default(), Guesses::default(), BadRows::default());
+    let mut plain = Record::default();
     loop {
         match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
+            Found::Record(line) if reading.has_forms() => match reading.plain(reader.columns(), &record, &mut plain) {
+                Ok(()) => guesses.add(&plain),
+                Err(message) => bad.add(place(line), &message),
+            },
             Found::Record(_) => guesses.add(&record),
             Found::Bad(line, message) => bad.add(place(line), &message),
             Found::End => break,
         }
     }
     bad.check(source.name())?;
-    let names = match &reader {
-        Reader::Csv(reader) => reader.columns().to_vec(),
-        Reader::Json(reader) => reader.columns().to_vec(),
-    };
-    Ok((names, guesses))
+    Ok((reader.columns().to_vec(), guesses))
 }
 
 /// Reads all rows of `source` as batches of `layout`.
@@ -65,23 +75,29 @@ pub(super) fn read(
     emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
     let mut reader = Reader::open(source)?;
-    let (cells, null_is_nan) = match &mut reader {
+    let (cells, names, null_is_nan) = match &mut reader {
         Reader::Csv(reader) => {
             let cells = plan.cells(reader.columns().iter().map(String::as_str));
-            (cells.map_err(|problems| source.bad(problems))?, false)
+            (cells.map_err(|problems| source.bad(problems))?, reader.columns().to_vec(), false)
         }
         Reader::Json(reader) => {
             let fields = layout.table.fields.len();
             reader.resolve_by(fields, |name| plan.field(name));
-            ((0..fields).map(Some).collect(), true)
+            ((0..fields).map(Some).collect(), plan.names_by_field(), true)
         }
     };
     let mut columns = Columns::new(layout, &cells, null_is_nan);
-    let (mut record, mut bad) = (Record::default(), BadRows::default());
+    let (mut record, mut plain, mut bad) = (Record::default(), Record::default(), BadRows::default());
+    let forms = plan.reading.has_forms();
     loop {
         match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
             Found::Record(line) => {
-                if let Err(message) = columns.append(&record) {
+                let added = if forms {
+                    plan.reading.plain(&names, &record, &mut plain).and_then(|()| columns.append(&plain))
+                } else {
+                    columns.append(&record)
+                };
+                if let Err(message) = added {
                     bad.add(place(line), &message);
                 }
             }

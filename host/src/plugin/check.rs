@@ -34,7 +34,7 @@ pub struct CheckOptions {
     /// The configuration to try the laws with; without it, the schema's defaults. The plugin's examples always have to
     /// work.
     pub config: Option<Value>,
-    /// What an incident model and a validator are checked against; without it, a generator that ships.
+    /// What an incident model and a validator are checked against; without it, the generator that ships which suits best.
     pub sample: Option<Sample>,
     /// Tables that a dataset has beside the generator's own: the ground truth.
     pub other_tables: Vec<Table>,

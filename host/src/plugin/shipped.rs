@@ -1,4 +1,5 @@
-//! What ships inside the binary: the plugins' components and the scenarios beside them, put there by `build.rs`.
+//! What ships inside the binary: the plugins' components, and scenarios, export profiles and recipes beside them, put
+//! there by `build.rs`.
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
@@ -15,4 +16,14 @@ pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The TOML text of the scenario `name`.
 pub fn scenario(name: &str) -> Option<&'static str> {
     scenarios().find(|(shipped, _)| *shipped == name).map(|(_, text)| text)
+}
+
+/// Names (`PLUGIN/NAME`) and TOML texts of the export profiles that ship.
+pub fn profiles() -> &'static [(&'static str, &'static str)] {
+    PROFILES
+}
+
+/// Names (`PLUGIN/NAME`) and TOML texts of the recipes that ship.
+pub fn recipes() -> &'static [(&'static str, &'static str)] {
+    RECIPES
 }

@@ -2,12 +2,10 @@
 //! that share no time are sorted apart, so that a year takes no more memory than its busiest stretch.
 
 use super::scan::{Sender, conform, dictionary_type, read_ahead};
-use super::table::LakeTable;
+use super::table::{LakeTable, within};
 use super::view::{FileView, TableView};
 use super::{BatchStream, Engine, QueryError, Scan, TextForm};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::ident;
 use futures::TryStreamExt;
 use std::sync::Arc;
@@ -45,7 +43,7 @@ impl Sort {
             // One thread: rows that the order leaves equal then come in the same sequence every time.
             let session = self.engine.session(Vec::new(), 1, self.scan.batch_rows);
             let mut rows = session.read_table(Arc::new(LakeTable::new(&self.table, &files)))?;
-            if let Some(filter) = self.filter() {
+            if let Some(filter) = self.scan.window.and_then(|window| within(&self.table, window)) {
                 rows = rows.filter(filter)?;
             }
             let order = self.scan.order_by.iter().map(|name| ident(name).sort(true, false)).collect();
@@ -60,13 +58,6 @@ impl Sort {
             }
         }
         Ok(())
-    }
-
-    fn filter(&self) -> Option<Expr> {
-        let window = self.scan.window?;
-        let time = ident(self.table.layout.table.time_field.as_deref()?);
-        let bound = |us| lit(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())));
-        Some(time.clone().gt_eq(bound(window.start.0)).and(time.lt(bound(window.end.0))))
     }
 }
 

@@ -3,7 +3,8 @@
 use super::catalog::CATALOG;
 use super::scan::read_ahead;
 use super::view::DatasetView;
-use super::{Engine, QueryError, Rows};
+use super::{BatchStream, Engine, QueryError, Rows};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::SessionState;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longest SQL text: what people and programs write is far shorter, and a parser's time grows with it.
-const MAX_SQL_BYTES: usize = 1 << 20;
+pub(super) const MAX_SQL_BYTES: usize = 1 << 20;
 
 /// Where SQL keeps what there is.
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -38,17 +39,7 @@ impl Engine {
         let planned = tokio::time::timeout(time, self.plan(sql)).await;
         let (state, plan) = planned.map_err(|_| QueryError::TimedOut { limit_ms: self.limits.time_ms })??;
         let physical = cooperative(state.create_physical_plan(&plan).await?)?;
-        let mut stream = execute_stream(physical, state.task_ctx())?;
-        let schema = stream.schema();
-        // A task of its own: an operator that computes for long without a row must not hold up the clock.
-        let batches = read_ahead(move |sender| async move {
-            while let Some(batch) = stream.next().await {
-                if sender.send(batch.map_err(QueryError::from)).await.is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        });
+        let (schema, batches) = run(physical, &state)?;
         let left = time.saturating_sub(started.elapsed());
         Ok(Rows::limited(schema, batches, &self.limits, left))
     }
@@ -70,7 +61,7 @@ impl Engine {
     ///
     /// # Errors
     /// A table that is not there, with what is there instead.
-    async fn named(
+    pub(super) async fn named(
         &self,
         tables: &[TableReference],
         statement: &Statement,
@@ -118,9 +109,24 @@ impl Engine {
     }
 }
 
+/// Runs a plan in a task of its own: an operator that computes for long without a row must not hold up the clock.
+pub(super) fn run(plan: Arc<dyn ExecutionPlan>, state: &SessionState) -> Result<(SchemaRef, BatchStream), QueryError> {
+    let mut stream = execute_stream(plan, state.task_ctx())?;
+    let schema = stream.schema();
+    let batches = read_ahead(move |sender| async move {
+        while let Some(batch) = stream.next().await {
+            if sender.send(batch.map_err(QueryError::from)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    Ok((schema, batches))
+}
+
 /// Lets joins give way to others now and then, which DataFusion sees to for the reading of files only: a join over
 /// rows that are all read would otherwise run to its end, whether anybody still waits for it or not.
-fn cooperative(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+pub(super) fn cooperative(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
     let wrapped = plan.transform_up(|plan| {
         Ok(if plan.children().len() > 1 {
             Transformed::yes(Arc::new(CooperativeExec::new(plan)) as Arc<dyn ExecutionPlan>)

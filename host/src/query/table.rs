@@ -5,26 +5,30 @@ use super::file::FOOTER_HINT_BYTES;
 use super::objects::lake_url;
 use super::statistics;
 use super::view::{FileView, TableView};
+use crate::core::time::Window;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
-use datafusion::common::{DFSchema, Statistics};
+use datafusion::common::{DFSchema, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, lit};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::prelude::ident;
 use std::sync::Arc;
 
-/// A table, or some of its files.
+/// A table, or some of its files; or a file beside the lake.
 #[derive(Debug)]
 pub(super) struct LakeTable {
+    url: ObjectStoreUrl,
     schema: SchemaRef,
     files: Vec<PartitionedFile>,
     /// Whether some value may be NaN: queries sort it behind all numbers, but the bounds in Parquet's footers leave
@@ -41,7 +45,14 @@ impl LakeTable {
             PartitionedFile::new(file.path.to_string(), file.bytes)
                 .with_statistics(Arc::new(statistics::of_file(file, fields)))
         });
-        Self { schema: engine_schema(&table.layout.schema), files: files.collect(), nan }
+        Self { url: lake_url(), schema: engine_schema(&table.layout.schema), files: files.collect(), nan }
+    }
+
+    /// The rows of the file `name` in the store of `url`, of which nothing is known but its columns.
+    pub(super) fn of_file(url: ObjectStoreUrl, name: &str, bytes: u64, schema: SchemaRef) -> Self {
+        let unknown = Arc::new(Statistics::new_unknown(&schema));
+        let files = vec![PartitionedFile::new(name, bytes).with_statistics(unknown)];
+        Self { url, schema, files, nan: true }
     }
 
     /// The files that may hold rows for which `filters` are true.
@@ -54,6 +65,13 @@ impl LakeTable {
         let keep = predicate.prune(&PrunableStatistics::new(bounds, Arc::clone(&self.schema)))?;
         Ok(self.files.iter().zip(keep).filter(|(_, keep)| *keep).map(|(file, _)| file.clone()).collect())
     }
+}
+
+/// Whether a row of `table` lies within `window`; none where its rows have no time.
+pub(super) fn within(table: &TableView, window: Window) -> Option<Expr> {
+    let time = ident(table.layout.table.time_field.as_deref()?);
+    let bound = |us| lit(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())));
+    Some(time.clone().gt_eq(bound(window.start.0)).and(time.lt(bound(window.end.0))))
 }
 
 /// The schema as queries see it: text as views, which DataFusion computes with fastest, and no Parquet field ids,
@@ -103,7 +121,7 @@ impl TableProvider for LakeTable {
         }
         let bounds = files.iter().filter_map(|file| file.statistics.as_deref());
         let statistics = Statistics::try_merge_iter(bounds, &self.schema)?;
-        let store = state.runtime_env().object_store(lake_url())?;
+        let store = state.runtime_env().object_store(&self.url)?;
         let metadata = state.runtime_env().cache_manager.get_file_metadata_cache();
         let mut options = state.table_options().parquet.clone();
         options.global.pruning &= !self.nan;
@@ -111,7 +129,7 @@ impl TableProvider for LakeTable {
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, metadata)))
             .with_metadata_size_hint(FOOTER_HINT_BYTES);
-        let config = FileScanConfigBuilder::new(lake_url(), Arc::new(source))
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
             .with_file_groups(FileGroup::new(files).split_files(state.config().target_partitions()))
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?

@@ -44,6 +44,14 @@ pub fn preview(plan: &Plan, window: Window, cancel: &Cancel) -> Result<Vec<Vec<R
     Ok(tables)
 }
 
+/// Whether any window can be asked for at once: a simulation that saves nothing carries nothing over a step.
+///
+/// # Errors
+/// The plugin failed.
+pub fn is_stateless(plan: &Plan) -> Result<bool, RunError> {
+    Ok(plan.begin(plan.shard(0, 1), None)?.save()?.is_none())
+}
+
 fn make(
     plan: &Plan,
     wanted: Window,
@@ -51,9 +59,7 @@ fn make(
     take: &mut dyn FnMut(Window, Vec<(usize, RecordBatch)>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
     let mut generator = plan.begin(plan.shard(0, 1), None)?;
-    // One that saves nothing carries nothing over a step, so that any window can be asked for at once.
-    let stateless = generator.save()?.is_none();
-    let from = if stateless { wanted.start } else { plan.spec.window().start };
+    let from = if generator.save()?.is_none() { wanted.start } else { plan.spec.window().start };
     for piece in [Window { start: from, end: wanted.start }, wanted] {
         let mut windows = Windows::new(piece, plan.simulation.step_us);
         while let Some(window) = windows.next() {

@@ -2,6 +2,7 @@
 //! that was left open is made.
 
 use crate::core::digest::Digest;
+use crate::core::document;
 use crate::core::id;
 use crate::core::problem::{self, Problem};
 use crate::core::time::{Length, Timestamp, Window};
@@ -156,16 +157,7 @@ impl RunSpec {
     /// What is wrong, with the key that is at fault.
     pub fn parse(text: &str, json: bool, origin: &str) -> Result<Self, SpecError> {
         let syntax = |message: String| SpecError::Syntax { origin: origin.to_owned(), message };
-        let value = if json {
-            serde_json::from_str(text).map_err(|error| syntax(error.to_string()))?
-        } else {
-            let table: toml::Table = toml::from_str(text).map_err(|error| syntax(error.to_string()))?;
-            json_of(toml::Value::Table(table))
-        };
-        let spec: Self = serde_path_to_error::deserialize(value).map_err(|error| {
-            let path = error.path().to_string();
-            syntax(if path == "." { error.inner().to_string() } else { format!("{path}: {}", error.inner()) })
-        })?;
+        let spec: Self = if json { document::from_json(text) } else { document::from_toml(text) }.map_err(syntax)?;
         spec.check()?;
         Ok(spec)
     }
@@ -255,21 +247,6 @@ impl ResolvedSpec {
     /// The segments in order; the last may be shorter.
     pub fn segments(&self) -> Vec<Window> {
         self.window().pieces(self.spec.segment.us()).collect()
-    }
-}
-
-/// TOML as JSON: a date or time becomes its text.
-fn json_of(value: toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::String(text),
-        toml::Value::Integer(number) => Value::from(number),
-        toml::Value::Float(number) => Value::from(number),
-        toml::Value::Boolean(yes) => Value::Bool(yes),
-        toml::Value::Datetime(time) => Value::String(time.to_string()),
-        toml::Value::Array(list) => Value::Array(list.into_iter().map(json_of).collect()),
-        toml::Value::Table(table) => {
-            Value::Object(table.into_iter().map(|(key, value)| (key, json_of(value))).collect())
-        }
     }
 }
 

@@ -11,15 +11,24 @@ use arrow::record_batch::RecordBatch;
 #[derive(Debug)]
 pub struct CsvEncoder {
     columns: Columns,
-    first: Frame,
-    next: Frame,
+    frames: Vec<Frame>,
 }
 
 impl CsvEncoder {
     /// An encoder of `columns`.
     pub fn new(columns: Columns) -> Self {
-        let next = Frame { prefix: b",".to_vec(), null: b",".to_vec() };
-        Self { columns, first: Frame::default(), next }
+        let nulls = vec![String::new(); columns.len()];
+        Self::with_nulls(columns, nulls)
+    }
+
+    /// An encoder of `columns`, of which each has a text of its own for what is missing.
+    pub(super) fn with_nulls(columns: Columns, nulls: impl IntoIterator<Item = String>) -> Self {
+        let frame = |(index, null): (usize, String)| {
+            let prefix = if index == 0 { Vec::new() } else { b",".to_vec() };
+            Frame { null: [prefix.as_slice(), null.as_bytes()].concat(), prefix }
+        };
+        let frames = nulls.into_iter().enumerate().map(frame).collect();
+        Self { columns, frames }
     }
 }
 
@@ -37,8 +46,8 @@ impl Encoder for CsvEncoder {
 
     fn encode(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), SinkError> {
         let mut texts = Vec::with_capacity(self.columns.len());
-        for (index, (array, name)) in self.columns.arrays(batch)?.into_iter().zip(self.columns.names()).enumerate() {
-            let frame = if index == 0 { &self.first } else { &self.next };
+        let arrays = self.columns.arrays(batch)?.into_iter().zip(self.columns.names());
+        for ((array, name), frame) in arrays.zip(&self.frames) {
             texts.push(ColumnText::new::<Csv>(array, frame, name)?);
         }
         for row in 0..batch.num_rows() {

@@ -38,6 +38,11 @@ pub fn index_name(tables: &[TableLayout], position: usize, index: &str) -> Strin
     }
 }
 
+/// Whether some table has phases, which is what the files of the example are made of.
+pub fn has_phases(tables: &[TableLayout]) -> bool {
+    tables.iter().any(|layout| phase_index(layout).is_some())
+}
+
 fn main_table(tables: &[TableLayout]) -> usize {
     tables.iter().position(|layout| phase_index(layout).is_some()).unwrap_or(0)
 }

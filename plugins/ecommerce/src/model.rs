@@ -77,7 +77,7 @@ impl Shop {
         }
         let ids = self.marks.take_ids();
         self.metrics.rows.incident_id.inner_mut().set_values(&ids);
-        self.transactions.rows(&ids).finish(output)?;
+        self.transactions.rows(&self.catalogue, &ids).finish(output)?;
         self.metrics.rows.finish(output)
     }
 }

@@ -67,7 +67,8 @@ impl Poisson {
     /// `mean` per step; negative counts as 0.
     pub fn new(mean: f64) -> Self {
         let mean = if mean.is_finite() { mean.max(0.0) } else { 0.0 };
-        Self { mean, root: mean.sqrt(), none: (-mean).exp() }
+        let none = if mean < EXPAND_FROM { (-mean).exp() } else { 0.0 };
+        Self { mean, root: mean.sqrt(), none }
     }
 
     /// One count from 64 uniform bits: by inversion where the mean is small, else by the

@@ -1,8 +1,9 @@
 //! What incidents do to signals, and which of them to blame. The rules of overlap are those of `wit/types.wit`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Error, Incident, Role, Simulation, Timestamp, Window};
+use crate::{Error, Incident, Role, Simulation, Target, Timestamp, Window};
 
 mod bend;
 #[cfg(test)]
@@ -150,11 +151,15 @@ impl Effects {
     /// Nothing acts yet on these targets.
     pub fn new(simulation: &Simulation) -> Self {
         let signals: Vec<String> = simulation.signals.iter().map(|signal| signal.name.clone()).collect();
+        let mut by_name: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
+        for target in &simulation.targets {
+            by_name.entry(&target.name).or_default().push(target);
+        }
         let targets: Vec<TargetLayout> = simulation
             .targets
             .iter()
             .map(|target| TargetLayout {
-                names: with_ancestors(simulation, &target.name),
+                names: with_ancestors(&by_name, &target.name),
                 signals: target.signals.iter().filter_map(|name| simulation.signal(name)).collect(),
             })
             .collect();
@@ -302,11 +307,11 @@ impl Effects {
 }
 
 /// A target's name and those of all that it belongs to, directly or through another target.
-fn with_ancestors(simulation: &Simulation, name: &str) -> Vec<String> {
+fn with_ancestors(targets: &BTreeMap<&str, Vec<&Target>>, name: &str) -> Vec<String> {
     let mut names = vec![name.to_owned()];
     let mut next = 0;
     while let Some(name) = names.get(next).cloned() {
-        for target in simulation.targets.iter().filter(|target| target.name == name) {
+        for target in targets.get(name.as_str()).into_iter().flatten() {
             for parent in &target.parents {
                 if !names.contains(parent) {
                     names.push(parent.clone());

@@ -23,6 +23,7 @@ pub mod chain;
 pub mod column;
 pub mod config;
 pub mod demand;
+pub mod distinct;
 pub mod effects;
 pub mod error;
 #[doc(hidden)]
@@ -58,7 +59,7 @@ pub use log::{Level, log};
 pub use marks::Marks;
 pub use output::{Output, Rows};
 pub use plugin::{About, Example, Generator, IncidentModel, Shard, Validator};
-pub use random::{Process, Stream, hash};
+pub use random::{Process, Steps, Stream, hash};
 pub use report::{Finding, Metric, Report, Selection};
 pub use schema::{Attribute, DataType, Field, Input, Signal, Simulation, Table, TableKind, Target};
 pub use time::{Clock, Timestamp, Window, Zone};

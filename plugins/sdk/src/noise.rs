@@ -3,7 +3,7 @@
 //! Owns the Ornstein-Uhlenbeck process on a grid of steps. Knows nothing of what it is noise for.
 
 use crate::quantile::normal;
-use crate::{Process, hash};
+use crate::{Process, Steps, hash};
 
 /// The stationary draw of a block's start, apart from the innovation of the same step.
 const START: Process = Process::named("ornstein-uhlenbeck start");
@@ -21,6 +21,7 @@ const WARM_UP_TIME_CONSTANTS: f64 = 7.0;
 #[derive(Debug, Clone)]
 pub struct OrnsteinUhlenbeck {
     key: u64,
+    innovations: Steps,
     phi: f64,
     spread: f64,
     block_steps: i64,
@@ -37,6 +38,7 @@ impl OrnsteinUhlenbeck {
         let phi = (-1.0 / tau).exp();
         Self {
             key,
+            innovations: Steps::of(key, INNOVATION, 0),
             phi,
             spread: (1.0 - phi * phi).sqrt(),
             block_steps: ((tau * WARM_UP_TIME_CONSTANTS).ceil() as i64).max(1),
@@ -63,7 +65,7 @@ impl OrnsteinUhlenbeck {
         }
         while self.step < step {
             self.step += 1;
-            let innovation = f64::from(normal(hash(self.key, INNOVATION, 0, self.step) as u32));
+            let innovation = f64::from(normal(self.innovations.hash(self.step) as u32));
             self.value = self.phi * self.value + self.spread * innovation;
         }
         self.value

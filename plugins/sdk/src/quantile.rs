@@ -3,6 +3,7 @@
 //! Owns quantile tables and the normal quantile. Knows nothing of streams: every draw takes bits that the caller
 //! got from a keyed one. rand_distr stays the tool for rare draws.
 
+use std::array::from_fn;
 use std::sync::LazyLock;
 
 /// Entries of the body, and of each of the two tails.
@@ -15,9 +16,9 @@ const REFINE: usize = 128;
 /// times finer, so that a heavy tail keeps its shape up to the quantile 1 - 2e-6.
 #[derive(Debug, Clone)]
 pub struct QuantileTable {
-    body: Box<[f32]>,
-    low: Box<[f32]>,
-    high: Box<[f32]>,
+    body: Box<[f32; BODY]>,
+    low: Box<[f32; EDGE * REFINE]>,
+    high: Box<[f32; EDGE * REFINE]>,
 }
 
 impl QuantileTable {
@@ -26,9 +27,9 @@ impl QuantileTable {
         let bins = BODY as f64;
         let fine = (EDGE * REFINE) as f64;
         let edge = EDGE as f64 / bins;
-        let body = (0..BODY).map(|i| quantile((i as f64 + 0.5) / bins) as f32).collect();
-        let low = (0..EDGE * REFINE).map(|i| quantile((i as f64 + 0.5) / fine * edge) as f32).collect();
-        let high = (0..EDGE * REFINE).map(|i| quantile(1.0 - edge + (i as f64 + 0.5) / fine * edge) as f32).collect();
+        let body = Box::new(from_fn(|i| quantile((i as f64 + 0.5) / bins) as f32));
+        let low = Box::new(from_fn(|i| quantile((i as f64 + 0.5) / fine * edge) as f32));
+        let high = Box::new(from_fn(|i| quantile(1.0 - edge + (i as f64 + 0.5) / fine * edge) as f32));
         Self { body, low, high }
     }
 
@@ -54,11 +55,7 @@ impl QuantileTable {
     #[inline]
     pub fn draw(&self, bits: u32) -> f32 {
         let bin = (bits >> 21) as usize;
-        if (EDGE..BODY - EDGE).contains(&bin) {
-            self.body.get(bin).copied().unwrap_or(0.0)
-        } else {
-            self.draw_edge(bin, bits)
-        }
+        if (EDGE..BODY - EDGE).contains(&bin) { self.body[bin] } else { self.draw_edge(bin, bits) }
     }
 
     /// The value at a probability: the middle of the bin that holds it.
@@ -70,7 +67,7 @@ impl QuantileTable {
     fn draw_edge(&self, bin: usize, bits: u32) -> f32 {
         let fine = ((bits >> 14) & 0x7f) as usize;
         let (table, bin) = if bin < EDGE { (&self.low, bin) } else { (&self.high, bin.saturating_sub(BODY - EDGE)) };
-        table.get(bin * REFINE + fine).copied().unwrap_or(0.0)
+        table[(bin * REFINE + fine) % table.len()]
     }
 }
 

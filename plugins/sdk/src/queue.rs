@@ -5,6 +5,10 @@
 
 /// Work is refused above this utilisation; a queue without a bound would never settle.
 const FULL: f64 = 0.985;
+/// Binary digits of the exponent's fraction.
+const ROOTS: u32 = 6;
+/// exp(-40) is below half a unit in the last place of 1.
+const NEVER: f64 = 40.0;
 /// Rounds of retries on retries: each round adds less than half of the one before.
 const RETRY_ROUNDS: u32 = 4;
 
@@ -12,7 +16,7 @@ const RETRY_ROUNDS: u32 = 4;
 #[derive(Debug, Clone, Copy)]
 pub struct Queue {
     servers: f64,
-    exponent: f64,
+    exponent: u32,
     deadline: f64,
     retries: f64,
 }
@@ -38,7 +42,7 @@ impl Queue {
         let servers = f64::from(servers.max(1));
         Self {
             servers,
-            exponent: (2.0 * (servers + 1.0)).sqrt() - 1.0,
+            exponent: (((2.0 * (servers + 1.0)).sqrt() - 1.0) * f64::from(1 << ROOTS)).round() as u32,
             deadline: deadline.max(0.0),
             retries: retries.clamp(0.0, 0.95),
         }
@@ -46,7 +50,7 @@ impl Queue {
 
     /// `load`: work offered per unit of capacity, first tries only; 1 is as much as can be done.
     ///
-    /// Waiting by Sakasegawa (1977): rho^(sqrt(2(c+1))-1) / (c (1-rho)) service times. A wait passes the
+    /// Waiting by Sakasegawa (1977): rho^(sqrt(2(c+1))-1) / (c (1-rho)) service times, the exponent in 64ths. A wait passes the
     /// deadline d with the probability P(wait) exp(-c (1-rho) d), exact for M/M/c. Failed calls come back
     /// as load, to a fixed point.
     pub fn at(&self, load: f64) -> QueueState {
@@ -65,9 +69,10 @@ impl Queue {
     fn without_retries(&self, offered: f64) -> QueueState {
         let utilisation = offered.min(FULL);
         let idle = 1.0 - utilisation;
-        let wait = utilisation.powf(self.exponent) / (self.servers * idle);
-        let waits = (wait * self.servers * idle).min(1.0);
-        let late = waits * (-self.servers * idle * self.deadline).exp();
+        let waits = power(utilisation, self.exponent);
+        let wait = waits / (self.servers * idle);
+        let patience = self.servers * idle * self.deadline;
+        let late = if patience < NEVER { waits * (-patience).exp() } else { 0.0 };
         let refused = if offered > FULL { 1.0 - FULL / offered } else { 0.0 };
         QueueState {
             utilisation,
@@ -77,6 +82,23 @@ impl Queue {
             retries: 0.0,
         }
     }
+}
+
+/// A base between 0 and 1 to a power in 64ths, by roots and products: these are single instructions on every machine, where a
+/// power of any exponent is a long way through a library.
+fn power(base: f64, sixty_fourths: u32) -> f64 {
+    let mut result = 1.0;
+    for _ in 0..sixty_fourths >> ROOTS {
+        result *= base;
+    }
+    let mut root = base;
+    for digit in (0..ROOTS).rev() {
+        root = root.sqrt();
+        if sixty_fourths >> digit & 1 == 1 {
+            result *= root;
+        }
+    }
+    result
 }
 
 #[cfg(test)]
@@ -101,6 +123,16 @@ mod tests {
         // Sakasegawa is exact for one server: rho / (1 - rho).
         let queue = Queue::new(1, 1e9, 0.0);
         assert!((queue.at(0.8).wait - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn powers_are_those_of_the_library() {
+        for exponent in [0, 1, 33, 64, 112, 175, 640] {
+            for base in [0.0, 0.01, 0.3, 0.77, 1.0] {
+                let exact = f64::powf(base, f64::from(exponent) / 64.0);
+                assert!((power(base, exponent) - exact).abs() < 1e-14, "{base} to {exponent}");
+            }
+        }
     }
 
     #[test]

@@ -40,12 +40,37 @@ impl Process {
     }
 }
 
+/// Seed, process and entity of a key, mixed once for many steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps(u64);
+
+impl Steps {
+    /// The steps of an entity.
+    #[inline]
+    pub const fn of(seed: u64, process: Process, entity: u64) -> Self {
+        let key = mix(seed.wrapping_add(GOLDEN) ^ process.0);
+        Self(mix(key.wrapping_add(entity.wrapping_mul(GOLDEN)) ^ 0x6a09_e667_f3bc_c909))
+    }
+
+    /// What [`hash`] gives for a step.
+    #[inline]
+    pub const fn hash(self, step: i64) -> u64 {
+        mix(self.0.wrapping_add((step as u64).wrapping_mul(GOLDEN)) ^ 0xbb67_ae85_84ca_a73b)
+    }
+
+    /// The [`Stream`] of a step.
+    #[inline]
+    pub const fn stream(self, step: i64) -> Stream {
+        let key = self.hash(step);
+        // `mix` is a bijection, so of two different arguments at most one gives zero: the state is never all zero.
+        Stream { low: mix(key.wrapping_add(GOLDEN)), high: mix(key.wrapping_add(GOLDEN.wrapping_mul(2))) }
+    }
+}
+
 /// 64 random bits of a key. Use it for ids and single choices; [`Stream`] for more.
 #[inline]
 pub const fn hash(seed: u64, process: Process, entity: u64, step: i64) -> u64 {
-    let key = mix(seed.wrapping_add(GOLDEN) ^ process.0);
-    let key = mix(key.wrapping_add(entity.wrapping_mul(GOLDEN)) ^ 0x6a09_e667_f3bc_c909);
-    mix(key.wrapping_add((step as u64).wrapping_mul(GOLDEN)) ^ 0xbb67_ae85_84ca_a73b)
+    Steps::of(seed, process, entity).hash(step)
 }
 
 /// 64 bits of some bytes, on top of `start`: for checksums and sets of values, no defence against an adversary.
@@ -79,9 +104,7 @@ impl Stream {
     /// The stream of a key.
     #[inline]
     pub const fn of(seed: u64, process: Process, entity: u64, step: i64) -> Self {
-        let key = hash(seed, process, entity, step);
-        // `mix` is a bijection, so of two different arguments at most one gives zero: the state is never all zero.
-        Self { low: mix(key.wrapping_add(GOLDEN)), high: mix(key.wrapping_add(GOLDEN.wrapping_mul(2))) }
+        Steps::of(seed, process, entity).stream(step)
     }
 
     /// The next 64 bits.

@@ -36,7 +36,7 @@ impl Weighted {
 
     /// `n` things of which the i-th (from 0) has the weight 1 / (i + 1)^exponent.
     pub fn zipf(n: usize, exponent: f64) -> Self {
-        Self::new(&(0..n).map(|i| ((i + 1) as f64).powf(-exponent)).collect::<Vec<_>>())
+        Self::new(&inverse_powers(n, exponent))
     }
 
     /// How many things there are.
@@ -62,6 +62,23 @@ impl Weighted {
         let (keep, other) = self.slots[slot];
         if (bits as u32) < keep || keep == u32::MAX { slot } else { other as usize }
     }
+}
+
+/// 1 / i^exponent for i from 1 to n. The power of a product is the product of the powers, so only primes ask the library.
+fn inverse_powers(n: usize, exponent: f64) -> Vec<f64> {
+    let mut powers = vec![1.0; n];
+    // For each number a prime that divides it; 0 where none is known.
+    let mut divisors = vec![0; n + 1];
+    for i in 2..=n {
+        powers[i - 1] = match divisors[i] {
+            0 => {
+                (i * i..=n).step_by(i).for_each(|multiple| divisors[multiple] = i);
+                (i as f64).powf(-exponent)
+            }
+            prime => powers[prime - 1] * powers[i / prime - 1],
+        };
+    }
+    powers
 }
 
 #[cfg(test)]
@@ -92,6 +109,14 @@ mod tests {
     fn zipf_has_its_exponent() {
         let shares = shares(&Weighted::zipf(1000, 1.0), 400_000);
         assert!((shares[0] / shares[9] - 10.0).abs() < 1.5, "{}", shares[0] / shares[9]);
+    }
+
+    #[test]
+    fn powers_are_those_of_the_library() {
+        for (i, power) in inverse_powers(1_000, 0.8).into_iter().enumerate() {
+            assert!((power * ((i + 1) as f64).powf(0.8) - 1.0).abs() < 1e-12, "{i}");
+        }
+        assert!(inverse_powers(0, 1.0).is_empty());
     }
 
     #[test]

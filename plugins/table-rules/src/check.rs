@@ -1,9 +1,9 @@
 //! One rule at work: what it counts, and what it says in the end.
 
-use telemill_sdk::random::{hash_bytes, hash_u64};
+use telemill_sdk::distinct::Distinct;
+use telemill_sdk::random::hash_u64;
 use telemill_sdk::{Batch, Column, DataType, Finding, Severity};
 
-use crate::distinct::Distinct;
 use crate::predicate::{Answer, Filter, Predicate};
 
 /// Failed rows that a finding names.
@@ -252,21 +252,11 @@ impl Check {
 
 /// Adds each row's value to its hash; a null leaves none.
 fn add_hashes(column: &Column, data_type: DataType, hashes: &mut [Option<u64>]) {
-    let rows = hashes.len();
-    match data_type {
-        DataType::Utf8 => column.each_text(rows, |text| hash_bytes(0, text), |row, value| mix_in(hashes, row, value)),
-        DataType::Int64 | DataType::Timestamp => {
-            column.each_i64(rows, |row, value| mix_in(hashes, row, value.map(|value| value as u64)));
+    column.each_hash(data_type, hashes.len(), |row, value| {
+        if let Some(hash) = hashes.get_mut(row) {
+            *hash = hash.zip(value).map(|(hash, value)| hash_u64(hash, value));
         }
-        other => column.each_number(other, rows, |row, value| mix_in(hashes, row, value.map(f64::to_bits))),
-    }
-}
-
-#[inline]
-fn mix_in(hashes: &mut [Option<u64>], row: usize, value: Option<u64>) {
-    if let Some(hash) = hashes.get_mut(row) {
-        *hash = hash.zip(value).map(|(hash, value)| hash_u64(hash, value));
-    }
+    });
 }
 
 /// A share in percent with as many digits as it needs to be told from nothing and from all.

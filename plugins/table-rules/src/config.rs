@@ -101,7 +101,7 @@ pub struct RowsRule {
     pub condition: Option<Condition>,
 }
 
-/// Share of rows without a value.
+/// Share of rows without a value, of one column or of each of several.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NullsRule {
@@ -111,6 +111,8 @@ pub struct NullsRule {
     pub severity: Severity,
     /// The column.
     pub column: String,
+    /// More columns, each held to the rule for itself.
+    pub columns: Vec<String>,
     /// Tolerated share, 0 to 1.
     pub at_most: f64,
     /// Least share, 0 to 1, for what must be absent.
@@ -235,6 +237,14 @@ pub struct IncreasingRule {
     pub strictly: bool,
 }
 
+impl NullsRule {
+    /// The columns that it holds, one by one.
+    pub fn each_column(&self) -> impl Iterator<Item = &str> {
+        let one = (!self.column.is_empty()).then_some(&self.column);
+        one.into_iter().chain(&self.columns).map(String::as_str)
+    }
+}
+
 impl Config {
     /// What the schema can't say.
     pub fn problems(&self) -> Vec<Problem> {
@@ -261,7 +271,7 @@ impl Config {
                 require(ends(rule.at_least, rule.at_most), at("rows", i, "at_least"), ENDS);
             }
             for (i, rule) in rules.nulls.iter().enumerate() {
-                require(!rule.column.is_empty(), at("nulls", i, "column"), COLUMN);
+                require(!(rule.column.is_empty() && rule.columns.is_empty()), at("nulls", i, "column"), COLUMN);
                 require(share(rule.at_most) && share(rule.at_least), at("nulls", i, "at_most"), SHARE);
                 require(rule.at_least <= rule.at_most, at("nulls", i, "at_least"), "must not be above at_most");
             }

@@ -2,7 +2,6 @@
 
 mod check;
 pub mod config;
-mod distinct;
 pub mod model;
 mod predicate;
 #[cfg(test)]

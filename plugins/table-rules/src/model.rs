@@ -1,10 +1,10 @@
 //! Which columns the rules read, and the rules of each table at work.
 
+use telemill_sdk::distinct::Distinct;
 use telemill_sdk::{Batch, Error, Field, Finding, Metric, Report, Selection, Severity, Table, Window};
 
 use crate::check::{Check, Kind, Share, Title};
 use crate::config::{ClassRule, Condition, Config, IncreasingRule, Period, RowsRule, TableRules, UniqueRule};
-use crate::distinct::Distinct;
 use crate::predicate::{Answer, Filter, Predicate};
 
 /// What all sets of seen values of one selection may take together; a plugin has 256 MiB for everything.
@@ -184,10 +184,10 @@ impl<'a> Plan<'a> {
         for rule in &rules.rows {
             plan.rows(rule);
         }
-        for rule in &rules.nulls {
-            let title = plan.title(&rule.name, "nulls", Some(&rule.column), rule.severity);
+        for (rule, column) in rules.nulls.iter().flat_map(|rule| rule.each_column().map(move |column| (rule, column))) {
+            let title = plan.title(&rule.name, "nulls", Some(column), rule.severity);
             let what = "are null".to_owned();
-            plan.share(title, &rule.column, rule.condition.as_ref(), |_| {
+            plan.share(title, column, rule.condition.as_ref(), |_| {
                 Ok(Bounds {
                     predicate: Predicate::Null,
                     counted: Answer::Yes,

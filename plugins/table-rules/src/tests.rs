@@ -89,6 +89,17 @@ fn nulls_are_shares() {
 }
 
 #[test]
+fn a_rule_on_nulls_holds_each_of_its_columns() {
+    let holes = batches((0..1000).map(|id| Order { amount: (id % 4 > 0).then_some(1.0), ..order(id) }));
+    let rule = r#""nulls": [{"name": "few", "column": "id", "columns": ["amount", "gone"], "at_most": 0.1}]"#;
+    let findings = judge_within(Window::new(0, DAY), rule, &holes).findings;
+    let mut told: Vec<(&str, Severity)> = findings.iter().map(|f| (f.column.as_deref().unwrap(), f.severity)).collect();
+    told.sort_unstable_by_key(|(column, _)| *column);
+    assert_eq!(told, [("amount", Severity::High), ("gone", Severity::High), ("id", Severity::Info)]);
+    assert!(findings.iter().all(|finding| finding.rule == "few"));
+}
+
+#[test]
 fn ranges_have_two_ends_and_nan_is_outside() {
     let odd =
         batches([1.0, 2.0, 3.0, f64::NAN, f64::INFINITY].map(|amount| Order { amount: Some(amount), ..order(1) }));
@@ -204,6 +215,7 @@ fn configurations_are_checked() {
         (r#""ranges": [{"column": "id"}]"#, "/tables/0/ranges/0/min"),
         (r#""classes": [{"column": "id", "values": [1], "at_most": 2}]"#, "/tables/0/classes/0/at_most"),
         (r#""increasing": [{"column": "id", "order_by": ["id"], "groups": 1}]"#, "/tables/0/increasing/0/groups"),
+        (r#""nulls": [{"at_most": 0.1}]"#, "/tables/0/nulls/0/column"),
         (r#""nulls": [{"colunm": "id"}]"#, "/tables/0/nulls/0/colunm"),
         (r#""nulls": [{"severity": "awful"}]"#, "/tables/0/nulls/0/severity"),
     ] {

@@ -49,20 +49,35 @@ impl Sample {
         Ok(Self { simulation, tables, window, rows })
     }
 
-    /// What the options bring, or a sample of the first generator that ships.
-    pub(super) fn for_check(engine: &Engine, options: &CheckOptions) -> Result<Self, String> {
+    /// What the options bring, or a sample of the generator that ships which suits best: the first of those of which `suits`
+    /// says most.
+    pub(super) fn for_check(
+        engine: &Engine,
+        options: &CheckOptions,
+        suits: &dyn Fn(&Simulation) -> usize,
+    ) -> Result<Self, String> {
         if let Some(sample) = &options.sample {
             return Ok(sample.clone());
         }
+        let mut best: Option<(usize, Plugin, Value)> = None;
         for (name, bytes) in shipped::SHIPPED {
             let generator = engine.load(name, bytes).map_err(|error| error.to_string())?;
             if generator.kind() == PluginKind::Generator {
-                let made = generator.check_config(&Value::Object(serde_json::Map::new()));
-                return made
-                    .and_then(|config| Self::of(&generator, &config, options))
-                    .map_err(|error| error.to_string());
+                let (config, simulation) = planned(&generator).map_err(|error| error.to_string())?;
+                let suits = suits(&simulation);
+                if best.as_ref().is_none_or(|(best, ..)| suits > *best) {
+                    best = Some((suits, generator, config));
+                }
             }
         }
-        Err("no generator ships with this binary that it could be tried on".into())
+        let (_, generator, config) = best.ok_or("no generator ships with this binary that it could be tried on")?;
+        Self::of(&generator, &config, options).map_err(|error| error.to_string())
     }
+}
+
+/// What a generator simulates when nothing is said.
+fn planned(generator: &Plugin) -> Result<(Value, Simulation), PluginError> {
+    let config = generator.check_config(&Value::Object(serde_json::Map::new()))?;
+    let simulation = generator.generator(log_nowhere())?.plan(&config)?;
+    Ok((config, simulation))
 }

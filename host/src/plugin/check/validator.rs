@@ -6,6 +6,8 @@ use super::{CheckOptions, Config, Record};
 use crate::batch::to_guest;
 use crate::core::incident::Severity;
 use crate::core::report::Report;
+use crate::core::schema::Simulation;
+use crate::core::time::Window;
 use crate::plugin::engine::{Engine, Plugin};
 use crate::plugin::error::PluginError;
 use crate::plugin::log::log_nowhere;
@@ -19,7 +21,12 @@ const USUAL_ROWS: usize = 8_192;
 const FEW_ROWS: usize = 100;
 
 pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, configs: &[Config], options: &CheckOptions) {
-    let sample = match Sample::for_check(engine, options) {
+    // The rows that most of its configurations ask for.
+    let suits = |simulation: &Simulation| {
+        let wanted = |config| selected(plugin, config, simulation, options).unwrap_or_default();
+        configs.iter().map(wanted).sum()
+    };
+    let sample = match Sample::for_check(engine, options, &suits) {
         Ok(sample) => sample,
         Err(why) => {
             record.skip("laws", &why);
@@ -49,6 +56,18 @@ pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, confi
             same_verdict(&report, &trial.judge(config, USUAL_ROWS, true)?)
         });
     }
+}
+
+/// How many selections of a simulation's tables a configuration makes.
+fn selected(
+    plugin: &Plugin,
+    config: &Config,
+    simulation: &Simulation,
+    options: &CheckOptions,
+) -> Result<usize, PluginError> {
+    let window = Window::from_start(options.start, i64::try_from(options.length_us).unwrap_or(i64::MAX));
+    let selections = plugin.validator(log_nowhere())?.open(&config.effective, &simulation.tables, window)?;
+    Ok(selections.len())
 }
 
 struct Trial<'a> {

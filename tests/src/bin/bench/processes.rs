@@ -2,7 +2,7 @@
 
 use crate::clock::{children, thread, timed};
 use crate::report::{Bar, Report, median};
-use crate::shop::Shop;
+use crate::shop::{Shop, open};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
@@ -80,7 +80,7 @@ fn first_batch(shop: &Shop, report: &mut Report) -> Result<()> {
     let ((), cpu) = timed(thread, || {
         for _ in 0..STARTS {
             let began = Instant::now();
-            let mut generator = shop.open(&shop.plan.generator.plugin, span)?;
+            let mut generator = open(&shop.plan, &shop.plan.generator.plugin, span)?;
             let rows = generator.rows(&shop.plan.layouts, Window::from_start(span.start, step))?;
             ensure!(!rows.is_empty(), "the first step has no rows");
             times.push(began.elapsed().as_secs_f64() * 1e3);

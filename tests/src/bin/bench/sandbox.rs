@@ -1,39 +1,88 @@
-//! The model in the sandbox beside the same model natively, and what limits cost.
+//! The generators that ship in the sandbox, each beside itself compiled for this machine; and what limits cost.
 
 use crate::clock::{thread, timed};
-use crate::report::{Report, Work, compare};
-use crate::shop::{Shop, WINDOW_US};
+use crate::report::{Bar, Report, Work, compare};
+use crate::shop::{Shop, open, plan};
 use anyhow::Result;
 use std::hint::black_box;
-use telemill::core::time::Window;
+use telemill::core::time::{Length, Window};
 use telemill::plugin::{Engine, Plugin};
+use telemill::run::Plan;
 use telemill_sdk::native::Run;
 
-/// Simulated hours of one round.
-const HOURS: i64 = 12;
 /// The sandbox's share of native speed.
 const BAR: f64 = 0.75;
+const MINUTE_US: u64 = 60 * 1_000_000;
+/// Before it is busy, at nine in the morning.
+const MORNING: u64 = 9 * 60;
+
+/// A generator and how much of it is measured.
+struct Model {
+    plugin: &'static str,
+    /// Simulated minutes of a round: a few tenths of a second of work.
+    minutes: u64,
+    /// Simulated minutes of a call: some 16,000 rows, as in a run.
+    window_minutes: u64,
+    /// Rows that the same model makes natively.
+    native: fn(&Run) -> Result<usize, telemill_sdk::Error>,
+}
+
+const MODELS: [Model; 5] = [
+    Model { plugin: "ecommerce", minutes: 12 * 60, window_minutes: 10, native: rows::<ecommerce::Shop> },
+    Model { plugin: "pos-estate", minutes: 24 * 60, window_minutes: 30, native: rows::<pos_estate::PosEstate> },
+    Model { plugin: "device-fleet", minutes: 24 * 60, window_minutes: 60, native: rows::<device_fleet::DeviceFleet> },
+    Model {
+        plugin: "transfer-compression",
+        minutes: 30 * 24 * 60,
+        window_minutes: 5 * 24 * 60,
+        native: rows::<transfer_compression::TransferCompression>,
+    },
+    Model { plugin: "user-workloads", minutes: 12 * 60, window_minutes: 60, native: rows::<user_workloads::Workloads> },
+];
+
+fn rows<G: telemill_sdk::Generator>(run: &Run) -> Result<usize, telemill_sdk::Error> {
+    let mut rows = 0;
+    run.each::<G>(|batch| rows += black_box(batch).rows())?;
+    Ok(rows)
+}
 
 pub(crate) fn measure(shop: &Shop, runs: usize, report: &mut Report) -> Result<()> {
-    let span = shop.busy(HOURS);
-    let plugin = &shop.plan.generator.plugin;
-    let registry = shop.app.registry()?;
-    let unmetered = Engine::unmetered(shop.app.settings().limits.clone(), Some(&shop.app.data_dir().join("cache")))?;
-    let unmetered = unmetered.load("ecommerce", &registry.bytes("ecommerce")?)?;
-    let compared = compare(runs, || sandboxed(shop, plugin, span), || native(shop, span))?;
-    report.against("model in the sandbox, beside native", "rows/s", &compared, BAR);
-    let compared = compare(runs, || sandboxed(shop, plugin, span), || sandboxed(shop, &unmetered, span))?;
+    for model in &MODELS {
+        let minutes = MORNING + model.minutes;
+        let (_, plan) = plan(&shop.app, model.plugin, Length::from_us(minutes * MINUTE_US))?;
+        let plugin = &plan.generator.plugin;
+        let compared = compare(runs, || sandboxed(model, &plan, plugin), || native(model, &plan))?;
+        report.against(&format!("{} in the sandbox, beside native", model.plugin), "rows/s", &compared, BAR);
+    }
+    price_of_limits(shop, runs, report)
+}
+
+/// The first model with and without fuel and epochs.
+fn price_of_limits(shop: &Shop, runs: usize, report: &mut Report) -> Result<()> {
+    let [model, ..] = &MODELS;
+    let bytes = shop.app.registry()?.bytes(model.plugin)?;
+    let cache = shop.app.data_dir().join("cache");
+    let unmetered = Engine::unmetered(shop.app.settings().limits.clone(), Some(&cache))?.load(model.plugin, &bytes)?;
+    let metered = &shop.plan.generator.plugin;
+    let both = || sandboxed(model, &shop.plan, metered);
+    let compared = compare(runs, both, || sandboxed(model, &shop.plan, &unmetered))?;
     let price = (1.0 / compared.ratio - 1.0) * 100.0;
-    report.figure("price of the limits (fuel, epochs) on the sandbox's time", price, "%", crate::report::Bar::None);
+    report.figure("price of the limits (fuel, epochs) on the sandbox's time", price, "%", Bar::None);
     Ok(())
 }
 
-/// Rows of both tables through the component, buffers handed to the host; nothing is checked.
-fn sandboxed(shop: &Shop, plugin: &Plugin, span: Window) -> Result<Work> {
+fn span(model: &Model, plan: &Plan) -> Window {
+    let us = |minutes: u64| i64::try_from(minutes * MINUTE_US).unwrap_or(i64::MAX);
+    Window::from_start(plan.spec.window().start.plus_us(us(MORNING)), us(model.minutes))
+}
+
+/// Rows of all tables through the component, buffers handed to the host; nothing is checked.
+fn sandboxed(model: &Model, plan: &Plan, plugin: &Plugin) -> Result<Work> {
+    let span = span(model, plan);
     let (rows, cpu) = timed(thread, || {
-        let mut generator = shop.open(plugin, span)?;
+        let mut generator = open(plan, plugin, span)?;
         let mut rows = 0_u64;
-        for window in span.pieces(WINDOW_US) {
+        for window in span.pieces(model.window_minutes * MINUTE_US) {
             let batches = black_box(generator.advance(window)?);
             rows += batches.iter().map(|batch| u64::from(batch.rows)).sum::<u64>();
         }
@@ -43,14 +92,12 @@ fn sandboxed(shop: &Shop, plugin: &Plugin, span: Window) -> Result<Work> {
 }
 
 /// The same rows from the same model, compiled for this machine.
-fn native(shop: &Shop, span: Window) -> Result<Work> {
+fn native(model: &Model, plan: &Plan) -> Result<Work> {
+    let span = span(model, plan);
     let (rows, cpu) = timed(thread, || {
-        let mut rows = 0_usize;
-        let run = Run::new(shop.plan.generator.config.to_string(), telemill_sdk::Window::new(span.start.0, span.end.0));
-        run.seed(shop.plan.spec.seed()).windows(WINDOW_US as i64).each::<ecommerce::Shop>(|batch| {
-            rows += black_box(batch).rows();
-        })?;
-        Ok(rows)
+        let run = Run::new(plan.generator.config.to_string(), telemill_sdk::Window::new(span.start.0, span.end.0));
+        let window = i64::try_from(model.window_minutes * MINUTE_US)?;
+        Ok((model.native)(&run.seed(plan.spec.seed()).windows(window))?)
     })?;
     Ok(Work { units: rows as f64, cpu })
 }

@@ -1,4 +1,4 @@
-//! What is measured: the e-commerce scenario that ships, shortened, with its components loaded and its plan made.
+//! What is measured: scenarios that ship, the shop's above all, shortened, with their components loaded and their plans made.
 
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -25,15 +25,30 @@ pub(crate) struct Shop {
     pub(crate) transactions: usize,
 }
 
+/// The spec and the plan of a scenario that ships, over `duration` and without validators.
+pub(crate) fn plan(app: &App, name: &str, duration: Length) -> Result<(RunSpec, Plan)> {
+    let text = scenario(name).with_context(|| format!("the scenario of {name} does not ship"))?;
+    let mut spec = RunSpec::parse(text, false, "scenario.toml")?;
+    spec.duration = duration;
+    spec.validators.clear();
+    let resolved = spec.clone().resolve(Timestamp(0), 0)?;
+    let plan = Plan::make(&app.registry()?, resolved, None, app.input_reader(), log_nowhere())?;
+    Ok((spec, plan))
+}
+
+/// An instance of `plugin` that is open for all of `span` by the configuration of `plan`. It has no incidents, since the native
+/// side has none.
+pub(crate) fn open(plan: &Plan, plugin: &Plugin, span: Window) -> Result<Generator> {
+    let mut generator = plugin.generator(log_nowhere())?;
+    let shard = Shard { seed: plan.spec.seed(), partition: 0, partitions: 1, span };
+    generator.open(&plan.generator.config, shard)?;
+    Ok(generator)
+}
+
 impl Shop {
     pub(crate) fn new(data_dir: &Path) -> Result<Self> {
         let app = App::new(Origin { data_dir: Some(data_dir.to_owned()), settings: Vec::new() })?;
-        let text = scenario("ecommerce").context("the scenario does not ship")?;
-        let mut spec = RunSpec::parse(text, false, "scenario.toml")?;
-        spec.duration = DURATION;
-        spec.validators.clear();
-        let resolved = spec.clone().resolve(Timestamp(0), 0)?;
-        let plan = Plan::make(&app.registry()?, resolved, None, app.input_reader(), log_nowhere())?;
+        let (spec, plan) = plan(&app, "ecommerce", DURATION)?;
         let mut tables = plan.simulation.tables.iter();
         let transactions =
             tables.position(|table| table.name == "transactions").context("there are no transactions")?;
@@ -45,21 +60,9 @@ impl Shop {
         Window::from_start(self.plan.spec.window().start.plus_us(MORNING_US), hours * 3_600 * 1_000_000)
     }
 
-    /// A shard that is all of `span`.
-    pub(crate) fn shard(&self, span: Window) -> Shard {
-        Shard { seed: self.plan.spec.seed(), partition: 0, partitions: 1, span }
-    }
-
-    /// An instance of `plugin` that is open for `span`. It has no incidents, since the native side has none.
-    pub(crate) fn open(&self, plugin: &Plugin, span: Window) -> Result<Generator> {
-        let mut generator = plugin.generator(log_nowhere())?;
-        generator.open(&self.plan.generator.config, self.shard(span))?;
-        Ok(generator)
-    }
-
     /// The transactions of `span` as a guest hands them over, with the window of each batch.
     pub(crate) fn batches(&self, span: Window) -> Result<Vec<(Window, GuestBatch)>> {
-        let mut generator = self.open(&self.plan.generator.plugin, span)?;
+        let mut generator = open(&self.plan, &self.plan.generator.plugin, span)?;
         let mut all = Vec::new();
         for window in span.pieces(WINDOW_US) {
             let batches = generator.advance(window)?;

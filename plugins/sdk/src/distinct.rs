@@ -5,8 +5,17 @@
 //! remains is a sample of values of which every repetition is seen.
 
 /// A set of hashes with linear probing; 0 marks a free slot.
+///
+/// ```
+/// use telemill_sdk::distinct::Distinct;
+/// use telemill_sdk::random::hash_bytes;
+/// let mut seen = Distinct::new(1 << 16);
+/// assert_eq!(seen.add(hash_bytes(0, b"till-1")), Some(false));
+/// assert_eq!(seen.add(hash_bytes(0, b"till-1")), Some(true));
+/// assert_eq!(seen.contains(hash_bytes(0, b"till-2")), Some(false));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Distinct {
+pub struct Distinct {
     slots: Vec<u64>,
     used: usize,
     most_slots: usize,
@@ -15,28 +24,29 @@ pub(crate) struct Distinct {
 }
 
 const FIRST_SLOTS: usize = 1 << 12;
+/// A hash of 0 would be a free slot.
+const FOR_ZERO: u64 = 1 << 63;
 
 impl Distinct {
     /// A set of at most `bytes`, rounded down to a power of two.
-    pub(crate) fn new(bytes: usize) -> Self {
+    pub fn new(bytes: usize) -> Self {
         let most = (bytes / size_of::<u64>()).max(FIRST_SLOTS);
         let most_slots = 1usize << most.ilog2();
         Self { slots: vec![0; FIRST_SLOTS], used: 0, most_slots, forgotten: 0 }
     }
 
     /// The share of values that are looked at.
-    pub(crate) fn share(&self) -> f64 {
+    pub fn share(&self) -> f64 {
         1.0 / (self.forgotten + 1) as f64
     }
 
     /// Adds a hash. None where its value is not looked at, else whether it was there before.
     #[inline]
-    pub(crate) fn add(&mut self, hash: u64) -> Option<bool> {
+    pub fn add(&mut self, hash: u64) -> Option<bool> {
         if hash & self.forgotten != 0 {
             return None;
         }
-        // A hash of 0 would be a free slot.
-        let hash = if hash == 0 { 1 << 63 } else { hash };
+        let hash = if hash == 0 { FOR_ZERO } else { hash };
         if self.used * 4 >= self.slots.len() * 3 {
             self.make_room();
             if hash & self.forgotten != 0 {
@@ -46,6 +56,39 @@ impl Distinct {
         let seen = self.place(hash);
         self.used += usize::from(!seen);
         Some(seen)
+    }
+
+    /// Whether a hash is in the set; none where its value is not looked at.
+    #[inline]
+    pub fn contains(&self, hash: u64) -> Option<bool> {
+        if hash & self.forgotten != 0 {
+            return None;
+        }
+        let hash = if hash == 0 { FOR_ZERO } else { hash };
+        let mask = self.slots.len() - 1;
+        let mut at = (hash >> 24) as usize & mask;
+        loop {
+            match self.slots.get(at) {
+                Some(slot) if *slot == hash => return Some(true),
+                Some(slot) if *slot == 0 => return Some(false),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    /// The hashes that are kept, in no order.
+    pub fn hashes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.slots.iter().copied().filter(|hash| *hash != 0)
+    }
+
+    /// How many hashes are kept.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
     /// Finds a hash or puts it into the first free slot; whether it was there.
@@ -90,7 +133,7 @@ impl Distinct {
 
 #[cfg(test)]
 mod tests {
-    use telemill_sdk::random::hash_u64;
+    use crate::random::hash_u64;
 
     use super::*;
 
@@ -102,7 +145,10 @@ mod tests {
         }
         for i in (0..300_000).step_by(7) {
             assert_eq!(distinct.add(hash_u64(1, i)), Some(true));
+            assert_eq!(distinct.contains(hash_u64(1, i)), Some(true));
+            assert_eq!(distinct.contains(hash_u64(2, i)), Some(false));
         }
+        assert_eq!((distinct.len(), distinct.hashes().count()), (300_000, 300_000));
         assert_eq!((distinct.add(0), distinct.add(0), distinct.share()), (Some(false), Some(true), 1.0));
     }
 

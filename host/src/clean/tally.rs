@@ -1,0 +1,132 @@
+//! What is counted of the rows between two steps: how many there are, of which class, and how many values each column
+//! lacks.
+
+use super::CleanError;
+use crate::query::{Engine, Input};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tokio::runtime::Handle;
+
+/// Most classes that are told apart.
+const MAX_CLASSES: usize = 10_000;
+
+/// Counts of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) rows: u64,
+    /// Missing values of each column, in the order of the columns.
+    missing: Vec<(String, u64)>,
+    /// Rows of each class, by the values of the classes' columns; none where one of these columns is gone.
+    classes: Option<BTreeMap<Vec<Option<String>>, u64>>,
+}
+
+/// Rows of one class that a step removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Class {
+    /// The values of the recipe's classes; null is a class of its own.
+    pub class: BTreeMap<String, Option<String>>,
+    /// How many rows; less than zero where rows were added.
+    pub rows: i64,
+}
+
+impl Tally {
+    /// Counts the rows of `input`, told apart by the columns `classes`.
+    pub(super) fn of(engine: &Engine, runtime: &Handle, input: &Input, classes: &[String]) -> Result<Self, CleanError> {
+        let columns: Vec<String> = runtime
+            .block_on(engine.select("SELECT * FROM input", input))?
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let told_apart = classes.iter().all(|class| columns.contains(class));
+        let classes = if told_apart { classes } else { &[] };
+        let result = runtime.block_on(engine.select(&query(&columns, classes), input))?;
+        let batches = runtime.block_on(result.collect())?;
+        let mut tally = Self {
+            rows: 0,
+            missing: columns.into_iter().map(|column| (column, 0)).collect(),
+            classes: told_apart.then(BTreeMap::new),
+        };
+        for batch in &batches {
+            tally.add(batch, classes.len())?;
+        }
+        if tally.classes.as_ref().is_some_and(|found| found.len() > MAX_CLASSES) {
+            let message = format!("classes: {} has more than {MAX_CLASSES} of them", classes.join(", "));
+            return Err(CleanError::Recipe(message));
+        }
+        Ok(tally)
+    }
+
+    /// Adds the rows of the query's result: the classes, the number of rows, the number of values of each column.
+    fn add(&mut self, batch: &RecordBatch, classes: usize) -> Result<(), CleanError> {
+        let text = |column: &ArrayRef| cast(column, &DataType::Utf8);
+        let keys = batch.columns().iter().take(classes).map(text).collect::<Result<Vec<_>, _>>()?;
+        let counts: Vec<_> =
+            batch.columns().iter().skip(classes).filter_map(|column| column.as_primitive_opt::<Int64Type>()).collect();
+        for row in 0..batch.num_rows() {
+            let mut counts = counts.iter().map(|counts| counts.value(row).unsigned_abs());
+            let rows = counts.next().unwrap_or_default();
+            self.rows += rows;
+            for ((_, missing), values) in self.missing.iter_mut().zip(counts) {
+                *missing += rows.saturating_sub(values);
+            }
+            if let Some(classes) = &mut self.classes {
+                let value = |key: &ArrayRef| {
+                    let key = key.as_string::<i32>();
+                    key.is_valid(row).then(|| key.value(row).to_owned())
+                };
+                classes.insert(keys.iter().map(value).collect(), rows);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        self.missing.iter().any(|(column, _)| column == name)
+    }
+
+    /// How many values a column lacks; 0 where there is no such column.
+    pub(super) fn missing(&self, name: &str) -> u64 {
+        self.missing.iter().find(|(column, _)| column == name).map_or(0, |(_, missing)| *missing)
+    }
+
+    /// By how many fewer values columns lack in `after`; columns that are in both only.
+    pub(super) fn fewer_missing(&self, after: &Self) -> BTreeMap<String, u64> {
+        let both = self.missing.iter().filter(|(column, _)| after.has_column(column));
+        let fewer = both.map(|(column, missing)| (column.clone(), missing.saturating_sub(after.missing(column))));
+        fewer.filter(|(_, missing)| *missing > 0).collect()
+    }
+
+    /// The rows that are not in `after`, by class.
+    pub(super) fn removed(&self, after: &Self, names: &[String]) -> Vec<Class> {
+        let (Some(before), Some(after)) = (&self.classes, &after.classes) else { return Vec::new() };
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let signed = |rows: Option<&u64>| i64::try_from(rows.copied().unwrap_or(0)).unwrap_or(i64::MAX);
+        let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
+        let classes = keys.map(|key| Class {
+            class: names.iter().cloned().zip(key.iter().cloned()).collect(),
+            rows: signed(before.get(key)) - signed(after.get(key)),
+        });
+        classes.filter(|class| class.rows != 0).collect()
+    }
+}
+
+/// The SELECT that counts.
+fn query(columns: &[String], classes: &[String]) -> String {
+    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
+    let keys = classes.iter().enumerate().map(|(index, name)| format!("{} AS _class_{index}", quoted(name)));
+    let counts = columns.iter().enumerate().map(|(index, name)| format!("count({}) AS _values_{index}", quoted(name)));
+    let selected: Vec<_> = keys.chain(["count(*) AS _rows".to_owned()]).chain(counts).collect();
+    let select = format!("SELECT {} FROM input", selected.join(", "));
+    if classes.is_empty() {
+        return select;
+    }
+    let by: Vec<_> = classes.iter().map(quoted).collect();
+    format!("{select} GROUP BY {} LIMIT {}", by.join(", "), MAX_CLASSES + 1)
+}

@@ -1,0 +1,115 @@
+//! `telemill clean`: a recipe's steps over a table, into a dataset of its own.
+
+use super::Verdict;
+use super::output::{Output, grouped, table};
+use super::shipped;
+use super::span::Span;
+use crate::app::App;
+use crate::clean::{self, Class, Cleaned, Recipe, Request, StepReport};
+use crate::{plugin, run};
+use anyhow::Context as _;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Classes that are listed of one step.
+const LISTED_CLASSES: usize = 10;
+
+/// Clean a table by a recipe of SQL steps, into a dataset of its own
+///
+/// Each step is one SELECT over `input`, the table as the step before left it. Tells what each removed and filled.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  telemill clean ecommerce --recipe ecommerce/response-times -o tidy --replace\n  telemill clean ecommerce --recipe ecommerce/response-times -o lately --last 30d --json"
+)]
+pub(super) struct Clean {
+    /// The dataset that has the recipe's table
+    dataset: String,
+    /// The recipe: a TOML file, or the name of one that ships, as PLUGIN/NAME
+    #[arg(long, value_name = "NAME")]
+    recipe: String,
+    /// The dataset that the rows go to
+    #[arg(long, short = 'o', value_name = "DATASET")]
+    output: String,
+    /// Begin that dataset anew
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    span: Span,
+}
+
+impl Clean {
+    pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        let (text, origin) = shipped::text("recipe", &self.recipe, plugin::recipes())?;
+        let recipe = Recipe::parse(&text, &origin)?;
+        let writer = app.writer()?;
+        let host = &writer.host;
+        let tables = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?.tables;
+        let mut source = tables;
+        source.retain(|table| table.table.name == recipe.table);
+        let request = Request {
+            dataset: self.dataset,
+            window: self.span.window(&source),
+            into: self.output,
+            replace: self.replace,
+            scratch: host.spill_dir.clone(),
+            scratch_bytes: host.query.spill_bytes,
+            writer: host.writer.clone(),
+            at: run::now(),
+        };
+        let engine = host.query_engine(None)?;
+        let cleaned = clean::clean(&host.lake, &engine, &host.runtime, &recipe, &request)
+            .with_context(|| format!("can't clean {} by {origin}", request.dataset))?;
+        out.print(&cleaned, |out| tell(out, &cleaned))?;
+        Ok(Verdict::Good)
+    }
+}
+
+fn tell(out: &mut dyn Write, cleaned: &Cleaned) -> io::Result<()> {
+    let row = |step: &StepReport| {
+        vec![
+            step.name.clone(),
+            grouped(step.rows_in),
+            grouped(step.rows_out),
+            signed(step.removed),
+            step.summary.clone(),
+        ]
+    };
+    let rows: Vec<_> = cleaned.steps.iter().map(row).collect();
+    table(out, &["step", "rows in", "rows out", "removed", "what"], &rows)?;
+    for step in &cleaned.steps {
+        if !step.removed_by_class.is_empty() {
+            writeln!(out, "\nremoved by {}", step.name)?;
+            let mut classes: Vec<&Class> = step.removed_by_class.iter().collect();
+            classes.sort_by_key(|class| std::cmp::Reverse(class.rows));
+            let rows = classes.iter().take(LISTED_CLASSES).map(|class| vec![named(class), signed(class.rows)]);
+            table(out, &["  class", "rows"], &rows.collect::<Vec<_>>())?;
+            if classes.len() > LISTED_CLASSES {
+                writeln!(out, "  and {} classes more; --json lists all", classes.len() - LISTED_CLASSES)?;
+            }
+        }
+        values(out, &format!("filled by {}", step.name), &step.filled)?;
+        values(out, &format!("missing values that went by {}", step.name), &step.missing_gone)?;
+        values(out, &format!("emptied by {}", step.name), &step.emptied)?;
+    }
+    let (kept, all) = (grouped(cleaned.rows_out), grouped(cleaned.rows_in));
+    writeln!(out, "\n{kept} of {all} rows are in {}.{}", cleaned.dataset, cleaned.table)
+}
+
+fn values(out: &mut dyn Write, title: &str, columns: &BTreeMap<String, u64>) -> io::Result<()> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}")?;
+    let rows: Vec<_> = columns.iter().map(|(column, count)| vec![format!("  {column}"), grouped(*count)]).collect();
+    table(out, &["  column", "values"], &rows)
+}
+
+fn named(class: &Class) -> String {
+    let values = class.class.iter().map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("null")));
+    format!("  {}", values.collect::<Vec<_>>().join(", "))
+}
+
+fn signed(rows: i64) -> String {
+    format!("{}{}", if rows < 0 { "-" } else { "" }, grouped(rows.unsigned_abs()))
+}

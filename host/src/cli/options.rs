@@ -1,0 +1,111 @@
+//! The configuration keys of plugins as options of a command: what `generate` takes of a scenario's plugins, and
+//! `validate` of the validator.
+
+use super::value::read_json;
+use super::{generate, validate};
+use crate::app::{App, Origin};
+use anyhow::Context as _;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Where an option's value goes: the plugin's reference and the key.
+type Slot = (String, String);
+
+/// The plugins that the words behind a command name; none where they name none.
+type NamedPlugins = fn(&[String]) -> Option<Vec<String>>;
+
+/// The commands that take such options.
+const COMMANDS: [(&str, NamedPlugins); 2] =
+    [("generate", generate::named_plugins), ("validate", validate::named_plugins)];
+
+/// The command line with the options of the plugins that `args` name; as it was where they name none.
+pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Command {
+    let words: Vec<String> = args.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let found = words.iter().enumerate().find_map(|(at, word)| {
+        let (name, plugins) = COMMANDS.iter().find(|(name, _)| name == word)?;
+        Some((*name, plugins(words.get(at + 1..)?)?))
+    });
+    let Some((name, plugins)) = found else { return command };
+    let data_dir = words.iter().position(|word| word == "--data-dir").and_then(|index| words.get(index + 1));
+    let data_dir = data_dir.map(PathBuf::from).or_else(|| std::env::var_os("TELEMILL_DATA_DIR").map(PathBuf::from));
+    let Ok(app) = App::new(Origin { data_dir, settings: Vec::new() }) else { return command };
+    let Ok(options) = slots(&app, &plugins) else { return command };
+    command.mut_subcommand(name, |mut command| {
+        let taken: Vec<String> = command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+        for (slot, property) in &options {
+            let long = slot.1.replace('_', "-");
+            if !taken.contains(&long) {
+                command = command.arg(option(slot, long, property));
+            }
+        }
+        command
+    })
+}
+
+/// The values that were given: plugin, key and value. `matches` are those of the command.
+pub(super) fn given(
+    app: &App,
+    plugins: &[String],
+    matches: &ArgMatches,
+) -> anyhow::Result<Vec<(String, String, Value)>> {
+    let mut values = Vec::new();
+    for (slot, property) in slots(app, plugins)? {
+        let Ok(Some(text)) = matches.try_get_one::<String>(&option_id(&slot)) else { continue };
+        let value = option_value(text, &property).with_context(|| format!("--{}", slot.1.replace('_', "-")))?;
+        values.push((slot.0, slot.1, value));
+    }
+    Ok(values)
+}
+
+/// The options of plugins: those keys that only one of them has.
+fn slots(app: &App, plugins: &[String]) -> anyhow::Result<BTreeMap<Slot, Value>> {
+    let registry = app.registry()?;
+    let mut found: BTreeMap<String, Vec<(Slot, Value)>> = BTreeMap::new();
+    for plugin in plugins {
+        let schema = registry.describe(plugin)?.descriptor.config_schema;
+        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        for (key, property) in properties {
+            found.entry(key.clone()).or_default().push(((plugin.clone(), key.clone()), property.clone()));
+        }
+    }
+    let single = found.into_values().filter(|slots| slots.len() == 1).flatten();
+    Ok(single.collect())
+}
+
+fn option_id((plugin, key): &Slot) -> String {
+    format!("{plugin}.{key}")
+}
+
+fn option(slot: &Slot, long: String, property: &Value) -> Arg {
+    let text = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut help = text("description").split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(default) = property.get("default").filter(|default| !default.is_null()) {
+        let default = default.to_string();
+        if default.len() <= 40 {
+            help.push_str(&format!(" [default: {default}]"));
+        }
+    }
+    Arg::new(option_id(slot))
+        .long(long)
+        .alias(slot.1.clone())
+        .help(help)
+        .action(ArgAction::Set)
+        .value_name("VALUE")
+        .allow_negative_numbers(true)
+        .help_heading(format!("Configuration of {}", slot.0))
+}
+
+/// JSON as it is; a file's content where the option takes an object or a list; else text.
+fn option_value(text: &str, property: &Value) -> anyhow::Result<Value> {
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(value);
+    }
+    let is_text = property.get("type").is_some_and(|kind| kind.to_string().contains("string"));
+    if !is_text && Path::new(text).is_file() {
+        return read_json(Path::new(text));
+    }
+    Ok(Value::String(text.to_owned()))
+}

@@ -1,0 +1,99 @@
+//! Users' samples into one table to train on, and that table as a file.
+
+use super::import::commit;
+use super::stats::{known_files, scan};
+use super::{SAMPLES, TRAINING, UserDataError, origin_fields, sample_fields, table};
+use crate::batch::TableLayout;
+use crate::core::time::Timestamp;
+use crate::lake::{TableFiles, TableWriter};
+use crate::query::Scan;
+use crate::run::Host;
+use crate::sink::csv::CsvEncoder;
+use crate::sink::{Columns, Encoder as _};
+use arrow::array::{AsArray, BooleanArray};
+use arrow::compute::filter_record_batch;
+use serde::Serialize;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+/// What a merge did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Merged {
+    /// Files whose samples were added.
+    pub merged_files: u64,
+    /// Samples that were added.
+    pub merged_samples: u64,
+    /// Samples to train on, all in all.
+    pub training_samples: u64,
+}
+
+/// Adds the samples of files that were not merged before to the table to train on. A second merge adds nothing. To be called on a
+/// thread that runs no async tasks.
+///
+/// # Errors
+/// The lake can't be read or written; it is as it was then.
+pub fn merge(host: &Host, dataset: &str, at: Timestamp) -> Result<Merged, UserDataError> {
+    let done = known_files(host, dataset, TRAINING)?;
+    let mut fresh = known_files(host, dataset, SAMPLES)?;
+    fresh.retain(|file, _| !done.contains_key(file));
+    let mut merged = Merged { merged_files: fresh.len() as u64, ..Merged::default() };
+    let layout = TableLayout::new(table(TRAINING));
+    if !fresh.is_empty() {
+        let stem = format!("merge-{:016x}-{:08x}", at.0, std::process::id());
+        let mut writer =
+            TableWriter::new(host.lake.files(), &host.runtime, &layout, dataset, &stem, host.writer.clone());
+        let file_column = layout.table.fields.iter().position(|field| field.name == "file").unwrap_or_default();
+        if let Some(rows) = scan(host, dataset, SAMPLES, &[])? {
+            for batch in rows.blocking(host.runtime.clone()) {
+                let batch = batch?;
+                let files = batch.column(file_column).as_string::<i32>();
+                let wanted: BooleanArray =
+                    files.iter().map(|file| Some(file.is_some_and(|file| fresh.contains_key(file)))).collect();
+                writer.write(&layout.conform(&filter_record_batch(&batch, &wanted)?)?)?;
+            }
+        }
+        merged.merged_samples = writer.rows();
+        let tables = vec![TableFiles { table: layout.table, files: writer.finish()?, replace: false }];
+        commit(host, dataset, tables, at, format!("merged {} users' files", merged.merged_files))?;
+    }
+    let lake = host.runtime.block_on(host.lake.dataset(dataset, None));
+    merged.training_samples = lake.ok().and_then(|lake| lake.table(TRAINING).map(|table| table.rows)).unwrap_or(0);
+    Ok(merged)
+}
+
+/// Writes the table to train on as CSV with the columns of a user's file, by user, file and time. The file has its name when it
+/// is complete. Returns its rows.
+///
+/// # Errors
+/// Nothing was merged yet, or the file can't be written.
+pub fn write_csv(host: &Host, dataset: &str, path: &Path) -> Result<u64, UserDataError> {
+    let io = |source| UserDataError::Io { path: path.to_owned(), source };
+    let mut names: Vec<String> = sample_fields().into_iter().map(|field| field.name).collect();
+    names.extend(origin_fields().into_iter().map(|field| field.name));
+    let scan =
+        Scan { order_by: ["user_id", "file", "timestamp"].map(str::to_owned).to_vec(), ..Scan::new(dataset, TRAINING) };
+    let engine = host.query_engine(None)?;
+    let rows = host.runtime.block_on(engine.scan(&scan))?;
+    let mut encoder = CsvEncoder::new(Columns::select(&rows.schema, &names)?);
+    let partial = path.with_extension("csv.partial");
+    let mut written = 0;
+    let write = || {
+        let mut out = BufWriter::new(File::create(&partial).map_err(io)?);
+        let mut buffer = Vec::new();
+        encoder.begin(&mut buffer)?;
+        for batch in rows.blocking(host.runtime.clone()) {
+            let batch = batch?;
+            written += batch.num_rows() as u64;
+            encoder.encode(&batch, &mut buffer)?;
+            out.write_all(&buffer).map_err(io)?;
+            buffer.clear();
+        }
+        encoder.finish(&mut buffer)?;
+        out.write_all(&buffer).map_err(io)?;
+        out.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
+        std::fs::rename(&partial, path).map_err(io)
+    };
+    write().inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
+    Ok(written)
+}
