@@ -220,8 +220,7 @@ fn source(
     scope: &Scope<'_>,
     problems: &mut Problems,
 ) -> Result<(Shape, Source), String> {
-    let ids =
-        |kind: usize| Shape::Words(scope.kinds.get(kind).map_or_else(|| [].into(), |kind| kind.ids.clone().into()));
+    let ids = |kind: usize| Shape::Words(scope.kinds.get(kind).map_or_else(|| [].into(), |kind| Arc::clone(&kind.ids)));
     let entity = |kind: Option<usize>| {
         let kind = kind.ok_or("the row has no such entity: name the table's kind with `of`")?;
         Ok((ids(kind), Source::Entity(kind)))
