@@ -213,6 +213,10 @@ fn wrong_configurations_are_told_where() {
         (column(r#""value": {"gamma": {"shape": 0.1, "scale": 1}}"#), "/tables/0/columns/1/value/gamma/shape"),
         (column(r#""value": {"gamma": {"shape": 1, "size": 1}}"#), "/tables/0/columns/1/value/gamma/size"),
         (column(r#""value": {"quantiles": [2, 1]}"#), "/tables/0/columns/1/value/quantiles"),
+        (
+            column(r#""value": {"empirical": {"shares": [0, 0.5], "values": [1, 2]}}"#),
+            "/tables/0/columns/1/value/empirical/shares",
+        ),
         (column(r#""value": "state""#), "/tables/0/columns/1/value"),
         (column(r#""plus": [{"of": "c", "factor": 1}]"#), "/tables/0/columns/1/plus/0/of"),
         (column(r#""times": ["host.size"]"#), "/tables/0/columns/1/times/0"),
