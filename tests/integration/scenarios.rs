@@ -50,6 +50,21 @@ fn every_scenario_of_the_repository_is_tried() {
     assert_eq!(there_are, tried);
 }
 
+#[test]
+fn every_scenario_becomes_files_without_a_lake() {
+    for (name, _) in SCENARIOS {
+        let place = Place::new();
+        let told = place.json(["generate", name, "--duration", "1h", "--output-dir", "out", "--json"]);
+        let files = told["files"].as_array().unwrap();
+        assert!(files.iter().any(|file| file["rows"].as_u64() > Some(10)), "{name}: {told:#}");
+        for file in files {
+            let path = place.path().join("out").join(file["name"].as_str().unwrap());
+            assert!(path.is_file(), "{name}: {} is missing", path.display());
+        }
+        assert_eq!(place.ask(["dataset", "list"]).code, Some(2), "{name}: no lake was made");
+    }
+}
+
 /// What a validator must say where rows are spoilt: a table that is taken in again with other values.
 #[test]
 fn validators_find_what_was_spoilt() {
