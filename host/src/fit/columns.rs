@@ -1,6 +1,6 @@
 //! What each column of a sample becomes in the configuration.
 
-use super::config::{Column as Config, Value, all_short, short};
+use super::config::{Attribute, Column as Config, Pace, Scalar, Value, all_short, short};
 use super::numbers::{self, Setting, Written, share};
 use super::sample::{Column, MISSING, Sample, Texts, Values};
 use super::series::{self, Pairs};
@@ -37,6 +37,9 @@ pub(super) fn written(sample: &Sample, at: usize, setting: &Setting<'_>) -> Opti
         return None;
     }
     let missing = column.missing();
+    if let Some(written) = of_entities(column, missing, setting) {
+        return Some(written);
+    }
     let mut written = match &column.values {
         _ if missing == sample.rows => empty(name),
         Values::Texts(texts) => of_texts(name, texts, setting.pairs),
@@ -64,6 +67,40 @@ fn empty(name: &str) -> Written {
     let mut written = plain(name, Value::Constant(String::new()), "nothing");
     written.notes.push(EMPTY.to_owned());
     written
+}
+
+/// A column in which each entity always has the same value.
+fn of_entities(column: &Column, missing: usize, setting: &Setting<'_>) -> Option<Written> {
+    let (entities, count) = setting.entities.filter(|_| missing == 0)?;
+    let name = column.field.name.as_str();
+    let list = match (&column.values, column.field.data_type) {
+        (Values::Texts(texts), _) => {
+            let text = |place: u32| texts.words.get(place as usize).cloned().unwrap_or_default();
+            one_each(entities, count, &texts.places)?.into_iter().map(|place| Scalar::Text(text(place))).collect()
+        }
+        // Times and dates are told from the row's time, and no number is true.
+        (_, DataType::Timestamp | DataType::Date | DataType::Boolean) => return None,
+        (Values::Numbers(numbers), _) => one_each(entities, count, numbers)?.into_iter().map(Scalar::Number).collect(),
+    };
+    let mut written = plain(name, Value::Attribute(format!("{}.{name}", setting.kind)), "");
+    written.what = format!("what each {} has", setting.kind);
+    written.attribute = Some(Attribute { name: name.to_owned(), value: Value::List(list) });
+    let whole = matches!(column.field.data_type, DataType::Int32 | DataType::Int64);
+    written.column.data_type = whole.then_some("integer");
+    Some(written)
+}
+
+/// The value of each entity; none where one has two, or all have the same.
+fn one_each<T: Copy + PartialEq>(entities: &[u32], count: usize, values: &[T]) -> Option<Vec<T>> {
+    let mut found: Vec<Option<T>> = vec![None; count];
+    for (entity, value) in entities.iter().zip(values) {
+        let slot = found.get_mut(*entity as usize)?;
+        if slot.get_or_insert(*value) != value {
+            return None;
+        }
+    }
+    let found: Vec<T> = found.into_iter().collect::<Option<_>>()?;
+    found.iter().any(|value| Some(value) != found.first()).then_some(found)
 }
 
 fn of_texts(name: &str, texts: &Texts, pairs: Option<&Pairs>) -> Written {
@@ -121,6 +158,9 @@ fn of_numbers(column: &Column, values: &[f64], setting: &Setting<'_>) -> Written
     if data_type.is_some_and(|given| given != "timestamp") {
         written.column.decimals = None;
     }
+    if never_falls(values, setting) && matches!(written.column.value, Value::Quantiles(_)) {
+        written.notes.push("it never falls from row to row; the configuration's does".to_owned());
+    }
     if data_type == Some("integer") && matches!(written.column.value, Value::Quantiles(_)) {
         let distinct = numbers::few(values, usize::MAX).map_or(0, |few| few.len());
         let present = values.len() - column.missing();
@@ -143,11 +183,13 @@ fn of_truth(name: &str, values: &[f64], pairs: Option<&Pairs>) -> Written {
 
 /// Numbers that rise by the same from row to row, in the order in which the generator makes them.
 fn rising(name: &str, values: &[f64], data_type: Option<&str>, setting: &Setting<'_>) -> Option<Written> {
-    if data_type != Some("integer") || !setting.rows.on_grid() || values.len() < 3 {
+    let Pace::Every(every) = setting.rows.pace else { return None };
+    if data_type != Some("integer") || values.len() < 3 {
         return None;
     }
     let mut order: Vec<u32> = (0..values.len() as u32).collect();
-    let time = |row: &u32| setting.rows.times.get(*row as usize).copied().unwrap_or(0.0);
+    let step = f64::from(every) * 1e6;
+    let time = |row: &u32| setting.rows.times.get(*row as usize).map_or(0.0, |time| (time / step).round());
     let entity = |row: &u32| setting.entities.and_then(|(all, _)| all.get(*row as usize)).copied().unwrap_or(0);
     order.sort_by(|a, b| time(a).total_cmp(&time(b)).then(entity(a).cmp(&entity(b))));
     let rising: Vec<f64> = order.iter().filter_map(|row| values.get(*row as usize)).copied().collect();
@@ -155,6 +197,16 @@ fn rising(name: &str, values: &[f64], data_type: Option<&str>, setting: &Setting
     let steady = rising.windows(2).all(|pair| matches!(pair, [a, b] if b - a == increment));
     let value = Value::Sequence { start: start as i64, increment: increment as i64 };
     (steady && increment != 0.0).then(|| plain(name, value, "a number that rises"))
+}
+
+/// Whether each number is at least the one before it, as counters are.
+fn never_falls(values: &[f64], setting: &Setting<'_>) -> bool {
+    let Some(pairs) = setting.pairs else { return false };
+    let (mut rises, mut falls) = (0u64, 0u64);
+    for (before, value) in pairs.of(values) {
+        (rises, falls) = (rises + u64::from(value > before), falls + u64::from(value < before));
+    }
+    rises >= 10 && falls == 0
 }
 
 /// Numbers of which there are few, each with its weight; none where there are many, or hours and entities explain something.

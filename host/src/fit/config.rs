@@ -112,8 +112,10 @@ pub(super) enum Value {
     Entity,
     /// The same text in every row.
     Constant(String),
-    /// Of each entity its own.
-    List(Vec<f64>),
+    /// Of each entity its own: texts or numbers.
+    List(Vec<Scalar>),
+    /// What the row's entity has of its own.
+    Attribute(String),
     /// Values at evenly spaced quantiles.
     Quantiles(Vec<f64>),
     /// One of some numbers.
@@ -126,6 +128,14 @@ pub(super) enum Value {
     Sequence { start: i64, increment: i64 },
     /// Ids behind a prefix.
     Id { prefix: String },
+}
+
+/// A text or a number.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Scalar {
+    Number(f64),
+    Text(String),
 }
 
 fn is_zero(number: &f64) -> bool {

@@ -39,7 +39,13 @@ pub(super) fn toml(frame: &Frame<'_>, config: &Config, remarks: &[Vec<String>]) 
     pair(&mut out, "step_seconds", &Value::from(config.step_seconds));
     for kind in &config.entities {
         line(&mut out, "\n[[generator.config.entities]]");
-        block(&mut out, kind)?;
+        let mut own = object(kind)?;
+        own.remove("attributes");
+        ordered(&own).for_each(|(key, value)| pair(&mut out, key, value));
+        for attribute in &kind.attributes {
+            line(&mut out, "\n[[generator.config.entities.attributes]]");
+            block(&mut out, attribute)?;
+        }
     }
     for table in &config.tables {
         line(&mut out, "\n[[generator.config.tables]]");

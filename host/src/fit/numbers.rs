@@ -1,6 +1,6 @@
 //! A column of numbers: what entities, hours and weekdays explain, the quantiles of what is left, and how it remembers.
 
-use super::config::{Attribute, Column, Term, Value, all_short, short};
+use super::config::{Attribute, Column, Scalar, Term, Value, all_short, short};
 use super::rows::{HOURS_FROM_DAYS, Rows, WEEKDAYS_FROM_DAYS};
 use super::season::{self, Moment};
 use super::series::{self, Pairs};
@@ -97,7 +97,7 @@ pub(super) fn written(name: &str, values: &[f64], setting: &Setting<'_>) -> Writ
     let lag = setting.pairs.and_then(|pairs| series::lag_1(&left, pairs)).filter(|lag| *lag >= LEAST_LAG);
     let mut column = Column {
         name: name.to_owned(),
-        value: Value::Quantiles(all_short(quantiles(&sorted))),
+        value: Value::Quantiles(quantiles(&sorted)),
         lag_1: lag.map_or(0.0, |lag| (lag.min(0.9999) * 1e4).round() / 1e4),
         decimals: decimals(values),
         ..Column::default()
@@ -112,8 +112,10 @@ pub(super) fn written(name: &str, values: &[f64], setting: &Setting<'_>) -> Writ
         (column.min, column.max) = (bounds.map(|bounds| bounds.0), bounds.map(|bounds| bounds.1));
     }
     let list = |levels: &[f64]| all_short(levels.iter().copied());
-    let attribute = (!levels.entities.is_empty())
-        .then(|| Attribute { name: name.to_owned(), value: Value::List(list(&levels.entities)) });
+    let attribute = (!levels.entities.is_empty()).then(|| Attribute {
+        name: name.to_owned(),
+        value: Value::List(list(&levels.entities).into_iter().map(Scalar::Number).collect()),
+    });
     if attribute.is_some() {
         let of = format!("{}.{name}", setting.kind);
         if levels.factors {
@@ -248,7 +250,7 @@ fn shuffled(rows: &[Row], levels: &Levels, sorted: &[f64]) -> Vec<f64> {
     series::sorted(&made.collect::<Vec<f64>>())
 }
 
-/// Values at evenly spaced quantiles of sorted values: the least first, the greatest last.
+/// Values at evenly spaced quantiles of sorted values: the least first, the greatest last, in seven digits of what lies between.
 pub(super) fn quantiles(sorted: &[f64]) -> Vec<f64> {
     let last = sorted.len().saturating_sub(1);
     let at = |point: usize| {
@@ -257,7 +259,9 @@ pub(super) fn quantiles(sorted: &[f64]) -> Vec<f64> {
         let high = sorted.get(place as usize + 1).copied().unwrap_or(low);
         low + (high - low) * place.fract()
     };
-    (0..QUANTILES).map(at).collect()
+    let range = sorted.last().copied().unwrap_or(0.0) - sorted.first().copied().unwrap_or(0.0);
+    let places = (6.0 - range.max(f64::MIN_POSITIVE).log10().floor()).clamp(0.0, 17.0) as usize;
+    (0..QUANTILES).map(at).map(|value| format!("{value:.places$}").parse().unwrap_or(value)).collect()
 }
 
 /// Places behind the point that no value goes beyond; none where there are more than six.

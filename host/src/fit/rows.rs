@@ -39,6 +39,8 @@ pub(super) struct Rows {
     pub(super) entity: Option<usize>,
     /// Each row's time; all at the start where the sample has none.
     pub(super) times: Vec<f64>,
+    /// Whether rows have times of their own.
+    timed: bool,
     /// Microseconds since 1970.
     pub(super) start: i64,
     /// How long the sample is.
@@ -69,18 +71,15 @@ impl Rows {
             sample.find(&found)
         });
         let Some((time, times)) = time.and_then(|time| Some((time, sample.numbers(time)?.to_vec()))) else {
-            if let Some(name) = entity {
-                return Err(FitError::Entity { column: name.to_owned(), reason: "rows have no time" });
+            if let Some(rows) = Self::of_days(sample, named) {
+                return Ok(rows);
             }
-            return Ok(Self::without_time(sample));
+            return match entity {
+                Some(name) => Err(FitError::Entity { column: name.to_owned(), reason: "rows have no time" }),
+                None => Ok(Self::without_time(sample)),
+            };
         };
-        let unique = named.is_none().then(|| Grid::of(sample, &times, None)).flatten().map(|grid| (None, grid));
-        let found = unique.or_else(|| {
-            let mut columns: Vec<usize> = named.map_or_else(|| candidates(sample), |named| vec![named]);
-            columns.retain(|column| Some(*column) != Some(time));
-            columns.into_iter().find_map(|column| Some((Some(column), Grid::of(sample, &times, Some(column))?)))
-        });
-        let mut rows = match found {
+        let mut rows = match regular(sample, &times, named) {
             Some((entity, grid)) => Self { entity, ..Self::on(&grid) },
             None => {
                 if let Some(name) = entity {
@@ -89,21 +88,31 @@ impl Rows {
                 Self::at_random(&times)
             }
         };
-        rows.time = Some(time);
-        rows.times = times;
+        (rows.time, rows.times, rows.timed) = (Some(time), times, true);
         notes.append(&mut rows.notes);
         rows.notes = notes;
         Ok(rows)
     }
 
-    /// A column that says when rows are, for reports.
+    /// Rows of regular days, told by a date.
+    fn of_days(sample: &Sample, named: Option<usize>) -> Option<Self> {
+        let whole = |column: &&super::sample::Column| column.field.data_type == DataType::Date && column.missing() == 0;
+        let date = sample.columns.iter().find(whole).map(|column| column.field.name.as_str())?;
+        let times: Vec<f64> = sample.numbers(sample.find(date)?)?.iter().map(|day| day * DAY_US).collect();
+        let (entity, grid) = regular(sample, &times, named)?;
+        let mut rows = Self { entity, times, timed: true, ..Self::on(&grid) };
+        rows.notes.push(format!("rows are placed in time by {date}; the configuration adds a column of times"));
+        Some(rows)
+    }
+
+    /// When a row is, as far as seasons go.
     pub(super) fn moment(&self, row: usize) -> Moment {
         Moment::of(self.times.get(row).copied().unwrap_or(self.start as f64))
     }
 
     /// How many days the sample spans.
     pub(super) fn days(&self) -> f64 {
-        if self.time.is_some() { self.duration_us as f64 / DAY_US } else { 0.0 }
+        if self.timed { self.duration_us as f64 / DAY_US } else { 0.0 }
     }
 
     /// Whether rows are on a grid.
@@ -116,6 +125,7 @@ impl Rows {
             time: None,
             entity: None,
             times: Vec::new(),
+            timed: false,
             start: start as i64,
             duration_us: duration_us as u64,
             step_seconds,
@@ -239,6 +249,15 @@ fn entity_column(sample: &Sample, name: &str) -> Result<usize, FitError> {
         return Err(bad("some row has none"));
     }
     if texts.words.len() > MOST_ENTITIES { Err(bad("it has more than 1,000 different values")) } else { Ok(column) }
+}
+
+/// The grid that rows are on, of each entity where there are some: `named`, or the first that makes rows regular.
+fn regular(sample: &Sample, times: &[f64], named: Option<usize>) -> Option<(Option<usize>, Grid)> {
+    let all = named.is_none().then(|| Grid::of(sample, times, None)).flatten().map(|grid| (None, grid));
+    all.or_else(|| {
+        let columns = named.map_or_else(|| candidates(sample), |named| vec![named]);
+        columns.into_iter().find_map(|column| Some((Some(column), Grid::of(sample, times, Some(column))?)))
+    })
 }
 
 /// Columns that can be what rows are about.

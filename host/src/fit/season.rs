@@ -127,7 +127,11 @@ mod tests {
 
     #[test]
     fn groups_explain_what_comes_back() {
-        let noise = |i: u64| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11) as f64 / (1u64 << 53) as f64 - 0.5;
+        let noise = |i: u64| {
+            let bits = (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            (bits >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+        };
         let rows = |level: f64| {
             (0..4800u64).map(move |i| {
                 let hour = (i % 24) as usize;
