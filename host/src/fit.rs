@@ -2,11 +2,13 @@
 //! rows come.
 //!
 //! The file is read as an ingest would read it. What is told from it: when there are rows, what they are about, and of each
-//! column its distribution, its levels by entity, hour and weekday, and how it remembers. Columns are taken one by one.
+//! column its distribution, its levels by entity, hour and weekday, how it remembers, and the column before it that it is a
+//! linear function of, where there is one.
 
 mod closeness;
 mod columns;
 mod config;
+mod dependence;
 mod document;
 mod numbers;
 mod rows;
@@ -23,6 +25,7 @@ use crate::run::{self, Cancel, Plan, RunError};
 use arrow::error::ArrowError;
 use closeness::Side;
 use config::{Config, Kind, Pace, Table, Value};
+use dependence::Other;
 use numbers::{Setting, Written};
 use rows::Rows;
 use sample::Sample;
@@ -131,8 +134,13 @@ pub fn fit(request: &Request) -> Result<Fitted, FitError> {
         kind: kind.as_deref().unwrap_or_default(),
         pairs: pairs.as_ref(),
     };
-    let mut columns: Vec<Written> =
-        (0..sample.columns.len()).filter_map(|at| columns::written(&sample, at, &setting)).collect();
+    let (mut columns, mut above): (Vec<Written>, Vec<Other<'_>>) = (Vec::new(), Vec::new());
+    for at in 0..sample.columns.len() {
+        let Some(written) = columns::written(&sample, at, &setting, &above) else { continue };
+        let column = sample.columns.get(at).map(|column| column.field.name.as_str());
+        above.extend(column.filter(|_| written.is_number()).zip(sample.numbers(at)));
+        columns.push(written);
+    }
     if sample.find(columns::INCIDENT_ID).is_some() {
         notes.push(format!("{} is left out: the generator adds it where incidents act", columns::INCIDENT_ID));
     }
@@ -183,6 +191,7 @@ impl Fitted {
                 data_type: self.data_type(name),
                 written: written.what.clone(),
                 distance,
+                by_chance: distance.filter(|_| written.is_number()).map(|_| self.by_chance(written)),
                 null_share_difference,
                 lag_1_difference,
                 notes: written.notes.clone(),
@@ -211,6 +220,12 @@ impl Fitted {
         made.relative_to(&times, time);
         let entity = name_of(self.rows.entity).and_then(|name| made.find(name));
         (made, times, entity)
+    }
+
+    fn by_chance(&self, written: &Written) -> f64 {
+        let column = self.sample.find(&written.column.name).and_then(|at| self.sample.columns.get(at));
+        let present = self.sample.rows - column.map_or(0, |column| column.missing());
+        config::short(series::by_chance(present, written.column.lag_1))
     }
 
     fn data_type(&self, name: &str) -> String {

@@ -32,7 +32,7 @@ fn instant(seconds: f64) -> String {
 /// Three hosts every five minutes for six days: the load has a level of each host, a daily wave and memory; states last.
 fn metrics() -> String {
     let mut even = Even(7);
-    let mut rows = "ts,host,cpu,state,errors,disk,ok\n".to_owned();
+    let mut rows = "ts,host,cpu,state,errors,disk,ok,heat\n".to_owned();
     let (mut noise, mut state) = ([0.0; 3], [0; 3]);
     for step in 0..6 * 288 {
         let wave = (TAU * f64::from(step) / 288.0).sin();
@@ -45,8 +45,9 @@ fn metrics() -> String {
             let errors = [0, 0, 0, 0, 0, 0, 0, 1, 1, 2][(even.next() * 10.0) as usize];
             let disk = if even.next() < 0.1 { String::new() } else { format!("{:.2}", -20.0 * even.next().ln()) };
             let (state, ok) = (["idle", "busy", "full"][state[host]], even.next() < 0.9);
+            let heat = 30.0 + 0.4 * cpu + even.normal();
             let time = instant(f64::from(step) * 300.0);
-            writeln!(rows, "{time},{name},{cpu:.1},{state},{errors},{disk},{ok}").unwrap();
+            writeln!(rows, "{time},{name},{cpu:.1},{state},{errors},{disk},{ok},{heat:.2}").unwrap();
         }
     }
     rows
@@ -104,8 +105,19 @@ fn samples_of_hosts_are_fitted_and_made_again() {
     assert_eq!((&report["sample_rows"], &report["made_rows"]), (&json!(5184), &json!(5184)));
     within(
         &report,
-        &[("ts", 0.0), ("host", 0.0), ("cpu", 0.06), ("state", 0.08), ("errors", 0.03), ("disk", 0.04), ("ok", 0.02)],
+        &[
+            ("ts", 0.0),
+            ("host", 0.0),
+            ("cpu", 0.06),
+            ("state", 0.08),
+            ("errors", 0.03),
+            ("disk", 0.04),
+            ("ok", 0.02),
+            ("heat", 0.06),
+        ],
     );
+    assert_eq!(report["pairs"], json!([]), "heat follows the load");
+    assert!(column(&report, "heat")["written"].as_str().unwrap().contains(" times cpu"), "{report}");
     let written = |name: &str| column(&report, name)["written"].as_str().unwrap().to_owned();
     assert!(written("cpu").starts_with("quantiles, level of each host, hours, lag-1 of 0."), "{}", written("cpu"));
     assert!(written("state").starts_with("categories: 3, lag-1 of 0."), "{}", written("state"));

@@ -105,13 +105,14 @@ fn tell(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             column.column.clone(),
             column.data_type.clone(),
             number(column.distance),
+            number(column.by_chance),
             number(Some(column.null_share_difference)),
             number(column.lag_1_difference),
             column.written.clone(),
         ]
     };
     let rows: Vec<_> = report.columns.iter().map(row).collect();
-    table(out, &["column", "type", "distance", "nulls", "lag-1", "written"], &rows)?;
+    table(out, &["column", "type", "distance", "by chance", "nulls", "lag-1", "written"], &rows)?;
     if report.columns.iter().any(|column| !column.notes.is_empty()) || !report.notes.is_empty() {
         writeln!(out)?;
     }

@@ -29,6 +29,9 @@ pub struct ColumnCloseness {
     /// Two-sample distance, 0 to 1: Kolmogorov and Smirnov's for numbers and times, the total variation for texts and truth values.
     /// None for ids, which are never the same, and where one side has no values.
     pub distance: Option<f64>,
+    /// The distance that two samples of one source, of so many rows and so long a memory, have at most but for one time in twenty.
+    /// Of numbers alone.
+    pub by_chance: Option<f64>,
     /// Share of missing values, less that of the sample.
     pub null_share_difference: f64,
     /// Of rows on a grid: the correlation with the value before (of normal values that have the same ranks), or for texts, truth

@@ -1,6 +1,7 @@
 //! What each column of a sample becomes in the configuration.
 
 use super::config::{Attribute, Column as Config, Pace, Scalar, Value, all_short, short};
+use super::dependence::Other;
 use super::numbers::{self, Setting, Written, share};
 use super::sample::{Column, MISSING, Sample, Texts, Values};
 use super::series::{self, Pairs};
@@ -22,7 +23,7 @@ pub(super) const INCIDENT_ID: &str = "incident_id";
 const EMPTY: &str = "no row has a value";
 
 /// What becomes of column `at`; none where it is left out.
-pub(super) fn written(sample: &Sample, at: usize, setting: &Setting<'_>) -> Option<Written> {
+pub(super) fn written(sample: &Sample, at: usize, setting: &Setting<'_>, above: &[Other<'_>]) -> Option<Written> {
     let column = sample.columns.get(at)?;
     let name = column.field.name.as_str();
     let rows = setting.rows;
@@ -43,7 +44,7 @@ pub(super) fn written(sample: &Sample, at: usize, setting: &Setting<'_>) -> Opti
     let mut written = match &column.values {
         _ if missing == sample.rows => empty(name),
         Values::Texts(texts) => of_texts(name, texts, setting.pairs),
-        Values::Numbers(numbers) => of_numbers(column, numbers, setting),
+        Values::Numbers(numbers) => of_numbers(column, numbers, setting, above),
     };
     if missing > 0 {
         written.column.null_share = share(missing, sample.rows);
@@ -137,7 +138,7 @@ fn of_texts(name: &str, texts: &Texts, pairs: Option<&Pairs>) -> Written {
     Written { column, what, notes, ..Written::default() }
 }
 
-fn of_numbers(column: &Column, values: &[f64], setting: &Setting<'_>) -> Written {
+fn of_numbers(column: &Column, values: &[f64], setting: &Setting<'_>, above: &[Other<'_>]) -> Written {
     let name = column.field.name.as_str();
     let data_type = match column.field.data_type {
         DataType::Boolean => return of_truth(name, values, setting.pairs),
@@ -147,8 +148,8 @@ fn of_numbers(column: &Column, values: &[f64], setting: &Setting<'_>) -> Written
         _ => None,
     };
     let mut written = rising(name, values, data_type, setting)
-        .or_else(|| one_of_few(name, values, setting))
-        .unwrap_or_else(|| numbers::written(name, values, setting));
+        .or_else(|| one_of_few(name, values, setting, above))
+        .unwrap_or_else(|| numbers::written(name, values, setting, above));
     written.column.data_type = data_type;
     match data_type {
         Some("timestamp") => written.what = format!("{}, of seconds after the row's time", written.what),
@@ -209,17 +210,18 @@ fn never_falls(values: &[f64], setting: &Setting<'_>) -> bool {
     rises >= 10 && falls == 0
 }
 
-/// Numbers of which there are few, each with its weight; none where there are many, or hours and entities explain something.
-fn one_of_few(name: &str, values: &[f64], setting: &Setting<'_>) -> Option<Written> {
+/// Numbers of which there are few, each with its weight; by their levels where hours, entities or another column explain something.
+/// None where there are many.
+fn one_of_few(name: &str, values: &[f64], setting: &Setting<'_>, above: &[Other<'_>]) -> Option<Written> {
     let few = numbers::few(values, FEW_NUMBERS)?;
     let total: u64 = few.iter().map(|(_, count)| count).sum();
     if (few.len() * OFTEN) as u64 > total {
         return None;
     }
     if few.len() > LEVELS_FROM {
-        let levels = numbers::written(name, values, setting);
-        let column = &levels.column;
-        if levels.attribute.is_some() || !column.hourly.is_empty() || !column.hourly_plus.is_empty() {
+        let levels = numbers::written(name, values, setting, above);
+        // What has bounds has something beside its quantiles to be bounded.
+        if levels.column.min.is_some() {
             return Some(levels);
         }
     }

@@ -1,6 +1,7 @@
 //! A column of numbers: what entities, hours and weekdays explain, the quantiles of what is left, and how it remembers.
 
 use super::config::{Attribute, Column, Scalar, Term, Value, all_short, short};
+use super::dependence::{self, Other};
 use super::rows::{HOURS_FROM_DAYS, Rows, WEEKDAYS_FROM_DAYS};
 use super::season::{self, Moment};
 use super::series::{self, Pairs};
@@ -29,6 +30,13 @@ pub(super) struct Written {
     pub(super) attribute: Option<Attribute>,
     /// What it does no justice to.
     pub(super) notes: Vec<String>,
+}
+
+impl Written {
+    /// Whether it is a number that is drawn.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.column.value, Value::Quantiles(_) | Value::Numbers { .. })
+    }
 }
 
 /// What rows are about, for the numbers of one column.
@@ -84,10 +92,14 @@ struct Wanted {
     weekdays: bool,
 }
 
-/// A column of numbers that are drawn from their quantiles. `values` are all rows', NaN where one is missing.
-pub(super) fn written(name: &str, values: &[f64], setting: &Setting<'_>) -> Written {
-    let rows: Vec<Row> = rows(values, setting);
-    let (levels, fits) = levels(&rows, setting);
+/// A column of numbers that are drawn from their quantiles. `values` are all rows', NaN where one is missing; `above` are the columns
+/// that it may depend on.
+pub(super) fn written(name: &str, values: &[f64], setting: &Setting<'_>, above: &[Other<'_>]) -> Written {
+    let depends = dependence::linear(values, above);
+    let noise: Option<Vec<f64>> =
+        depends.map(|((_, others), factor)| values.iter().zip(others).map(|(y, x)| y - factor * x).collect());
+    let rows: Vec<Row> = rows(noise.as_deref().unwrap_or(values), setting);
+    let (levels, fits) = levels(&rows, setting, depends.is_none());
     let mut left = vec![f64::NAN; values.len()];
     for row in &rows {
         let level = levels.at(&row.moment, row.entity);
@@ -107,9 +119,13 @@ pub(super) fn written(name: &str, values: &[f64], setting: &Setting<'_>) -> Writ
     if !fits {
         notes.push("hours or entities differ in more than their level, so they are left alike".to_owned());
     }
-    if !levels.is_none() {
-        let bounds = rows.iter().map(|row| (row.value, row.value)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        (column.min, column.max) = (bounds.map(|bounds| bounds.0), bounds.map(|bounds| bounds.1));
+    if !levels.is_none() || depends.is_some() {
+        let present = || values.iter().copied().filter(|value| !value.is_nan());
+        (column.min, column.max) = (present().reduce(f64::min), present().reduce(f64::max));
+    }
+    if let Some(((of, _), factor)) = depends {
+        column.plus.push(Term { of: of.to_owned(), factor });
+        what.push(format!("{factor:.3} times {of}"));
     }
     let list = |levels: &[f64]| all_short(levels.iter().copied());
     let attribute = (!levels.entities.is_empty()).then(|| Attribute {
@@ -119,9 +135,9 @@ pub(super) fn written(name: &str, values: &[f64], setting: &Setting<'_>) -> Writ
     if attribute.is_some() {
         let of = format!("{}.{name}", setting.kind);
         if levels.factors {
-            column.times = vec![of]
+            column.times.push(of);
         } else {
-            column.plus = vec![Term { of, factor: 1.0 }]
+            column.plus.push(Term { of, factor: 1.0 });
         }
         what.push(format!("level of each {}", setting.kind));
     }
@@ -157,7 +173,7 @@ fn rows(values: &[f64], setting: &Setting<'_>) -> Vec<Row> {
 
 /// The levels that explain something, as factors or summands, whichever leads back to the sample's distribution better; and whether
 /// it does: if neither does, there are none.
-fn levels(rows: &[Row], setting: &Setting<'_>) -> (Levels, bool) {
+fn levels(rows: &[Row], setting: &Setting<'_>, factors_too: bool) -> (Levels, bool) {
     let wanted = wanted(rows, setting);
     if !(wanted.entities || wanted.hours || wanted.weekdays) {
         return (Levels::default(), true);
@@ -165,7 +181,8 @@ fn levels(rows: &[Row], setting: &Setting<'_>) -> (Levels, bool) {
     let entities = setting.entities.map_or(0, |(_, count)| count);
     let values: Vec<f64> = rows.iter().map(|row| row.value).collect();
     let sorted = series::sorted(&values);
-    let positive = sorted.first().is_some_and(|least| *least >= 0.0);
+    // The generator multiplies what was added, too, which is not what is meant where a column depends on another.
+    let positive = factors_too && sorted.first().is_some_and(|least| *least >= 0.0);
     let mut best: Option<(f64, Levels)> = None;
     for factors in [false, true].into_iter().filter(|factors| !factors || positive) {
         let found = found(rows, wanted, entities, factors);
@@ -233,20 +250,9 @@ fn means(values: impl Iterator<Item = (usize, f64)>, groups: usize, none: f64) -
 fn shuffled(rows: &[Row], levels: &Levels, sorted: &[f64]) -> Vec<f64> {
     let row_level = |row: &Row| levels.at(&row.moment, row.entity);
     let left: Vec<f64> = rows.iter().map(|row| levels.without(row.value, row_level(row))).collect();
-    // A stride near the golden section visits all rows, and neighbours come from far apart.
-    let n = left.len();
-    let divides = |mut a: usize, mut b: usize| {
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    let stride = ((n as f64 * 0.618) as usize..).find(|stride| divides(*stride, n) == 1).unwrap_or(1);
     let (least, most) = (sorted.first().copied().unwrap_or(0.0), sorted.last().copied().unwrap_or(0.0));
-    let made = rows.iter().enumerate().map(|(i, row)| {
-        let other = left.get((i * stride) % n).copied().unwrap_or(0.0);
-        levels.with(other, row_level(row)).clamp(least, most)
-    });
+    let mixed = rows.iter().zip(series::mixed(&left));
+    let made = mixed.map(|(row, other)| levels.with(other, row_level(row)).clamp(least, most));
     series::sorted(&made.collect::<Vec<f64>>())
 }
 

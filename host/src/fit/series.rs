@@ -172,6 +172,25 @@ pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
+/// The same values in an order in which none is where it was, nor beside its neighbours: by a stride near the golden section.
+pub(super) fn mixed(values: &[f64]) -> impl Iterator<Item = f64> + '_ {
+    let n = values.len();
+    let divisor = |mut a: usize, mut b: usize| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let stride = ((n as f64 * 0.618) as usize..=n + 1).find(|stride| divisor(*stride, n) == 1).unwrap_or(1);
+    (0..n).filter_map(move |i| values.get((i * stride + n / 2) % n).copied())
+}
+
+/// The distance that two samples of one source have at most, but for one time in twenty; of rows that remember, as of fewer rows.
+pub(super) fn by_chance(rows: usize, lag_1: f64) -> f64 {
+    let independent = rows as f64 * (1.0 - lag_1) / (1.0 + lag_1);
+    (1.36 * (2.0 / independent.max(1.0)).sqrt()).min(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]

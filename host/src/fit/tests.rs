@@ -124,6 +124,22 @@ fn what_is_proportional_is_told_as_factors() {
 }
 
 #[test]
+fn what_follows_another_column_is_told() {
+    let mut even = even(6);
+    let rows = (0..3000).map(|i| {
+        let load = 100.0 * even();
+        format!("{},{load:.2},{:.3}", minute(i), 20.0 + 0.3 * load + 10.0 * even())
+    });
+    let spec = fitted("time,load,heat", rows);
+    let heat = column(&spec, "heat");
+    assert_eq!(heat["plus"][0]["of"], "load");
+    assert!((heat["plus"][0]["factor"].as_f64().unwrap() - 0.3).abs() < 0.01, "{heat}");
+    let noise: Vec<f64> = serde_json::from_value(heat["value"]["quantiles"].clone()).unwrap();
+    assert!((noise[0] - 20.0).abs() < 0.5 && (noise[100] - 30.0).abs() < 0.5, "{noise:?}");
+    assert!(column(&spec, "load").get("plus").is_none());
+}
+
+#[test]
 fn rows_at_random_and_without_times() {
     let mut even = even(4);
     let mut t = 0.0;
