@@ -140,15 +140,15 @@ fn samples_of_hosts_are_fitted_and_made_again() {
     }
 
     place.good(["run", "start", "./metrics.toml"]);
-    let rows = place
-        .sql("SELECT host, count(*) AS rows, avg(cpu) AS cpu FROM metrics.metrics GROUP BY host ORDER BY avg(cpu)");
+    let rows =
+        place.sql("SELECT host, count(*) AS rows, avg(cpu) AS mean FROM metrics.metrics GROUP BY host ORDER BY mean");
     let hosts: Vec<_> = rows.iter().map(|row| (&row["host"], &row["rows"])).collect();
     assert_eq!(
         hosts,
         [(&json!("web-1"), &json!(1728)), (&json!("web-2"), &json!(1728)), (&json!("db-1"), &json!(1728))]
     );
     for (row, level) in rows.iter().zip([40.0, 48.0, 56.0]) {
-        assert!((row["cpu"].as_f64().unwrap() - level).abs() < 1.5, "{row}");
+        assert!((row["mean"].as_f64().unwrap() - level).abs() < 1.5, "{row}");
     }
     // The wave is at its highest at six, and at its lowest at eighteen.
     let hours = place.sql(

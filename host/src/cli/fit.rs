@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// hour and weekday, and memory. The distance is Kolmogorov and Smirnov's for numbers and times, the total variation for texts.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill fit orders.csv -o more_orders.toml\n  telemill fit metrics.parquet --time-field seen_at --entity host --at-most 0.05\n  telemill run start ./more_orders.toml"
+    after_help = "Example:\n  telemill fit orders.csv -o more_orders.toml\n  telemill fit metrics.parquet --time-field seen_at --entity host --at-most 0.05\n  telemill run start more_orders.toml"
 )]
 pub(super) struct Fit {
     /// CSV, NDJSON, OpenSearch bulk lines or Parquet; .gz and .zst are unpacked
@@ -68,7 +68,7 @@ impl Fit {
         value["too_far"] = json!(far);
         out.print(&value, |out| {
             tell(out, &report)?;
-            writeln!(out, "\n{} is the spec; telemill run start ./{0} makes its rows", path.display())?;
+            writeln!(out, "\n{0} is the spec; telemill run start {0} makes its rows", path.display())?;
             match self.at_most {
                 Some(most) if !far.is_empty() => writeln!(out, "farther than {most}: {}", far.join(", ")),
                 _ => Ok(()),
