@@ -57,6 +57,12 @@ pub enum FitError {
     /// The file can't be read as rows.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// Give another file.
+    #[error("{file} has no rows, so there is nothing to fit")]
+    NoRows {
+        /// The file.
+        file: String,
+    },
     /// Name another column.
     #[error("{column} can't be the entity: {reason}")]
     Entity {
@@ -269,7 +275,7 @@ fn read(request: &Request, name: &str) -> Result<(Sample, crate::core::schema::T
     match (failed, sample) {
         (Some(error), _) => Err(error),
         (None, Some(sample)) => Ok((sample, table)),
-        (None, None) => Err(FitError::Entity { column: String::new(), reason: "the file has no rows" }),
+        (None, None) => Err(FitError::NoRows { file: file_name(&request.file) }),
     }
 }
 

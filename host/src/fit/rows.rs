@@ -2,7 +2,7 @@
 
 use super::FitError;
 use super::config::{Events, Pace, all_short, short};
-use super::sample::{MISSING, Sample};
+use super::sample::{MISSING, Sample, Texts};
 use super::season::{self, Moment};
 use super::series::order;
 use crate::core::schema::DataType;
@@ -245,7 +245,7 @@ fn entity_column(sample: &Sample, name: &str) -> Result<usize, FitError> {
     let bad = |reason| FitError::Entity { column: name.to_owned(), reason };
     let column = sample.find(name).ok_or_else(|| bad("there is no such column"))?;
     let texts = sample.texts(column).ok_or_else(|| bad("it is no column of text"))?;
-    if texts.places.contains(&MISSING) {
+    if !is_whole(texts) {
         return Err(bad("some row has none"));
     }
     if texts.words.len() > MOST_ENTITIES { Err(bad("it has more than 1,000 different values")) } else { Ok(column) }
@@ -263,11 +263,15 @@ fn regular(sample: &Sample, times: &[f64], named: Option<usize>) -> Option<(Opti
 /// Columns that can be what rows are about.
 fn candidates(sample: &Sample) -> Vec<usize> {
     let can = |column: &usize| {
-        sample
-            .texts(*column)
-            .is_some_and(|texts| (2..=MOST_ENTITIES).contains(&texts.words.len()) && !texts.places.contains(&MISSING))
+        let texts = sample.texts(*column);
+        texts.is_some_and(|texts| (2..=MOST_ENTITIES).contains(&texts.words.len()) && is_whole(texts))
     };
     (0..sample.columns.len()).filter(can).collect()
+}
+
+/// Whether each row has a text that can be a name.
+fn is_whole(texts: &Texts) -> bool {
+    !texts.places.contains(&MISSING) && texts.words.iter().all(|word| !word.is_empty())
 }
 
 /// The rate of events from `start` to `end`, and how it moves where that is long enough to tell and more than chance does.
