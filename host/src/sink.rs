@@ -30,6 +30,7 @@ pub mod parquet;
 pub mod profile;
 mod shape;
 mod text;
+mod thousandths;
 mod time_text;
 
 pub use columns::Columns;

@@ -1,13 +1,13 @@
 //! DuckDB with its DuckLake extension, from PyPI, as an independent reader of what we write.
 
+use crate::python::environment;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
-/// What is installed. The file `installed` in the folder holds the same text when all of it is there.
+/// What is installed.
 const PACKAGES: [&str; 5] = [
     "duckdb==1.5.5",
     "duckdb-extensions==1.5.5",
@@ -43,7 +43,7 @@ def emit(value):
 /// # Errors
 /// DuckDB can't be installed, or the script failed; the message has what it wrote.
 pub(crate) fn query(data_dir: &Path, script: &str) -> Result<Value> {
-    let mut python = Command::new(python()?)
+    let mut python = Command::new(environment("duckdb-venv", &PACKAGES)?)
         .arg("-")
         .arg(data_dir.join("telemill.sqlite"))
         .stdin(Stdio::piped())
@@ -59,37 +59,4 @@ pub(crate) fn query(data_dir: &Path, script: &str) -> Result<Value> {
     ensure!(output.status.success(), "the script failed: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
     serde_json::from_str(&text).with_context(|| format!("the script emitted no JSON: {text}"))
-}
-
-/// The Python of the environment that has DuckDB; made once, and used again by later runs.
-fn python() -> Result<PathBuf> {
-    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let made = PYTHON.get_or_init(|| install().map_err(|error| format!("{error:#}")));
-    made.clone().map_err(anyhow::Error::msg)
-}
-
-fn install() -> Result<PathBuf> {
-    let folder = target()?.join("duckdb-venv");
-    let python = folder.join("bin/python");
-    let (done, wanted) = (folder.join("installed"), PACKAGES.join("\n"));
-    if std::fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
-    std::fs::write(done, wanted)?;
-    Ok(python)
-}
-
-/// Cargo's target folder: the test's program is in its `release/deps`.
-fn target() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let target = own.ancestors().nth(3).context("the test's program is in no target folder")?;
-    Ok(target.to_owned())
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("{command:?} does not start"))?;
-    ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }

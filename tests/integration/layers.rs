@@ -10,7 +10,7 @@ use crate::tidy::sources_in;
 
 /// Modules of the host by layer, from the lowest.
 const LAYERS: [&[&str]; 8] = [
-    &["core", "config"],
+    &["core"],
     &["batch"],
     &["plugin", "lake", "store"],
     &["sink", "query"],

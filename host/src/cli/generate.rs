@@ -8,6 +8,7 @@ use super::profiles::{self, LISTED_FILES};
 use super::progress::RunProgress;
 use super::run::{apply_set, on_ctrl_c, read_spec};
 use crate::app::App;
+use crate::batch::TableLayout;
 use crate::core::schema::TableKind;
 use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
@@ -29,7 +30,7 @@ const SAMPLE_US: u64 = 60 * 1_000_000;
 /// Write a scenario's files without a lake
 ///
 /// As CSV, NDJSON or Parquet a file for each table, or what profiles make of them; and config.json. For OpenSearch
-/// (where nothing else is said and a table tells phases apart) normal_data.ndjson, incident_data.ndjson,
+/// (where nothing else is said and a table tells normal times, incidents and recovery apart) normal_data.ndjson, incident_data.ndjson,
 /// recovery_data.ndjson and all_data.ndjson (bulk action lines and documents), a file for each other table, mapping.json
 /// and config.json.
 #[derive(Debug, Args)]
@@ -54,7 +55,7 @@ pub(super) struct Generate {
     /// Where the files go
     #[arg(long, value_name = "DIR", default_value = "./output")]
     output_dir: PathBuf,
-    /// csv, ndjson, parquet or opensearch; opensearch where a table tells phases apart, else csv
+    /// csv, ndjson, parquet or opensearch; opensearch where a table tells normal, incident and recovery apart, else csv
     #[arg(long)]
     format: Option<Format>,
     /// Write the columns, names and forms of a profile: a TOML file, or the name of one that ships, as PLUGIN/NAME
@@ -98,7 +99,12 @@ impl Generate {
             return self.tell(out, &Listed::documents(written));
         }
         let cancel = on_ctrl_c(app);
-        let shape = Shape::new(&tables, self.format, profiles::read(&self.profile)?, &self.index)?;
+        let profiles = profiles::read(&self.profile)?;
+        let format = match self.format {
+            None if profiles.is_empty() => usual_format(&plan, &tables, &cancel)?,
+            given => given.unwrap_or(Format::Csv),
+        };
+        let shape = Shape::new(&tables, format, profiles, &self.index)?;
         let foretold = foretell(&plan, &shape, &cancel)?;
         tracing::info!(
             "about {} rows and {} into {}",
@@ -144,6 +150,19 @@ impl Generate {
         })?;
         Ok(Verdict::Good)
     }
+}
+
+/// OpenSearch's where the first rows are those of the example's documents, else CSV.
+fn usual_format(plan: &Plan, tables: &[TableLayout], cancel: &Cancel) -> Result<Format, RunError> {
+    if !documents::has_phases(tables) {
+        return Ok(Format::Csv);
+    }
+    let start = plan.spec.window().start;
+    let length = i64::try_from(SAMPLE_US).unwrap_or(i64::MAX);
+    let sample = run::preview(plan, Window::from_start(start, length), cancel)?;
+    let mut rows = sample.iter().enumerate().flat_map(|(table, rows)| rows.iter().map(move |rows| (table, rows)));
+    let fits = rows.all(|(table, rows)| documents::fits(tables, table, rows));
+    Ok(if fits { Format::Opensearch } else { Format::Csv })
 }
 
 /// What a few windows, spread over the span, say of the whole output. Of a simulation that would have to be replayed up

@@ -42,21 +42,20 @@ pub(super) enum Files {
 }
 
 impl<'a> Shape<'a> {
-    /// The shape that was asked for: a format, or profiles; else OpenSearch's where a table tells phases apart.
+    /// The shape of profiles, or without any of a format.
     pub(super) fn new(
         tables: &'a [TableLayout],
-        format: Option<Format>,
+        format: Format,
         profiles: Vec<Profile>,
         index: &'a str,
     ) -> anyhow::Result<Self> {
         let whole = |format| tables.iter().map(|layout| Profile::whole(&layout.table, format)).enumerate().collect();
         let profiles = match format {
             _ if !profiles.is_empty() => Some(placed(tables, profiles)?),
-            Some(Format::Opensearch) => None,
-            None if documents::has_phases(tables) => None,
-            Some(Format::Csv) | None => Some(whole(ProfileFormat::Csv)),
-            Some(Format::Ndjson) => Some(whole(ProfileFormat::Ndjson)),
-            Some(Format::Parquet) => Some(whole(ProfileFormat::Parquet)),
+            Format::Opensearch => None,
+            Format::Csv => Some(whole(ProfileFormat::Csv)),
+            Format::Ndjson => Some(whole(ProfileFormat::Ndjson)),
+            Format::Parquet => Some(whole(ProfileFormat::Parquet)),
         };
         Ok(Self { tables, index, profiles })
     }

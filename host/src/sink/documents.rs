@@ -38,9 +38,15 @@ pub fn index_name(tables: &[TableLayout], position: usize, index: &str) -> Strin
     }
 }
 
-/// Whether some table has phases, which is what the files of the example are made of.
+/// Whether some table has phases, which is what the example's documents are told apart by.
 pub fn has_phases(tables: &[TableLayout]) -> bool {
     tables.iter().any(|layout| phase_index(layout).is_some())
+}
+
+/// Whether rows of table `position` may be the example's documents: none has a phase for which there is no file.
+pub fn fits(tables: &[TableLayout], position: usize, batch: &RecordBatch) -> bool {
+    let Some(column) = tables.get(main_table(tables)).and_then(phase_index) else { return false };
+    position != main_table(tables) || batch.columns().get(column).is_some_and(|column| phases_of("", column).is_ok())
 }
 
 fn main_table(tables: &[TableLayout]) -> usize {

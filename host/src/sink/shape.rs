@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn floats_are_rounded_as_numpy_rounds() {
-        let cases = [(2.675, 2.67), (0.125, 0.12), (0.135, 0.14), (-1.005, -1.0), (1e300, 1e300), (3.0, 3.0)];
+        let cases = [(2.675, 2.68), (0.125, 0.12), (0.135, 0.14), (-1.005, -1.0), (1e300, 1e300), (3.0, 3.0)];
         assert_eq!(cases.map(|(value, _)| round(value, 100.0)), cases.map(|(_, rounded)| rounded));
         assert!(round(f64::NAN, 100.0).is_nan() && round(f64::INFINITY, 100.0).is_infinite());
     }

@@ -2,6 +2,7 @@
 //! its dictionary), so that a value costs one branch and one copy.
 
 use super::SinkError;
+use super::thousandths::Thousandths;
 use super::time_text::{TimeText, write_date};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, LargeStringArray, StringArray, StringViewArray};
 use arrow::buffer::NullBuffer;
@@ -114,7 +115,10 @@ impl<'a> ColumnText<'a> {
             }
             Values::Float64(values) => {
                 let value = values.get(row).copied().unwrap_or_default();
-                float::<D>(self.frame, value, value.is_finite(), out);
+                match Thousandths::of(value) {
+                    Some(short) => short.write(prefix, out),
+                    None => float::<D>(self.frame, value, value.is_finite(), out),
+                }
             }
             Values::Utf8(values) => text::<D>(prefix, values.value(row), out),
             Values::LargeUtf8(values) => text::<D>(prefix, values.value(row), out),

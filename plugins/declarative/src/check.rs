@@ -48,6 +48,13 @@ pub fn check_value(value: &Value, path: &str, problems: &mut Problems) {
                 "must be two or more numbers that never fall",
             );
         }
+        Value::Empirical { shares, values } => {
+            let rising = |list: &[f64]| finite(list) && list.windows(2).all(|pair| pair.first() <= pair.last());
+            let whole = shares.first() == Some(&0.0) && shares.last() == Some(&1.0);
+            require(rising(shares) && whole, "empirical/shares", "must rise from 0 to 1");
+            let alike = values.len() == shares.len();
+            require(rising(values) && alike, "empirical/values", "must be as many as the shares, and never fall");
+        }
         Value::Numbers { values, weights: given } => {
             require(!values.is_empty() && finite(values), "numbers/values", "must be one number at least");
             require(weights(values.len(), given), "numbers/weights", WEIGHTS);

@@ -184,7 +184,11 @@ pub fn column(config: &config::Column, path: &str, scope: &Scope<'_>, problems: 
         times,
         signals: Vec::new(),
         bounds: (config.min.unwrap_or(f64::NEG_INFINITY), config.max.unwrap_or(f64::INFINITY)),
-        rounding: config.decimals.map(|places| 10f64.powi(places as i32)),
+        // Whole numbers are whole for columns below as well.
+        rounding: config
+            .decimals
+            .or((data_type == DataType::Int64).then_some(0))
+            .map(|places| 10f64.powi(places as i32)),
         null_below: (config.null_share * f64::from(u32::MAX)) as u32,
         hidden: config.hidden,
     })
@@ -220,8 +224,7 @@ fn source(
     scope: &Scope<'_>,
     problems: &mut Problems,
 ) -> Result<(Shape, Source), String> {
-    let ids =
-        |kind: usize| Shape::Words(scope.kinds.get(kind).map_or_else(|| [].into(), |kind| kind.ids.clone().into()));
+    let ids = |kind: usize| Shape::Words(scope.kinds.get(kind).map_or_else(|| [].into(), |kind| Arc::clone(&kind.ids)));
     let entity = |kind: Option<usize>| {
         let kind = kind.ok_or("the row has no such entity: name the table's kind with `of`")?;
         Ok((ids(kind), Source::Entity(kind)))

@@ -22,6 +22,8 @@ pub enum Draw {
     Counts(Poisson),
     /// Values at evenly spaced quantiles.
     Quantiles(Vec<f64>),
+    /// Values at shares of rows.
+    Empirical(Vec<f64>, Vec<f64>),
     /// One of some values, with the upper ends of their shares of 2^32.
     Choice(Vec<f64>, Vec<u32>),
 }
@@ -67,6 +69,7 @@ impl Draw {
             Value::Beta { a, b, low, high } => Self::table(*low, high - low, beta(*a, *b)),
             Value::Poisson { mean } => Self::Counts(Poisson::new(*mean)),
             Value::Quantiles(values) => Self::Quantiles(values.clone()),
+            Value::Empirical { shares, values } => Self::Empirical(shares.clone(), values.clone()),
             Value::Chance(probability) => Self::choice(vec![1.0, 0.0], &[*probability, 1.0 - probability]),
             Value::Numbers { values, weights } => Self::choice(values.clone(), weights),
             Value::Categories { values, weights, zipf } => {
@@ -114,6 +117,14 @@ impl Draw {
                 let (at, rest) = (place as usize, place.fract());
                 let low = values.get(at).copied().unwrap_or(0.0);
                 low + (values.get(at + 1).copied().unwrap_or(low) - low) * rest
+            }
+            Self::Empirical(shares, values) => {
+                let wanted = share(bits);
+                let at =
+                    shares.partition_point(|known| *known <= wanted).clamp(1, shares.len().saturating_sub(1).max(1));
+                let point = |at: usize| shares.get(at).copied().zip(values.get(at).copied()).unwrap_or_default();
+                let ((from, low), (to, high)) = (point(at - 1), point(at));
+                low + (high - low) * ((wanted - from) / (to - from).max(f64::MIN_POSITIVE)).min(1.0)
             }
             Self::Choice(values, ends) => {
                 values.get(ends.partition_point(|end| *end <= bits)).or(values.last()).copied().unwrap_or(0.0)
@@ -210,6 +221,8 @@ mod tests {
             (r#"{"poisson": {"mean": 4}}"#, 4.0, 4.0),
             (r#"{"poisson": {"mean": 80}}"#, 80.0, 80.0),
             (r#"{"quantiles": [0, 0, 10]}"#, 2.5, 50.0 / 3.0 - 6.25),
+            (r#"{"empirical": {"shares": [0, 0.5, 1], "values": [0, 0, 10]}}"#, 2.5, 50.0 / 3.0 - 6.25),
+            (r#"{"empirical": {"shares": [0, 0.9, 0.9, 1], "values": [1, 1, 5, 5]}}"#, 1.4, 1.44),
             (r#"{"numbers": {"values": [1, 2, 7], "weights": [0.5, 0.25, 0.25]}}"#, 2.75, 6.1875),
             (r#"{"chance": 0.25}"#, 0.25, 0.1875),
             (r#"{"categories": {"values": ["a", "b"], "weights": [3, 1]}}"#, 0.25, 0.1875),

@@ -1,5 +1,8 @@
 //! The things that there are: ids, what each belongs to, attributes that stay, states.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
+
 use telemill_sdk::chain::{Chain, Dwell};
 use telemill_sdk::time::{MINUTE, SECOND};
 use telemill_sdk::{Process, hash};
@@ -22,8 +25,8 @@ const MOST_WITH_STATES: usize = 10_000;
 pub struct Kind {
     /// Its name.
     pub name: String,
-    /// The ids, in order.
-    pub ids: Vec<String>,
+    /// The ids, in order; columns that show them share the list.
+    pub ids: Arc<[String]>,
     /// The kind that its entities belong to.
     pub parent: Option<usize>,
     /// What stays.
@@ -123,10 +126,10 @@ pub fn kinds(config: &Config, problems: &mut Problems) -> Vec<Kind> {
     all
 }
 
-fn ids(kind: &config::Kind, i: usize, problems: &mut Problems) -> Vec<String> {
+fn ids(kind: &config::Kind, i: usize, problems: &mut Problems) -> Arc<[String]> {
     if !kind.names.is_empty() {
         problems.require(kind.count == 0, format!("/entities/{i}/count"), "and names are not both needed");
-        return kind.names.clone();
+        return kind.names.clone().into();
     }
     problems.require(
         (1..=MOST).contains(&kind.count),
@@ -140,7 +143,18 @@ fn ids(kind: &config::Kind, i: usize, problems: &mut Problems) -> Vec<String> {
         "must have {n} for the number of the entity",
     );
     let digits = kind.count.to_string().len();
-    (1..=kind.count.min(MOST)).map(|n| pattern.replace("{n}", &format!("{n:0digits$}"))).collect()
+    let (before, after) = pattern.split_once("{n}").unwrap_or((&pattern, ""));
+    let id = |n: u32| {
+        let mut id = String::with_capacity(before.len() + digits + after.len());
+        id.push_str(before);
+        if pattern.len() > before.len() {
+            // Writing into a string can't fail.
+            let _ = write!(id, "{n:0digits$}");
+        }
+        id.push_str(after);
+        id
+    };
+    (1..=kind.count.min(MOST)).map(id).collect()
 }
 
 fn read_attribute(

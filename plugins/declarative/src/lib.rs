@@ -11,6 +11,7 @@ pub mod plan;
 pub mod problems;
 pub mod rows;
 pub mod season;
+pub mod signals;
 pub mod value;
 
 use telemill_sdk::{About, Effects, Error, Example, Generator, Output, Problem, Shard, Window};

@@ -84,6 +84,13 @@ pub enum Value {
     },
     /// As measured: values at evenly spaced quantiles from the least to the greatest, straight between them.
     Quantiles(Vec<f64>),
+    /// As measured, with quantiles where one likes them: close together in the tails.
+    Empirical {
+        /// Shares of rows, rising from 0 to 1.
+        shares: Vec<f64>,
+        /// The value that each share of rows lies below.
+        values: Vec<f64>,
+    },
     /// One of some numbers, by weight.
     Numbers {
         /// The numbers.

@@ -106,6 +106,16 @@ fn memory_leaves_the_distribution_alone() {
 }
 
 #[test]
+fn whole_numbers_are_whole_for_columns_below() {
+    let config = r#"{"tables": [{"name": "t", "rows": {"every": 60}, "columns": [
+        {"name": "items", "type": "integer", "value": {"uniform": {"low": 1, "high": 9}}},
+        {"name": "double", "plus": [{"of": "items", "factor": 2}]}]}]}"#;
+    let all = batches(config, 5);
+    let (items, double) = (numbers(&all, "t", "items"), numbers(&all, "t", "double"));
+    assert!(items.len() == 300 && items.iter().zip(&double).all(|(items, double)| 2.0 * items == *double));
+}
+
+#[test]
 fn rates_follow_hours_weekdays_states_and_zipf() {
     let hourly: Vec<f64> = (0..24).map(|hour| if (8..18).contains(&hour) { 2.0 } else { 0.5 }).collect();
     let config = format!(
@@ -213,6 +223,10 @@ fn wrong_configurations_are_told_where() {
         (column(r#""value": {"gamma": {"shape": 0.1, "scale": 1}}"#), "/tables/0/columns/1/value/gamma/shape"),
         (column(r#""value": {"gamma": {"shape": 1, "size": 1}}"#), "/tables/0/columns/1/value/gamma/size"),
         (column(r#""value": {"quantiles": [2, 1]}"#), "/tables/0/columns/1/value/quantiles"),
+        (
+            column(r#""value": {"empirical": {"shares": [0, 0.5], "values": [1, 2]}}"#),
+            "/tables/0/columns/1/value/empirical/shares",
+        ),
         (column(r#""value": "state""#), "/tables/0/columns/1/value"),
         (column(r#""plus": [{"of": "c", "factor": 1}]"#), "/tables/0/columns/1/plus/0/of"),
         (column(r#""times": ["host.size"]"#), "/tables/0/columns/1/times/0"),

@@ -80,3 +80,21 @@ fn tables_link_and_incidents_show() {
         mean(&usual)
     );
 }
+
+/// The first system of the README runs as it stands there.
+#[test]
+fn the_readme_is_right() {
+    let readme = include_str!("../README.md");
+    let from = readme.find("    dataset = \"shop\"").unwrap();
+    let spec: toml::Table = readme[from..readme.find("\n## Entities").unwrap()]
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect::<String>()
+        .parse()
+        .unwrap();
+    let generator = serde_json::to_string(&spec["generator"]["config"]).unwrap();
+    let rows = Run::new(generator, TWO_DAYS).rows::<Simulation>().unwrap();
+    let orders = texts(&rows, "orders", "order_id");
+    assert!((orders.len() as f64 / (40.0 * 48.0) - 1.0).abs() < 0.1, "{}", orders.len());
+}

@@ -7,7 +7,7 @@ use telemill_sdk::time::{DAY, MINUTE, SECOND};
 use telemill_sdk::{Blame, Process, Steps, Timestamp, hash};
 
 use crate::config::Config;
-use crate::fleet::Fleet;
+use crate::fleet::{Device, Fleet};
 use crate::signals::Trouble;
 
 const PHASE: Process = Process::named("report phase");
@@ -41,15 +41,28 @@ pub struct Reports {
     rhythms: Vec<Rhythm>,
 }
 
-/// What a machine does not have in common with others, in microseconds.
+/// What a machine does not have in common with others; times in microseconds.
 #[derive(Clone, Copy, Debug)]
 struct Rhythm {
     /// How late after the start of a tick it reports; whole seconds.
     phase: i64,
     /// How long before others it is visited.
     visit: i64,
+    acquired: Timestamp,
+    installed: Timestamp,
+    /// The probability that a report gets through while it is on and well.
+    probability: f64,
     reports: Steps,
     faults: Steps,
+}
+
+/// A machine, found once for all that is asked of it.
+#[derive(Clone, Copy, Debug)]
+struct Machine<'a> {
+    fleet: &'a Fleet,
+    index: usize,
+    device: &'a Device,
+    rhythm: &'a Rhythm,
 }
 
 /// How a machine stands at an instant.
@@ -78,9 +91,13 @@ impl Reports {
     /// The law of a configuration.
     pub fn new(config: &Config, fleet: &Fleet) -> Self {
         let frequency = i64::from(config.frequency_minutes.max(1)) * MINUTE;
-        let rhythm = |index: u64| Rhythm {
+        let rhythm = |(index, device): (u64, &Device)| Rhythm {
             phase: (hash(fleet.seed, PHASE, index, 0) % (frequency / SECOND) as u64) as i64 * SECOND,
             visit: (hash(fleet.seed, PHASE, index, 1) % VISIT as u64) as i64,
+            acquired: device.acquired * DAY,
+            installed: device.installed(),
+            probability: config.update_probability
+                * fleet.branches.get(device.branch as usize).map_or(1.0, |branch| branch.link),
             reports: Steps::of(fleet.seed, REPORT, index),
             faults: Steps::of(fleet.seed, FAULT, index),
         };
@@ -89,7 +106,7 @@ impl Reports {
             window: i64::from(config.window_minutes.max(1)) * MINUTE,
             probability: config.update_probability,
             fault_share: config.fault_share,
-            rhythms: (0..fleet.devices.len() as u64).map(rhythm).collect(),
+            rhythms: (0u64..).zip(&fleet.devices).map(rhythm).collect(),
         }
     }
 
@@ -100,48 +117,53 @@ impl Reports {
 
     /// How a machine stands at an instant.
     pub fn standing(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'_>) -> Standing {
-        let fault = self.fault(fleet, index, t);
-        let online = self.last_report(fleet, index, t, t - self.window, fault, trouble).is_some();
-        Standing { online, faulty: self.faulty(fleet, index, t, &fault, trouble) }
+        let Some(machine) = self.machine(fleet, index) else { return Standing { online: false, faulty: false } };
+        let fault = self.fault(machine.rhythm, t);
+        let online = self.last_report(&machine, t, t - self.window, fault, trouble).is_some();
+        Standing { online, faulty: faulty(&machine, t, &fault, trouble) }
     }
 
     /// Whether a machine is in trouble.
     pub fn is_faulty(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'_>) -> bool {
-        self.faulty(fleet, index, t, &self.fault(fleet, index, t), trouble)
+        self.machine(fleet, index).is_some_and(|machine| faulty(&machine, t, &self.fault(machine.rhythm, t), trouble))
     }
 
     /// When a machine was last heard of at an instant after its installation.
     pub fn last_connection(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'_>) -> Timestamp {
-        let installed = fleet.devices.get(index).map_or(t, |device| device.installed());
+        let Some(machine) = self.machine(fleet, index) else { return t };
         // A fleet that never reports need not be asked for each tick.
         let after = if self.probability > 0.0 { t - LONGEST_SILENCE } else { t };
-        self.last_report(fleet, index, t, after, self.fault(fleet, index, t), trouble).unwrap_or(installed)
+        let fault = self.fault(machine.rhythm, t);
+        self.last_report(&machine, t, after, fault, trouble).unwrap_or(machine.rhythm.installed)
+    }
+
+    fn machine<'a>(&'a self, fleet: &'a Fleet, index: usize) -> Option<Machine<'a>> {
+        let (device, rhythm) = (fleet.devices.get(index)?, self.rhythms.get(index)?);
+        Some(Machine { fleet, index, device, rhythm })
     }
 
     /// The newest report in `after < time <= t`, of which the first is that of its installation. `fault` is that at `t`.
     fn last_report(
         &self,
-        fleet: &Fleet,
-        index: usize,
+        machine: &Machine<'_>,
         t: Timestamp,
         after: Timestamp,
         mut fault: Fault,
         trouble: &Trouble<'_>,
     ) -> Option<Timestamp> {
-        let installed = fleet.devices.get(index)?.installed();
-        let mut ticks = self.ticks(index, t, after.max(installed));
-        let report = ticks.find(|&tick| {
+        let installed = machine.rhythm.installed;
+        let report = self.ticks(machine.rhythm, t, after.max(installed)).find(|&tick| {
             if tick < fault.visited {
-                fault = self.fault(fleet, index, tick);
+                fault = self.fault(machine.rhythm, tick);
             }
-            self.reports(fleet, index, tick, &fault, trouble)
+            reports(machine, tick, &fault, trouble)
         });
         report.or((after < installed && installed <= t).then_some(installed))
     }
 
     /// The ticks of a machine in `after < time <= t`, the newest first.
-    fn ticks(&self, index: usize, t: Timestamp, after: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
-        let (frequency, phase) = (self.frequency, self.rhythms.get(index).map_or(0, |rhythm| rhythm.phase));
+    fn ticks(&self, rhythm: &Rhythm, t: Timestamp, after: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
+        let (frequency, phase) = (self.frequency, rhythm.phase);
         let mut next = (t - phase).div_euclid(frequency) * frequency + phase;
         std::iter::from_fn(move || {
             (next > after).then(|| {
@@ -152,52 +174,16 @@ impl Reports {
         })
     }
 
-    /// Whether a machine's report of a tick gets through.
-    fn reports(&self, fleet: &Fleet, index: usize, tick: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
-        let Some(rhythm) = self.rhythms.get(index) else { return false };
-        let draw = f64::from((rhythm.reports.hash(tick) >> 32) as u32);
-        // What fails for the best of machines need not be looked into.
-        if trouble.is_none() && draw >= self.probability * ONE {
-            return false;
-        }
-        let base = self.base_probability(fleet, index, tick);
-        if base <= 0.0 {
-            return false;
-        }
-        let passes = if self.faulty(fleet, index, tick, fault, trouble) { fault.passes } else { 1.0 };
-        draw < trouble.availability(fleet, index, tick, base * passes).clamp(0.0, 1.0) * ONE
-    }
-
-    /// The probability that a report of a machine without a fault gets through; 0 where it is switched off.
-    fn base_probability(&self, fleet: &Fleet, index: usize, t: Timestamp) -> f64 {
-        let Some(device) = fleet.devices.get(index) else { return 0.0 };
-        if !device.is_on(fleet.seed, index as u64, t) {
-            return 0.0;
-        }
-        self.probability * fleet.branches.get(device.branch as usize).map_or(1.0, |branch| branch.link)
-    }
-
-    fn faulty(&self, fleet: &Fleet, index: usize, t: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
-        if trouble.is_none() || t >= fault.sets_in {
-            return t >= fault.sets_in;
-        }
-        // Incidents bring trouble to machines that were well, to the same ones as long as they last.
-        let more = trouble.fault_share(fleet, index, t, fault.share) - fault.share;
-        more > 0.0 && ((hash(fleet.seed, SUSCEPTIBLE, index as u64, fault.visited) >> 32) as f64) < more * ONE
-    }
-
     /// The fault of a machine between the two visits around an instant: it sets in at any time, so that half of what ever breaks
     /// is broken at an instant.
-    fn fault(&self, fleet: &Fleet, index: usize, t: Timestamp) -> Fault {
-        let visit = self.rhythms.get(index).map_or(0, |rhythm| rhythm.visit);
-        let visited = (t + visit).div_euclid(VISIT) * VISIT - visit;
-        let bits = self.rhythms.get(index).map_or(0, |rhythm| rhythm.faults.hash(visited));
-        let acquired = fleet.devices.get(index).map_or(0, |device| device.acquired);
-        let years = ((visited - acquired * DAY) as f64 * YEARS).max(0.0);
+    fn fault(&self, rhythm: &Rhythm, t: Timestamp) -> Fault {
+        let visited = (t + rhythm.visit).div_euclid(VISIT) * VISIT - rhythm.visit;
+        let bits = rhythm.faults.hash(visited);
+        let years = ((visited - rhythm.acquired) as f64 * YEARS).max(0.0);
         let share = self.fault_share * (NEW_FAULTS + YEARLY_FAULTS * years).min(MOST_FAULTS);
-        let breaks = ((bits >> 40) as f64) < 2.0 * share * (1u64 << 24) as f64;
+        let breaks = f64::from((bits >> 40) as u32) < 2.0 * share * f64::from(1u32 << 24);
         let after = (bits & 0xff_ffff) as i64 * (VISIT >> 24);
-        let silent = (((bits >> 24) & 0xffff) as f64) < SILENT * 65_536.0;
+        let silent = f64::from((bits >> 24) as u16) < SILENT * 65_536.0;
         Fault {
             visited,
             share,
@@ -209,19 +195,43 @@ impl Reports {
     /// The incident to blame for how a machine stands at an instant: of those that kept reports of the window from getting
     /// through, or brought it into trouble, the one that changed most.
     pub fn blame<'a>(&self, fleet: &Fleet, index: usize, t: Timestamp, trouble: &Trouble<'a>) -> Option<Blame<'a>> {
+        let machine = self.machine(fleet, index)?;
         let of_fault = |at: Timestamp| {
-            let fault = self.fault(fleet, index, at);
-            let caused = at < fault.sets_in && self.faulty(fleet, index, at, &fault, trouble);
+            let fault = self.fault(machine.rhythm, at);
+            let caused = at < fault.sets_in && faulty(&machine, at, &fault, trouble);
             if caused { trouble.blame_fault(fleet, index, at, fault.share) } else { None }
         };
         let mut most = of_fault(t);
-        for tick in self.ticks(index, t, t - self.window) {
-            let base = self.base_probability(fleet, index, tick);
-            if base > 0.0 {
+        for tick in self.ticks(machine.rhythm, t, t - self.window) {
+            if machine.device.is_on(fleet.seed, index as u64, tick) {
+                let base = machine.rhythm.probability;
                 most = Blame::most(most, trouble.blame_availability(fleet, index, tick, base));
                 most = Blame::most(most, of_fault(tick));
             }
         }
         most
     }
+}
+
+/// Whether a machine's report of a tick gets through.
+fn reports(machine: &Machine<'_>, tick: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
+    let &Machine { fleet, index, device, rhythm } = machine;
+    let draw = f64::from((rhythm.reports.hash(tick) >> 32) as u32);
+    // What fails for a machine that is well need not be looked into.
+    if trouble.is_none() && draw >= rhythm.probability * ONE || !device.is_on(fleet.seed, index as u64, tick) {
+        return false;
+    }
+    let passes = if faulty(machine, tick, fault, trouble) { fault.passes } else { 1.0 };
+    draw < trouble.availability(fleet, index, tick, rhythm.probability * passes).clamp(0.0, 1.0) * ONE
+}
+
+/// Whether a machine is in trouble, by its own fault or because of an incident.
+fn faulty(machine: &Machine<'_>, t: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
+    if trouble.is_none() || t >= fault.sets_in {
+        return t >= fault.sets_in;
+    }
+    let &Machine { fleet, index, .. } = machine;
+    // Incidents bring trouble to machines that were well, to the same ones as long as they last.
+    let more = trouble.fault_share(fleet, index, t, fault.share) - fault.share;
+    more > 0.0 && f64::from((hash(fleet.seed, SUSCEPTIBLE, index as u64, fault.visited) >> 32) as u32) < more * ONE
 }

@@ -7,8 +7,8 @@ use telemill_sdk::noise::OrnsteinUhlenbeck;
 use telemill_sdk::quantile::QuantileTable;
 use telemill_sdk::time::{MINUTE, SECOND};
 use telemill_sdk::{
-    DictionaryColumn, Effects, F64Column, I32Column, Nullable, Process, Shard, Timestamp, TimestampColumn, Window,
-    hash, table,
+    DictionaryColumn, Effects, F64Column, I32Column, Nullable, Process, Shard, Steps, Timestamp, TimestampColumn,
+    Window, hash, table,
 };
 
 use crate::config::Config;
@@ -87,6 +87,8 @@ struct Unit {
     memory: OrnsteinUhlenbeck,
     disk: OrnsteinUhlenbeck,
     cpu: OrnsteinUhlenbeck,
+    spikes: [Steps; 2],
+    sales: Steps,
     idle_cpu_pct: f64,
     sale_cpu_pct: f64,
     memory_pct: f64,
@@ -119,6 +121,8 @@ impl MetricsLog {
                 memory: OrnsteinUhlenbeck::with_lag_1(hash(seed, MEMORY, entity, 0), STICKY),
                 disk: OrnsteinUhlenbeck::with_lag_1(hash(seed, DISK, entity, 0), STICKY_DISK),
                 cpu: OrnsteinUhlenbeck::with_lag_1(hash(seed, CPU, entity, 0), SPIKY),
+                spikes: [Steps::of(seed, SPIKE, entity), Steps::of(seed, SPIKE, entity ^ (1 << 40))],
+                sales: Steps::of(seed, SALE, entity),
                 idle_cpu_pct: 4.0 + 5.0 * own(0),
                 sale_cpu_pct: 12.0 + 10.0 * own(1),
                 memory_pct: 42.0 + 22.0 * own(2),
@@ -192,7 +196,6 @@ impl Unit {
         rows: &mut DeviceMetrics,
     ) {
         let step = t.div_euclid(step_micros);
-        let entity = self.index as u64;
         let mut blame = None;
         let mut bent = |signal: Signals, base: f64| match effects {
             Some(effects) => bend(effects, &terminal.chain, signal, t, base, &mut blame),
@@ -202,9 +205,8 @@ impl Unit {
         if is_lost(seed, self.index, t, loss) {
             return;
         }
-        let bits = hash(seed, SPIKE, entity, step);
-        let more = hash(seed, SPIKE, entity ^ (1 << 40), step);
-        let sales = f64::from(still.sales.draw(hash(seed, SALE, entity, step)));
+        let [bits, more] = [self.spikes[0].hash(step), self.spikes[1].hash(step)];
+        let sales = f64::from(still.sales.draw(self.sales.hash(step)));
         let update = if still.updating { 1.0 } else { 0.0 };
         let spike = |bits: u64| f64::from(spikes.draw(bits as u32));
         let noise = 2.2 * self.cpu.at(step);

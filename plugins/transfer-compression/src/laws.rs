@@ -2,7 +2,7 @@
 
 use telemill_sdk::quantile::normal_quantile;
 
-use crate::curve::{Curve, Scores};
+use crate::curve::{Curve, Score, Scores, score};
 
 /// Shape and scale of the gamma law of round trips in milliseconds, by link type.
 const ROUND_TRIPS: [(u32, f64); 3] = [(2, 0.3), (3, 2.5), (5, 8.0)];
@@ -35,7 +35,7 @@ pub struct Laws {
     /// Busy share of processors: beta(2, 5).
     pub cpu: Curve,
     /// Scores from which on one more transfer is under way.
-    active: [f64; MOST_ACTIVE],
+    active: [Score; MOST_ACTIVE],
 }
 
 /// The shares below and above x times the scale, of a gamma law with a whole shape.
@@ -52,9 +52,9 @@ fn erlang(shape: u32, x: f64) -> (f64, f64) {
 impl Default for Laws {
     fn default() -> Self {
         let (mut probability, mut below) = ((-ACTIVE).exp(), (-ACTIVE).exp());
-        let mut active = [f64::INFINITY; MOST_ACTIVE];
+        let mut active = [Score::MAX; MOST_ACTIVE];
         for (k, from) in active.iter_mut().enumerate() {
-            *from = normal_quantile(below.min(1.0 - 1e-12));
+            *from = score(normal_quantile(below.min(1.0 - 1e-12)));
             probability *= ACTIVE / (k + 1) as f64;
             below += probability;
         }
@@ -81,13 +81,13 @@ impl Default for Laws {
 impl Laws {
     /// How many transfers are under way at a score.
     #[inline]
-    pub fn active_transfers(&self, z: f64) -> i64 {
+    pub fn active_transfers(&self, z: Score) -> i64 {
         self.active.iter().map(|from| i64::from(z >= *from)).sum()
     }
 
     /// A number uniform between two ends, at a score.
     #[inline]
-    pub fn uniform(&self, z: f64, low: f64, high: f64) -> f64 {
+    pub fn uniform(&self, z: Score, low: f64, high: f64) -> f64 {
         low + (high - low) * self.share.at(z)
     }
 }
@@ -109,8 +109,8 @@ mod tests {
         let laws = Laws::default();
         let n = 200_000;
         let draw = |curve: &Curve| -> Vec<f64> {
-            let score = |i| laws.scores.at((hash(9, Process::named("law"), i, 0) >> 7) as u32);
-            let mut all: Vec<f64> = (0..n).map(|i| curve.at(score(i))).collect();
+            let drawn = |i| laws.scores.at((hash(9, Process::named("law"), i, 0) >> 7) as u32);
+            let mut all: Vec<f64> = (0..n).map(|i| curve.at(drawn(i))).collect();
             all.sort_by(f64::total_cmp);
             all
         };
@@ -135,7 +135,7 @@ mod tests {
         let logs: Vec<f64> = sizes.iter().map(|size| size.ln()).collect();
         let (mean, variance) = moments(&logs);
         assert!((mean - 15.0).abs() < 0.02 && (variance - 4.0).abs() < 0.04, "{mean} {variance}");
-        assert!((laws.size_bytes.at(0.0) / 15f64.exp() - 1.0).abs() < 1e-4);
+        assert!((laws.size_bytes.at(0) / 15f64.exp() - 1.0).abs() < 1e-4);
         let mut counts = [0.0f64; 20];
         for i in 0..n {
             let z = laws.scores.at(hash(4, Process::named("active"), i, 0) as u32);
@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn uniform_numbers_are_uniform() {
         let laws = Laws::default();
-        assert!((laws.uniform(0.0, 10.0, 30.0) - 20.0).abs() < 1e-4);
-        assert!((laws.uniform(1.959_964, 0.0, 1.0) - 0.975).abs() < 1e-5);
-        assert!(laws.uniform(5.0, 0.0, 1.0) <= 1.0 && laws.uniform(-5.0, 0.0, 1.0) >= 0.0);
+        assert!((laws.uniform(0, 10.0, 30.0) - 20.0).abs() < 1e-4);
+        assert!((laws.uniform(score(1.959_964), 0.0, 1.0) - 0.975).abs() < 3e-5);
+        assert!(laws.uniform(score(5.0), 0.0, 1.0) <= 1.0 && laws.uniform(score(-5.0), 0.0, 1.0) >= 0.0);
         assert!(between(0, 1.0, 2.0) > 1.0 && between(u32::MAX, 1.0, 2.0) < 2.0);
     }
 }

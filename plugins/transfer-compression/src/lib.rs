@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod model;
 pub mod network;
 pub mod outcome;
+pub mod rounding;
 pub mod targets;
 pub mod transfer;
 

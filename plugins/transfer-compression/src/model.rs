@@ -5,6 +5,7 @@ use telemill_sdk::time::SECOND;
 use telemill_sdk::{Blame, Effects, Error, Output, Process, Rows, Shard, Simulation, Stream, Timestamp, Window, hash};
 
 use crate::config::{Config, Executed, Selection};
+use crate::curve::Score;
 use crate::metrics::{Chunk, CompressionMetrics};
 use crate::network::{LINK_TYPES, Loads, Network, REGIONS, Route, STEP, ZONES};
 use crate::outcome::{ALGORITHMS, AMST, HDE};
@@ -28,7 +29,7 @@ pub struct TransferCompression {
     loads: Loads,
     transfers: Transfers,
     /// How busy each node always is.
-    nodes: Vec<f64>,
+    nodes: Vec<Score>,
     policy: bool,
     selected_alone: bool,
     missing_below: u32,
@@ -120,7 +121,7 @@ impl TransferCompression {
             let scene = self.scene(route);
             let mut bend = bend_at(t);
             let mut row = self.transfers.draw(&scene, &mut stream, &mut bend);
-            row.timestamp = t + ((place >> 32) as i64 * (STEP / SECOND) >> 32) * SECOND;
+            row.timestamp = t + (((place >> 32) as i64 * (STEP / SECOND)) >> 32) * SECOND;
             row.incident_id = bend.name();
             if self.selected_alone {
                 if row.current_compression != HDE as u32 {
@@ -144,7 +145,7 @@ impl TransferCompression {
     #[inline]
     fn scene(&self, route: Route) -> Scene {
         if !self.policy {
-            return Scene { route, load: 0.0, distance: 0.0, node: 0.0 };
+            return Scene { route, load: 0, distance: 0, node: 0 };
         }
         let pair = u64::from(route.node) << 32 | u64::from(route.peer);
         Scene {

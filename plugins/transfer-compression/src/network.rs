@@ -10,6 +10,8 @@ use telemill_sdk::quantile::normal_quantile;
 use telemill_sdk::time::{DAY, HOUR, MINUTE, SECOND};
 use telemill_sdk::{Process, hash};
 
+use crate::curve::{Score, score};
+
 /// The example system's regions.
 pub const REGIONS: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
 /// Hours that their clocks are ahead of UTC, without daylight saving.
@@ -115,7 +117,7 @@ pub struct Loads {
     wander: Vec<OrnsteinUhlenbeck>,
     tick: i64,
     arrivals: Poisson,
-    groups: [f64; GROUPS],
+    groups: [Score; GROUPS],
 }
 
 impl Loads {
@@ -139,7 +141,7 @@ impl Loads {
                 .collect(),
             tick: i64::MIN,
             arrivals: Poisson::default(),
-            groups: [0.0; GROUPS],
+            groups: [0; GROUPS],
         }
     }
 
@@ -154,7 +156,7 @@ impl Loads {
         self.arrivals = Poisson::new(self.transfers_per_step * self.profile[of_day] * self.bursts.factor(tick, 1.0));
         for (group, (load, wander)) in self.groups.iter_mut().zip(&mut self.wander).enumerate() {
             let region = group / (GROUPS / REGIONS.len());
-            *load = OF_DAY * self.daily[region][of_day] + OF_WANDER * wander.at(tick);
+            *load = score(OF_DAY * self.daily[region][of_day] + OF_WANDER * wander.at(tick));
         }
     }
 
@@ -164,7 +166,7 @@ impl Loads {
     }
 
     /// The score of the load of each group of links.
-    pub fn groups(&self) -> &[f64; GROUPS] {
+    pub fn groups(&self) -> &[Score; GROUPS] {
         &self.groups
     }
 }
@@ -221,12 +223,12 @@ mod tests {
         for tick in 0..(60 * TICKS_A_DAY) as i64 {
             loads.go_to(tick * TICK);
             let of_day = tick as usize % TICKS_A_DAY;
-            for load in loads.groups() {
+            for load in loads.groups().map(|load| load as f64 / score(1.0) as f64) {
                 weight += loads.profile[of_day];
                 sum += loads.profile[of_day] * load;
                 squares += loads.profile[of_day] * load * load;
             }
-            hours[of_day / 12] += loads.groups()[0] / (60.0 * 12.0);
+            hours[of_day / 12] += loads.groups()[0] as f64 / score(60.0 * 12.0) as f64;
         }
         let (mean, square) = (sum / weight, squares / weight);
         assert!(mean.abs() < 0.03 && (square - 1.0).abs() < 0.05, "{mean} {square}");

@@ -6,10 +6,12 @@
 use telemill_sdk::Stream;
 
 use crate::config::{Config, Selection};
+use crate::curve::{POINT, Score, score};
 use crate::laws::{BANDWIDTHS, Laws, between};
 use crate::metrics::Row;
 use crate::network::Route;
 use crate::outcome::{AMST, BASELINE, Compressed, HDE, Link, cpu_overhead_ms, throughput_mbps};
+use crate::rounding::{rounded, whole};
 
 /// A third of 2^32, by which the bits of the data's kind are turned for each algorithm.
 const THIRD: u32 = 1_431_655_766;
@@ -28,19 +30,20 @@ const LEAST_MBPS: f64 = 0.1;
 /// What some scores have in another, and what is left for chance.
 #[derive(Clone, Copy, Debug)]
 struct Mix {
-    first: f64,
-    second: f64,
-    chance: f64,
+    first: Score,
+    second: Score,
+    chance: Score,
 }
 
 impl Mix {
     fn new(first: f64, second: f64) -> Self {
-        Self { first, second, chance: (1.0 - first * first - second * second).sqrt() }
+        let chance = (1.0 - first * first - second * second).sqrt();
+        Self { first: score(first), second: score(second), chance: score(chance) }
     }
 
     #[inline]
-    fn of(&self, first: f64, second: f64, chance: f64) -> f64 {
-        self.first * first + self.second * second + self.chance * chance
+    fn of(&self, first: Score, second: Score, chance: Score) -> Score {
+        (self.first * first + self.second * second + self.chance * chance) >> POINT
     }
 }
 
@@ -93,11 +96,11 @@ pub struct Scene {
     /// From where to where.
     pub route: Route,
     /// How busy the link is.
-    pub load: f64,
+    pub load: Score,
     /// How long the link is among those of its type.
-    pub distance: f64,
+    pub distance: Score,
     /// How busy the node always is.
-    pub node: f64,
+    pub node: Score,
 }
 
 /// What incidents leave of a transfer's circumstances.
@@ -137,13 +140,6 @@ pub struct Transfers {
     cpu_weight: f64,
 }
 
-/// Rounds to whole multiples of 1 / `per`. The sum with 1.5 x 2^52 has no room for fractions, on every machine alike.
-#[inline]
-fn rounded(value: f64, per: f64) -> f64 {
-    const WHOLE: f64 = 6_755_399_441_055_744.0;
-    ((value * per + WHOLE) - WHOLE) / per
-}
-
 impl Transfers {
     /// Transfers as configured.
     pub fn new(config: &Config) -> Self {
@@ -178,7 +174,7 @@ impl Transfers {
         let cpu_score = ties.cpu.of(load, node, chance(cpu));
         let normal = Circumstances {
             rtt_ms: laws.rtt_ms[route.link_type].at(ties.rtt.of(load, distance, chance(rtt))),
-            loss: laws.loss.at(ties.loss.of(load, 0.0, chance(loss))),
+            loss: laws.loss.at(ties.loss.of(load, 0, chance(loss))),
             bandwidth_mbps: laws.uniform(ties.bandwidth.of(load, distance, chance(bandwidth)), least, most),
             cpu: laws.cpu.at(cpu_score),
         };
@@ -190,7 +186,7 @@ impl Transfers {
         let idle = |cpu: f64| (1.0 - cpu).max(LEAST_IDLE);
         let slowdown = (idle(normal.cpu) / idle(found.cpu)).clamp(1.0, SLOWEST);
         let link = Link { rtt_ms, bandwidth_mbps, loss };
-        let memory = laws.uniform(ties.memory.of(load, node, chance(memory)), 2_048.0, 16_384.0);
+        let memory = laws.uniform(ties.memory.of(load, node, chance(memory)), 2_048.0, 16_384.0).floor();
 
         // The data.
         let ((size, kind), (entropy, jitter)) = (pair(), pair());
@@ -201,22 +197,22 @@ impl Transfers {
 
         // What the algorithms make of it. HDE likes memory, AMST disks, the baseline databases.
         let suits = |turns: u32| chance(kind.wrapping_add(turns.wrapping_mul(THIRD)));
-        let time = |score: f64, low: f64, high: f64| {
-            rounded(megabytes * slowdown * laws.uniform(ties.time.of(cpu_score, 0.0, score), low, high), 10.0)
+        let time = |chance: Score, low: f64, high: f64| {
+            rounded(megabytes * slowdown * laws.uniform(ties.time.of(cpu_score, 0, chance), low, high), 10.0)
         };
         let size_at = |ratio: f64| (bytes / ratio).floor();
         let ((ratio, hits), (hde_time, amst_time), (amst_ratio, baseline_ratio), (baseline_time, rate)) =
             (pair(), pair(), pair(), pair());
-        let hde_score = ties.ratio.of(suits(2), 0.0, chance(ratio));
+        let hde_score = ties.ratio.of(suits(2), 0, chance(ratio));
         let hde_ratio = rounded(1.0 + compressibility * laws.uniform(hde_score, 5.0, 40.0), 10.0);
-        let hits = laws.uniform(ties.hits.of(hde_score, 0.0, chance(hits)), 60.0, 95.0);
+        let hits = laws.uniform(ties.hits.of(hde_score, 0, chance(hits)), 60.0, 95.0);
         let hde = Compressed { time_ms: time(chance(hde_time), 10.0, 30.0), bytes: size_at(hde_ratio) };
-        let amst_score = ties.ratio.of(suits(1), 0.0, chance(amst_ratio));
+        let amst_score = ties.ratio.of(suits(1), 0, chance(amst_ratio));
         let amst = Compressed {
             time_ms: time(chance(amst_time), 5.0, 15.0),
             bytes: size_at(laws.uniform(amst_score, 1.5, 5.0)),
         };
-        let baseline_score = ties.ratio.of(suits(0), 0.0, chance(baseline_ratio));
+        let baseline_score = ties.ratio.of(suits(0), 0, chance(baseline_ratio));
         let baseline_ratio = rounded(laws.uniform(baseline_score, 2.0, 8.0), 10.0);
         let baseline = Compressed { time_ms: time(chance(baseline_time), 3.0, 10.0), bytes: size_at(baseline_ratio) };
         let (streams, selected) = pair();
@@ -243,7 +239,7 @@ impl Transfers {
 
         Row {
             timestamp: 0,
-            data_size_bytes: bytes as i64,
+            data_size_bytes: whole(bytes),
             incident_id: 0,
             region: (route.zone / 3) as u32,
             az: route.zone as u32,
@@ -252,12 +248,12 @@ impl Transfers {
             peer_id: route.peer,
             data_type: ((u64::from(kind) * 3) >> 32) as u32,
             current_compression: selected as u32,
-            memory_available_mb: memory as i64,
-            active_transfers: laws.active_transfers(ties.active.of(load, 0.0, chance(active))),
-            hde_compressed_size_bytes: hde.bytes as i64,
+            memory_available_mb: whole(memory),
+            active_transfers: laws.active_transfers(ties.active.of(load, 0, chance(active))),
+            hde_compressed_size_bytes: whole(hde.bytes),
             amst_streams: streams,
-            amst_compressed_size_bytes: amst.bytes as i64,
-            baseline_compressed_size_bytes: baseline.bytes as i64,
+            amst_compressed_size_bytes: whole(amst.bytes),
+            baseline_compressed_size_bytes: whole(baseline.bytes),
             entropy,
             compressibility_score: compressibility,
             rtt_ms,
@@ -284,7 +280,7 @@ impl Transfers {
     fn select(&self, bits: u32, times: &[f64; 3], work: [f64; 3], stream: &mut Stream) -> usize {
         let off = stream.next();
         if bits < self.exploration_below {
-            return ((off >> 32) * 3 >> 32) as usize;
+            return (((off >> 32) * 3) >> 32) as usize;
         }
         let estimate = |algorithm: usize| {
             let wrong = 1.0 - ESTIMATE_OFF + 2.0 * ESTIMATE_OFF / 65_536.0 * ((off >> (16 * algorithm)) as u16 as f64);

@@ -80,4 +80,16 @@ fn documents_stay_what_the_shop_writes() {
         read(&place, &format!("{folder}/all_data.ndjson"))
     };
     assert_eq!(made("left-open", &[]), made("said", &["--format", "opensearch"]));
+
+    // Phases of users' work are none of these.
+    for (scenario, tables) in
+        [("user-workloads", ["user_metrics"].as_slice()), ("device-fleet", &["devices", "segment_timeseries"])]
+    {
+        let told = place.json(["generate", scenario, "--duration", "15m", "--output-dir", scenario, "--json"]);
+        let files = told["files"].as_array().unwrap();
+        for table in tables {
+            let rows = files.iter().find(|file| file["name"] == format!("{table}.csv")).unwrap()["rows"].as_u64();
+            assert!(rows.unwrap() > 0, "{told}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The receiver is no invention of our client's: PyPI's opensearch-py finds it good, too.
 
 use super::receiver::{Fault, Receiver};
-use std::path::{Path, PathBuf};
+use crate::python::{environment, run};
 use std::process::Command;
 
 /// The release whose helper is used.
@@ -26,35 +26,13 @@ assert stored == 1 and failed[0]["index"]["error"]["type"] == "mapper_parsing_ex
 print("good")
 "#;
 
-/// A Python with the package, in a virtual environment below `target/` that is made once.
-fn python() -> PathBuf {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
-    let environment = target.join("opensearch-py");
-    let python = environment.join("bin/python");
-    let good = || {
-        Command::new(&python).args(["-c", "import opensearchpy"]).output().is_ok_and(|output| output.status.success())
-    };
-    if !good() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]));
-        assert!(good(), "{PACKAGE} was installed and can't be imported");
-    }
-    python
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}", error.chars().take(4_000).collect::<String>());
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 #[test]
 fn the_bulk_helper_of_opensearch_py_succeeds() {
     let receiver = Receiver::start();
     // The second chunk is told to wait for some of its items, as a busy server would.
     receiver.cluster().faults.extend([Fault::None, Fault::Items(4, 429)]);
-    let output = run(Command::new(python()).arg("-c").arg(SCRIPT).arg(format!("http://{}", receiver.address)));
+    let python = environment("opensearch-py", &[PACKAGE]).unwrap();
+    let output = run(Command::new(python).arg("-c").arg(SCRIPT).arg(format!("http://{}", receiver.address))).unwrap();
     assert_eq!(output.trim(), "good");
     assert_eq!(receiver.cluster().indices["py"].documents.len(), 1_201);
 }
