@@ -159,10 +159,10 @@ fn of_numbers(column: &Column, values: &[f64], setting: &Setting<'_>, above: &[O
     if data_type.is_some_and(|given| given != "timestamp") {
         written.column.decimals = None;
     }
-    if never_falls(values, setting) && matches!(written.column.value, Value::Quantiles(_)) {
+    if never_falls(values, setting) && written.is_measured() {
         written.notes.push("it never falls from row to row; the configuration's does".to_owned());
     }
-    if data_type == Some("integer") && matches!(written.column.value, Value::Quantiles(_)) {
+    if data_type == Some("integer") && written.is_measured() {
         let distinct = numbers::few(values, usize::MAX).map_or(0, |few| few.len());
         let present = values.len() - column.missing();
         if distinct == present && present >= LEAST_IDS {

@@ -118,6 +118,8 @@ pub(super) enum Value {
     Attribute(String),
     /// Values at evenly spaced quantiles.
     Quantiles(Vec<f64>),
+    /// Values below which shares of the rows lie.
+    Empirical { shares: Vec<f64>, values: Vec<f64> },
     /// One of some numbers.
     Numbers { values: Vec<f64>, weights: Vec<f64> },
     /// One of some texts.

@@ -6,8 +6,12 @@ use super::rows::{HOURS_FROM_DAYS, Rows, WEEKDAYS_FROM_DAYS};
 use super::season::{self, Moment};
 use super::series::{self, Pairs};
 
-/// Quantiles that are written: each hundredth.
-const QUANTILES: usize = 101;
+/// Hundredths of the rows that quantiles are written of.
+const HUNDREDTHS: usize = 100;
+/// Shares of the rows below the first hundredth, and above the last, that are written as well where there are rows enough: a long
+/// tail is no straight line.
+const TAIL: [f64; 4] = [0.0005, 0.001, 0.002, 0.005];
+const TAIL_FROM: usize = 1_000;
 /// Most decimals that numbers are told to have.
 const MOST_DECIMALS: u32 = 6;
 /// Share of the variance that something must explain to be written.
@@ -33,9 +37,14 @@ pub(super) struct Written {
 }
 
 impl Written {
+    /// Whether it is drawn from its quantiles.
+    pub(super) fn is_measured(&self) -> bool {
+        matches!(self.column.value, Value::Quantiles(_) | Value::Empirical { .. })
+    }
+
     /// Whether it is a number that is drawn.
     pub(super) fn is_number(&self) -> bool {
-        matches!(self.column.value, Value::Quantiles(_) | Value::Numbers { .. })
+        self.is_measured() || matches!(self.column.value, Value::Numbers { .. })
     }
 }
 
@@ -109,7 +118,7 @@ pub(super) fn written(name: &str, values: &[f64], setting: &Setting<'_>, above: 
     let lag = setting.pairs.and_then(|pairs| series::lag_1(&left, pairs)).filter(|lag| *lag >= LEAST_LAG);
     let mut column = Column {
         name: name.to_owned(),
-        value: Value::Quantiles(quantiles(&sorted)),
+        value: distribution(&sorted),
         lag_1: lag.map_or(0.0, |lag| (lag.min(0.9999) * 1e4).round() / 1e4),
         decimals: decimals(values),
         ..Column::default()
@@ -256,18 +265,31 @@ fn shuffled(rows: &[Row], levels: &Levels, sorted: &[f64]) -> Vec<f64> {
     series::sorted(&made.collect::<Vec<f64>>())
 }
 
-/// Values at evenly spaced quantiles of sorted values: the least first, the greatest last, in seven digits of what lies between.
-pub(super) fn quantiles(sorted: &[f64]) -> Vec<f64> {
-    let last = sorted.len().saturating_sub(1);
-    let at = |point: usize| {
-        let place = point as f64 / (QUANTILES - 1) as f64 * last as f64;
+/// The distribution of sorted values by their quantiles: the least first, the greatest last.
+fn distribution(sorted: &[f64]) -> Value {
+    let whole = HUNDREDTHS as f64;
+    let mut shares: Vec<f64> = (0..=HUNDREDTHS).map(|hundredth| hundredth as f64 / whole).collect();
+    if sorted.len() < TAIL_FROM {
+        return Value::Quantiles(quantiles(sorted, &shares));
+    }
+    shares.extend(TAIL.iter().flat_map(|share| [*share, 1.0 - share]));
+    shares.sort_by(f64::total_cmp);
+    Value::Empirical { values: quantiles(sorted, &shares), shares }
+}
+
+/// Values below which shares of sorted values lie, in seven digits of the distance between the quartiles.
+fn quantiles(sorted: &[f64], shares: &[f64]) -> Vec<f64> {
+    let last = sorted.len().saturating_sub(1) as f64;
+    let at = |share: f64| {
+        let place = share * last;
         let low = sorted.get(place as usize).copied().unwrap_or(0.0);
         let high = sorted.get(place as usize + 1).copied().unwrap_or(low);
         low + (high - low) * place.fract()
     };
-    let range = sorted.last().copied().unwrap_or(0.0) - sorted.first().copied().unwrap_or(0.0);
-    let places = (6.0 - range.max(f64::MIN_POSITIVE).log10().floor()).clamp(0.0, 17.0) as usize;
-    (0..QUANTILES).map(at).map(|value| format!("{value:.places$}").parse().unwrap_or(value)).collect()
+    let between = [(0.25, 0.75), (0.0, 1.0)].map(|(low, high)| at(high) - at(low));
+    let between = between.into_iter().find(|distance| *distance > 0.0).unwrap_or(f64::MIN_POSITIVE);
+    let places = (6.0 - between.log10().floor()).clamp(0.0, 17.0) as usize;
+    shares.iter().map(|share| at(*share)).map(|value| format!("{value:.places$}").parse().unwrap_or(value)).collect()
 }
 
 /// Places behind the point that no value goes beyond; none where there are more than six.
