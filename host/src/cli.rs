@@ -5,6 +5,7 @@ mod clean;
 mod dataset;
 mod doctor;
 mod export;
+mod fit;
 mod generate;
 mod generated;
 mod ingest;
@@ -81,6 +82,7 @@ enum Command {
     #[command(subcommand)]
     Dataset(dataset::Dataset),
     Ingest(ingest::Ingest),
+    Fit(fit::Fit),
     Clean(clean::Clean),
     #[command(subcommand)]
     Import(user_data::Import),
@@ -137,6 +139,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Validate(command) => command.run(&app, &out, matches),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
+        Command::Fit(command) => command.run(&app, &out),
         Command::Clean(command) => command.run(&app, &out),
         Command::Import(command) => command.run(&app, &out),
         Command::UserData(command) => command.run(&app, &out),

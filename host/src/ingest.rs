@@ -203,6 +203,25 @@ pub fn each(
     read(&source, &TableLayout::new(table.clone()), &plan, emit)
 }
 
+/// Hands on the rows of a file for which there is no table, batch by batch, with the table that all of its rows show: it
+/// gets the name `table`, and columns and time field as an ingest would give it.
+///
+/// # Errors
+/// As [`rows`], and what `emit` fails with.
+pub fn explore(
+    file: &Path,
+    format: Option<Format>,
+    table: &str,
+    time_field: Option<&str>,
+    emit: &mut dyn FnMut(&Table, RecordBatch) -> Result<(), IngestError>,
+) -> Result<Table, IngestError> {
+    let source = source::Source::new(file, format)?;
+    let plan = mapping::Plan::of_new_table(&source, profile::Reading::default(), table, time_field)?;
+    let layout = TableLayout::new(plan.table.clone());
+    read(&source, &layout, &plan, &mut |batch| emit(&layout.table, batch))?;
+    Ok(plan.table)
+}
+
 /// Reads all rows of `source` as batches of `layout`.
 fn read(
     source: &source::Source,

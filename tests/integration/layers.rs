@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 8] = [
     &["plugin", "lake", "store"],
     &["sink", "query"],
     &["run", "ingest", "clean"],
-    &["schedule", "user_data"],
+    &["schedule", "user_data", "fit"],
     &["http"],
     &["app", "cli", "main"],
 ];

@@ -7,6 +7,7 @@ mod conformance;
 mod docs;
 mod duckdb;
 mod duckdb_demo;
+mod fit;
 mod hostile;
 mod lake;
 mod layers;

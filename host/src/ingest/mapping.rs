@@ -50,15 +50,28 @@ impl Plan {
             }
             return Ok(Self::of_table(table, reading));
         }
-        if RESERVED_TABLES.contains(&request.table.as_str()) {
-            let message = format!("{} is the name of a table that the host writes", request.table);
+        Self::of_new_table(source, reading, &request.table, request.time_field.as_deref())
+    }
+
+    /// The plan for `source` by what it shows itself, for a table that there is not yet.
+    pub(super) fn of_new_table(
+        source: &Source,
+        reading: Reading,
+        table: &str,
+        time_field: Option<&str>,
+    ) -> Result<Self, IngestError> {
+        if RESERVED_TABLES.contains(&table) {
+            let message = format!("{table} is the name of a table that the host writes");
             return Err(source.bad(vec![Problem::new("", message)]));
         }
         let columns = match source.format() {
             Format::Parquet => parquet::columns(source, &reading)?,
             Format::Csv | Format::Ndjson | Format::Opensearch => inferred(source, &reading)?,
         };
-        Self::of_file(&columns, reading, request).map_err(|problems| source.bad(problems))
+        let plan = Self::of_file(&columns, reading, table, time_field);
+        let mut plan = plan.map_err(|problems| source.bad(problems))?;
+        plan.table.summary = format!("taken in from {}", source.name());
+        Ok(plan)
     }
 
     pub(super) fn of_table(table: Table, reading: Reading) -> Self {
@@ -75,7 +88,12 @@ impl Plan {
         Self { table, renamed: Vec::new(), reading, names }
     }
 
-    fn of_file(columns: &[FileColumn], reading: Reading, request: &Request) -> Result<Self, Vec<Problem>> {
+    fn of_file(
+        columns: &[FileColumn],
+        reading: Reading,
+        table: &str,
+        time_field: Option<&str>,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         if columns.is_empty() || columns.len() > MAX_FIELDS {
             return Err(vec![Problem::new(
@@ -107,7 +125,7 @@ impl Plan {
                 attributes: Vec::new(),
             });
         }
-        let time = time_index(columns, &fields, request.time_field.as_deref()).unwrap_or_else(|problem| {
+        let time = time_index(columns, &fields, time_field).unwrap_or_else(|problem| {
             problems.push(problem);
             None
         });
@@ -118,8 +136,8 @@ impl Plan {
             field.nullable = false;
         }
         let table = Table {
-            name: request.table.clone(),
-            summary: format!("taken in from {}", super::file_name(&request.file)),
+            name: table.to_owned(),
+            summary: String::new(),
             kind: TableKind::Events,
             time_field: time.and_then(|time| fields.get(time)).map(|field| field.name.clone()),
             fields,
