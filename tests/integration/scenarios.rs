@@ -76,8 +76,10 @@ fn validators_find_what_was_spoilt() {
     let spoilt = csv.replace("cpu_bound", "idle").replace("io_bound", "idle");
     place.file("spoilt.csv", spoilt);
     place.good(["ingest", "spoilt.user_metrics", "spoilt.csv", "--time-field", "time"]);
-    let judge =
-        |dataset: &str, code| place.json_with_code(code, ["validate", dataset, "--with", "phase-signatures", "--json"]);
+    let judge = |dataset: &str, code| {
+        let words = ["validate", dataset, "--with", "phase-signatures", "--interval-seconds", "5", "--json"];
+        place.json_with_code(code, words)
+    };
     judge("user_workloads", 0);
     let told = judge("spoilt", 1);
     assert!(told.to_string().contains("idle"), "{told:#}");

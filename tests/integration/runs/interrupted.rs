@@ -128,7 +128,7 @@ fn ctrl_c_ends_cleanly_and_the_run_goes_on_later() {
 fn one_writes_and_others_read() {
     let place = Place::new();
     let record = run(&place, &shop("15:00", "30m", 2, "30m"), &[]);
-    let mut child = running(&place, &shop("00:00", "2d", 2, "6h"), &["--append"]);
+    let mut child = running(&place, &shop("00:00", "20d", 2, "6h"), &["--append"]);
 
     let data = place.data();
     for words in [
