@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use declarative::Simulation;
-use telemill_sdk::native::{Run, plan};
+use telemill_sdk::native::{Run, plan, trouble};
 use telemill_sdk::time::{HOUR, MINUTE, SECOND};
-use telemill_sdk::{Batch, DataType, Effect, Generator, Incident, Operation, Role, Severity, Window};
+use telemill_sdk::{Generator, Incident, Window};
 
 /// 2026-11-09T00:00:00Z, a Monday.
 const MONDAY: i64 = 1_794_182_400 * SECOND;
@@ -16,74 +16,24 @@ fn examples() -> Vec<String> {
     Simulation::about().examples.into_iter().map(|example| example.config).collect()
 }
 
-fn cell(batch: &Batch, at: usize, row: usize) -> String {
-    let field = &batch.declaration().unwrap().fields[at];
-    let column = batch.column(at).unwrap();
-    match field.data_type {
-        DataType::Utf8 => format!("{:?}", column.text(row)),
-        DataType::Boolean => format!("{:?}", column.bool(row)),
-        DataType::Date => format!("{:?}", column.i32(row)),
-        DataType::Float64 => format!("{:?}", column.f64(row)),
-        _ => format!("{:?}", column.i64(row)),
-    }
-}
-
-/// Every row of a run as text, sorted, by table.
 fn rows(run: &Run) -> BTreeMap<usize, Vec<String>> {
-    let mut all: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    run.each::<Simulation>(|batch| {
-        let fields = batch.declaration().unwrap().fields.len();
-        for row in 0..batch.rows() {
-            let line: Vec<String> = (0..fields).map(|at| cell(&batch, at, row)).collect();
-            all.entry(batch.table()).or_default().push(line.join("|"));
-        }
-    })
-    .unwrap();
-    all.values_mut().for_each(|lines| lines.sort());
-    all
-}
-
-fn incident(target: &str, signal: &str, value: f64, window: Window) -> Incident {
-    let quarter = window.micros() / 4;
-    let effects = vec![Effect {
-        target: target.to_owned(),
-        signal: signal.to_owned(),
-        operation: Operation::Scale,
-        value,
-        start: window.start,
-        full: window.start + quarter,
-        release: window.end - quarter,
-        end: window.end,
-    }];
-    let (window, recovered) = Incident::span_of(&effects).unwrap();
-    Incident {
-        id: format!("T-{target}-{signal}"),
-        kind: "test".to_owned(),
-        role: Role::Incident,
-        title: String::new(),
-        severity: Severity::High,
-        cause: None,
-        window,
-        recovered,
-        effects,
-        attributes: Vec::new(),
-    }
+    run.texts::<Simulation>().unwrap()
 }
 
 /// Every signal of a system bent, on the last of its targets that has it, in the middle of a span.
-fn trouble(config: &str, span: Window) -> Vec<Incident> {
+fn troubled(config: &str, span: Window) -> Vec<Incident> {
     let simulation = plan::<Simulation>(config).unwrap();
     let middle = Window::new(span.start + span.micros() / 4, span.end - span.micros() / 4);
     let of = |name: &String| simulation.targets.iter().rev().find(|target| target.signals.contains(name));
     let signals = simulation.signals.iter().filter_map(|signal| Some((of(&signal.name)?, signal)));
-    signals.map(|(target, signal)| incident(&target.name, &signal.name, 3.0, middle)).collect()
+    signals.map(|(target, signal)| trouble(&target.name, &signal.name, 3.0, middle)).collect()
 }
 
 #[test]
 fn partitions_windows_and_segments_change_nothing() {
     let span = Window::new(MONDAY + 10 * HOUR, MONDAY + 12 * HOUR);
     for config in examples() {
-        let run = |seed: u64| Run::new(&config, span).seed(seed).incidents(trouble(&config, span)).windows(HOUR);
+        let run = |seed: u64| Run::new(&config, span).seed(seed).incidents(troubled(&config, span)).windows(HOUR);
         let whole = rows(&run(7));
         assert_eq!(whole.len(), plan::<Simulation>(&config).unwrap().tables.len(), "every table has rows");
         assert!(whole == rows(&run(7)), "same seed, same rows");
@@ -96,7 +46,7 @@ fn partitions_windows_and_segments_change_nothing() {
         }
         assert!(whole == rows(&run(7).windows(MINUTE).segments(17 * MINUTE).partitions(2)), "segments");
         let late = Window::new(span.start, span.end + HOUR);
-        let longer = rows(&Run::new(&config, late).seed(7).incidents(trouble(&config, span)));
+        let longer = rows(&Run::new(&config, late).seed(7).incidents(troubled(&config, span)));
         for (table, lines) in whole {
             assert!(lines.iter().all(|line| longer[&table].binary_search(line).is_ok()), "nothing depends on the end");
         }
@@ -144,7 +94,7 @@ fn every_signal_moves_its_column_and_marks_its_rows() {
             let always = Window::new(span.start - HOUR, span.end + HOUR);
             let (base, _, unmarked) = see(Vec::new());
             let system = &simulation.targets[0].name;
-            let (bent, rows, marked) = see(vec![incident(system, &signal.name, 3.0, always)]);
+            let (bent, rows, marked) = see(vec![trouble(system, &signal.name, 3.0, always)]);
             assert!(bent > base, "{}: {base} to {bent}", signal.name);
             assert!(unmarked == 0 && marked > rows * 9 / 10, "{}: {marked} of {rows}", signal.name);
         }

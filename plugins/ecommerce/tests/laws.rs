@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use ecommerce::Shop;
-use telemill_sdk::native::{Run, plan};
+use telemill_sdk::native::{Run, plan, trouble};
 use telemill_sdk::time::{DAY, HOUR, MINUTE, SECOND};
-use telemill_sdk::{Batch, DataType, Effect, Incident, Operation, Role, Severity, Window};
+use telemill_sdk::{Batch, DataType, Incident, Window};
 
 /// 2026-11-09T00:00:00Z, a Monday.
 const MONDAY: i64 = 1_794_182_400 * SECOND;
@@ -16,27 +16,8 @@ fn span(from_hour: i64, micros: i64) -> Window {
     Window::new(MONDAY + from_hour * HOUR, MONDAY + from_hour * HOUR + micros)
 }
 
-/// Every row of a run as text, sorted, by table.
 fn rows(run: &Run) -> BTreeMap<usize, Vec<String>> {
-    let mut all: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    run.each::<Shop>(|batch| {
-        for row in 0..batch.rows() {
-            let line: Vec<String> =
-                batch.declaration().unwrap().fields.iter().map(|field| cell(&batch, &field.name, row)).collect();
-            all.entry(batch.table()).or_default().push(line.join("|"));
-        }
-    })
-    .unwrap();
-    all.values_mut().for_each(|lines| lines.sort());
-    all
-}
-
-fn cell(batch: &Batch, name: &str, row: usize) -> String {
-    let field = batch.declaration().unwrap().field(name).unwrap();
-    match field.data_type {
-        DataType::Utf8 => format!("{:?}", batch.text(name, row)),
-        _ => format!("{:?}", number(batch, name, row)),
-    }
+    run.texts::<Shop>().unwrap()
 }
 
 /// Any number as f64, exact below 2^53.
@@ -45,33 +26,6 @@ fn number(batch: &Batch, name: &str, row: usize) -> Option<f64> {
         DataType::Int32 => batch.i32(name, row).map(f64::from),
         DataType::Float64 => batch.f64(name, row),
         _ => batch.i64(name, row).map(|value| value as f64),
-    }
-}
-
-fn trouble(target: &str, signal: &str, value: f64, window: Window) -> Incident {
-    let quarter = (window.end - window.start) / 4;
-    let effects = vec![Effect {
-        target: target.into(),
-        signal: signal.into(),
-        operation: Operation::Scale,
-        value,
-        start: window.start,
-        full: window.start + quarter,
-        release: window.end - quarter,
-        end: window.end,
-    }];
-    let (window, recovered) = Incident::span_of(&effects).unwrap();
-    Incident {
-        id: format!("T-{target}-{signal}"),
-        kind: "test".into(),
-        role: Role::Incident,
-        title: String::new(),
-        severity: Severity::High,
-        cause: None,
-        window,
-        recovered,
-        effects,
-        attributes: Vec::new(),
     }
 }
 

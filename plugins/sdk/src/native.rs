@@ -1,8 +1,11 @@
 //! Plugins without WASM: what the host does with them, in a few lines, for unit tests and benchmarks.
 
+mod laws;
 mod select;
 #[cfg(test)]
 mod tests;
+
+pub use laws::trouble;
 
 use crate::session::{GeneratorSession, IncidentModelSession, ValidatorSession};
 use crate::time::DAY;

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use telemill_sdk::native::{Run, plan};
+use telemill_sdk::native::{Run, plan, trouble};
 use telemill_sdk::time::{HOUR, MINUTE, SECOND};
-use telemill_sdk::{Batch, DataType, Effect, Incident, Operation, Role, Severity, Window};
+use telemill_sdk::{Batch, Incident, Window};
 use user_workloads::Workloads;
 
 /// 2026-11-09T00:00:00Z, a Monday.
@@ -13,61 +13,20 @@ const COUNTERS: &str = r#"{"disk_and_network": "since_start", "users": 7}"#;
 
 /// Every row of a run as text, sorted.
 fn rows(run: &Run) -> Vec<String> {
-    let mut all = Vec::new();
-    run.each::<Workloads>(|batch| {
-        let fields = &batch.declaration().unwrap().fields;
-        for row in 0..batch.rows() {
-            let cells = fields.iter().map(|field| match field.data_type {
-                DataType::Utf8 => format!("{:?}", batch.text(&field.name, row)),
-                DataType::Timestamp => format!("{:?}", batch.i64(&field.name, row)),
-                _ => format!("{:?}", batch.f64(&field.name, row)),
-            });
-            all.push(cells.collect::<Vec<_>>().join("|"));
-        }
-    })
-    .unwrap();
-    all.sort();
-    all
+    run.texts::<Workloads>().unwrap().remove(&0).unwrap_or_default()
 }
 
-fn incident(target: &str, signal: &str, value: f64, window: Window) -> Incident {
-    let quarter = window.micros() / 4;
-    let effects = vec![Effect {
-        target: target.to_owned(),
-        signal: signal.to_owned(),
-        operation: Operation::Scale,
-        value,
-        start: window.start,
-        full: window.start + quarter,
-        release: window.end - quarter,
-        end: window.end,
-    }];
-    let (window, recovered) = Incident::span_of(&effects).unwrap();
-    Incident {
-        id: format!("T-{target}-{signal}"),
-        kind: "test".to_owned(),
-        role: Role::Incident,
-        title: String::new(),
-        severity: Severity::High,
-        cause: None,
-        window,
-        recovered,
-        effects,
-        attributes: Vec::new(),
-    }
-}
-
-fn trouble(span: Window) -> Vec<Incident> {
+fn troubled(span: Window) -> Vec<Incident> {
     let third = span.micros() / 3;
     let middle = Window::new(span.start + third, span.end - third);
-    vec![incident("user_002", "cpu", 3.0, middle), incident("users", "disk_write", 5.0, middle)]
+    vec![trouble("user_002", "cpu", 3.0, middle), trouble("users", "disk_write", 5.0, middle)]
 }
 
 #[test]
 fn partitions_windows_and_segments_change_nothing() {
     let span = Window::new(MONDAY + 5 * HOUR, MONDAY + 5 * HOUR + 20 * MINUTE);
     for config in ["{}", COUNTERS] {
-        let run = |seed: u64| Run::new(config, span).seed(seed).incidents(trouble(span));
+        let run = |seed: u64| Run::new(config, span).seed(seed).incidents(troubled(span));
         let whole = rows(&run(7));
         assert!(whole.len() > 6_000, "{}", whole.len());
         assert_eq!(whole, rows(&run(7)), "same seed, same rows");
@@ -129,7 +88,7 @@ fn every_signal_moves_its_column_and_marks_its_rows() {
     for signal in &simulation.signals {
         let (base, unmarked) = see(Vec::new(), &signal.column);
         for (target, marks) in [("user_001", 1_500..2_000), ("users", 28_000..40_000)] {
-            let (bent, marked) = see(vec![incident(target, &signal.name, 2.0, always)], &signal.column);
+            let (bent, marked) = see(vec![trouble(target, &signal.name, 2.0, always)], &signal.column);
             assert!(bent > base, "{} of {target}: {base} to {bent}", signal.name);
             assert!(unmarked == 0 && marks.contains(&marked), "{} of {target}: {marked}", signal.name);
         }

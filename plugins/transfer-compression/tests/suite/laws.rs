@@ -1,9 +1,9 @@
 //! The laws that every run relies on.
 
 use proptest::prelude::*;
-use telemill_sdk::native::{Run, plan};
+use telemill_sdk::native::{Run, plan, trouble};
 use telemill_sdk::time::{DAY, HOUR, MINUTE, SECOND};
-use telemill_sdk::{DataType, Effect, Incident, Operation, Role, Severity, Window};
+use telemill_sdk::{Incident, Window};
 use transfer_compression::TransferCompression;
 use transfer_compression::network::STEP;
 
@@ -18,49 +18,7 @@ fn span(from_hour: i64, micros: i64) -> Window {
 
 /// Every row of a run as text, sorted.
 fn rows(run: &Run) -> Vec<String> {
-    let mut all = Vec::new();
-    run.each::<TransferCompression>(|batch| {
-        for row in 0..batch.rows() {
-            let cells = batch.declaration().unwrap().fields.iter().zip(batch.columns()).map(|(field, column)| {
-                match field.data_type {
-                    DataType::Utf8 => format!("{:?}", column.text(row)),
-                    DataType::Float64 => format!("{:?}", column.f64(row)),
-                    _ => format!("{:?}", column.i64(row)),
-                }
-            });
-            all.push(cells.collect::<Vec<_>>().join("|"));
-        }
-    })
-    .unwrap();
-    all.sort();
-    all
-}
-
-fn trouble(target: &str, signal: &str, value: f64, window: Window) -> Incident {
-    let quarter = window.micros() / 4;
-    let effects = vec![Effect {
-        target: target.into(),
-        signal: signal.into(),
-        operation: Operation::Scale,
-        value,
-        start: window.start,
-        full: window.start + quarter,
-        release: window.end - quarter,
-        end: window.end,
-    }];
-    let (window, recovered) = Incident::span_of(&effects).unwrap();
-    Incident {
-        id: format!("T-{target}-{signal}"),
-        kind: "test".into(),
-        role: Role::Incident,
-        title: String::new(),
-        severity: Severity::High,
-        cause: None,
-        window,
-        recovered,
-        effects,
-        attributes: Vec::new(),
-    }
+    run.texts::<TransferCompression>().unwrap().remove(&0).unwrap_or_default()
 }
 
 fn troubled(span: Window) -> Vec<Incident> {
