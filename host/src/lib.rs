@@ -1,6 +1,6 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
-//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
+//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`], [`query`] and [`project`]; [`run`],
 //! [`ingest`] and [`clean`]; [`user_data`] and [`fit`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
 pub mod app;
@@ -12,6 +12,7 @@ pub mod fit;
 pub mod ingest;
 pub mod lake;
 pub mod plugin;
+pub mod project;
 pub mod query;
 pub mod run;
 pub mod sink;

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 8] = [
     &["core"],
     &["batch"],
     &["plugin", "lake", "store"],
-    &["sink", "query"],
+    &["sink", "query", "project"],
     &["run", "ingest", "clean"],
     &["schedule", "user_data", "fit"],
     &["http"],

@@ -1,4 +1,8 @@
-//! `telemill plugin`: list, inspect and test components.
+//! `telemill plugin`: list, inspect and test components; `new`, `build` and `dev` are in files of their own.
+
+mod build;
+mod dev;
+mod new;
 
 use super::Verdict;
 use super::output::{Output, table};
@@ -10,10 +14,13 @@ use crate::run;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// List, inspect and test plugins
+/// Write, build, list, inspect and test plugins
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  telemill plugin inspect ecommerce")]
 pub(super) enum Plugin {
+    New(new::New),
+    Build(build::Build),
+    Dev(dev::Dev),
     List(List),
     Inspect(Inspect),
     Test(Test),
@@ -58,6 +65,9 @@ pub(super) struct Test {
 impl Plugin {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         match self {
+            Self::New(command) => command.run(out),
+            Self::Build(command) => command.run(app, out),
+            Self::Dev(command) => command.run(app, out),
             Self::List(List {}) => list(app, out),
             Self::Inspect(command) => command.run(app, out),
             Self::Test(command) => command.run(app, out),
