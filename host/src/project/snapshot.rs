@@ -126,8 +126,7 @@ impl Table {
         let formatters: Vec<_> =
             batch.columns().iter().filter_map(|column| ArrayFormatter::try_new(column, &options).ok()).collect();
         let kept = MAX_ROWS.saturating_sub(self.rows.len()).min(batch.num_rows());
-        self.rows
-            .extend((0..kept).map(|row| formatters.iter().map(|column| column.value(row).to_string()).collect()));
+        self.rows.extend((0..kept).map(|row| formatters.iter().map(|column| column.value(row).to_string()).collect()));
         self.count += batch.num_rows() as u64;
     }
 

@@ -66,6 +66,11 @@ pub fn create(folder: &Path, name: &str, kind: PluginKind, language: Language) -
         write(&folder.join(&path), &filled(text, name, kind))?;
         written.push(path);
     }
+    if language == Language::Rust {
+        let lock = "Cargo.lock".to_owned();
+        write(&folder.join(&lock), file(&lock))?;
+        written.push(lock);
+    }
     written.extend(restore_support(folder, name, kind, language)?);
     written.sort();
     Ok(written)
@@ -118,6 +123,31 @@ fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.iter().filter_map(move |(path, text)| Some((path.strip_prefix(folder)?, *text)))
 }
 
+/// The text of one embedded file.
+fn file(path: &str) -> &'static str {
+    FILES.iter().find(|(name, _)| *name == path).map_or("", |(_, text)| *text)
+}
+
+/// What the SDK's manifest takes from the workspace around it: the package's keys, its dependencies, the lints.
+fn workspace_of_sdk() -> [String; 3] {
+    let workspace = file("Cargo.toml");
+    let section = |title: &str| -> Vec<&str> {
+        let behind = workspace.lines().skip_while(|line| *line != title).skip(1);
+        behind
+            .take_while(|line| !line.starts_with('['))
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect()
+    };
+    let wanted: Vec<&str> =
+        file("sdk/Cargo.toml").lines().filter_map(|line| line.strip_suffix(".workspace = true")).collect();
+    let mut dependencies = section("[workspace.dependencies]");
+    dependencies.retain(|line| line.split_once(" = ").is_some_and(|(name, _)| wanted.contains(&name)));
+    let lines = |lines: Vec<&str>| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let lints = ["rust", "clippy"].map(|tool| format!("workspace.lints.{tool}"));
+    let lints = lints.map(|title| format!("[{title}]\n{}\n", lines(section(&format!("[{title}]")))));
+    [lines(section("[workspace.package]")), lines(dependencies), lints.concat()]
+}
+
 /// A template's `gitignore` has no dot, so that it ignores nothing here; its `cargo` folder has none either.
 fn named(path: &str) -> String {
     match path {
@@ -136,7 +166,12 @@ fn filled(text: &str, name: &str, kind: PluginKind) -> String {
         ("@world@", format!("{}-plugin", kind.interface())),
         ("@contract@", CONTRACT_VERSION.to_owned()),
     ];
-    fill.into_iter().fold(text.to_owned(), |text, (place, value)| text.replace(place, &value))
+    let text = fill.into_iter().fold(text.to_owned(), |text, (place, value)| text.replace(place, &value));
+    if !text.contains("@sdk-package@") {
+        return text;
+    }
+    let places = ["@sdk-package@", "@sdk-dependencies@", "@sdk-lints@"];
+    places.into_iter().zip(workspace_of_sdk()).fold(text, |text, (place, value)| text.replace(place, &value))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), ProjectError> {
@@ -168,7 +203,8 @@ mod tests {
                 }
                 for file in &files {
                     let text = fs::read_to_string(folder.path().join(file)).unwrap();
-                    let places = ["@name@", "@snake@", "@kind@", "@kind-in-words@", "@world@", "@contract@"];
+                    let places =
+                        ["@name@", "@snake@", "@kind@", "@kind-in-words@", "@world@", "@contract@", "@sdk-package@"];
                     assert!(places.iter().all(|place| !text.contains(place)), "{language:?} {kind}: {file}");
                 }
             }

@@ -51,12 +51,13 @@ impl New {
     pub(super) fn run(self, out: &Output) -> anyhow::Result<Verdict> {
         let folder = self.dir.unwrap_or_else(|| PathBuf::from(&self.name));
         let files = project::create(&folder, &self.name, self.kind.into(), self.language)?;
-        let json = serde_json::json!({ "folder": folder, "files": files });
+        let component = folder.join(project::Manifest::read(&folder)?.component);
+        let json = serde_json::json!({ "folder": folder, "files": files, "component": component });
         out.print(&json, |out| {
             let folder = folder.display();
             writeln!(out, "{folder} has {} files; go on with", files.len())?;
             writeln!(out, "  telemill plugin build {folder}")?;
-            writeln!(out, "  telemill plugin test {folder}/build/{}.wasm", self.name)?;
+            writeln!(out, "  telemill plugin test {}", component.display())?;
             writeln!(out, "  telemill plugin dev {folder}")
         })?;
         Ok(Verdict::Good)

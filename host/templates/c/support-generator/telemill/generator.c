@@ -75,6 +75,7 @@ static tm_simulation planned;
 static tm_rows *tables;
 
 static void add(buffer *to, const void *bytes, size_t length) {
+  if (length == 0) return;
   if (to->length + length > to->room) {
     to->room = (to->length + length) * 2;
     to->bytes = realloc(to->bytes, to->room);
@@ -131,7 +132,7 @@ uint32_t tm_key(tm_rows *rows, int index, const char *text) {
   const uint32_t *offsets = (const uint32_t *)column->offsets.bytes;
   for (uint32_t key = 0; key + 1 < known; key += 1) {
     size_t start = offsets[key];
-    if (offsets[key + 1] - start == length && memcmp(column->text.bytes + start, text, length) == 0) return key;
+    if (offsets[key + 1] - start == length && (length == 0 || memcmp(column->text.bytes + start, text, length) == 0)) return key;
   }
   uint32_t start = 0;
   if (known == 0) add(&column->offsets, &start, 4);
