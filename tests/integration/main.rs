@@ -10,6 +10,7 @@ mod duckdb_demo;
 mod fit;
 mod hostile;
 mod lake;
+mod languages;
 mod layers;
 mod opensearch;
 mod program;

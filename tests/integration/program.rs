@@ -92,7 +92,7 @@ impl Place {
     /// Starts a command without waiting for it.
     pub(crate) fn spawn<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Running {
         let child = self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Running { child: Some(child) }
+        child.into()
     }
 
     /// The runs, newest first.
@@ -135,6 +135,12 @@ impl Answer {
 /// A command that is still at work. It is killed when a test gives up on it.
 pub(crate) struct Running {
     child: Option<Child>,
+}
+
+impl From<Child> for Running {
+    fn from(child: Child) -> Self {
+        Self { child: Some(child) }
+    }
 }
 
 impl Running {
