@@ -279,11 +279,6 @@ impl Served {
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.running.answer()
     }
-
-    /// `kill -9`.
-    pub(crate) fn kill(self) {
-        self.running.kill();
-    }
 }
 
 /// Sends a request to a server anywhere on this machine.

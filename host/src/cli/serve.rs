@@ -17,10 +17,11 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Serve the data folder over HTTP until Ctrl-C or SIGTERM
+///
+/// On loopback no token is needed; any other address asks for one of each request (`telemill token create`).
+/// /api/v1/openapi.json tells what there is.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  telemill serve\n  curl http://127.0.0.1:8080/api/v1/datasets\n\nOn loopback no token is needed. To be reached from elsewhere:\n  telemill token create laptop --scope write\n  telemill serve --listen 0.0.0.0:8080"
-)]
+#[command(after_help = "Example:\n  telemill serve --listen 127.0.0.1:8080")]
 pub(super) struct Serve {
     /// Where to listen; port 0 lets the system choose one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]

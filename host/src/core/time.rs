@@ -122,8 +122,7 @@ impl fmt::Display for Window {
 }
 
 /// A length of simulated time in microseconds; written `7d`, `6h`, `90m`, `1d 12h` or ISO 8601 (`PT6H`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
-#[schema(value_type = String, example = "6h")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Length {
     us: u64,
 }

@@ -74,7 +74,7 @@ pub(super) fn reads(method: &Method, path: &str) -> bool {
 
 fn needed(method: &Method, path: &str) -> Scope {
     let below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    match (reads(method, path), ADMIN_PATHS.iter().any(|prefix| below(&prefix))) {
+    match (reads(method, path), ADMIN_PATHS.iter().any(below)) {
         (true, _) => Scope::Read,
         (false, true) => Scope::Admin,
         (false, false) => Scope::Write,

@@ -2,9 +2,9 @@
 
 use super::Shared;
 use super::access::{Caller, reads};
+use super::body::Query;
 use super::error::{Problem, ProblemDocument};
 use super::page::{Page, PageQuery};
-use super::body::Query;
 use crate::run;
 use crate::store::{AuditEntry, StoreError};
 use axum::Json;
@@ -47,7 +47,10 @@ async fn insert(services: &Shared, entry: &AuditEntry) -> Result<(), StoreError>
 /// Who changed what, newest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "server", params(PageQuery),
     responses((status = 200, body = Page<AuditEntry>), (status = 400, body = ProblemDocument)))]
-async fn list(State(services): State<Shared>, Query(page): Query<PageQuery>) -> Result<Json<Page<AuditEntry>>, Problem> {
+async fn list(
+    State(services): State<Shared>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<AuditEntry>>, Problem> {
     let limit = page.limit()?;
     let entries = services.host.store.audit(limit + 1, page.before()?).await?;
     Ok(Json(Page::of(entries, limit, |entry| entry.id.to_string())))

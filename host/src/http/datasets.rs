@@ -17,7 +17,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -246,7 +245,8 @@ async fn export(
         None => sink::Format::Ndjson,
     };
     let found = services.host.lake.dataset(&dataset, None).await?;
-    let declared = found.table(&table).ok_or_else(|| Problem::not_found(format!("{dataset} has no table {table:?}")))?;
+    let declared =
+        found.table(&table).ok_or_else(|| Problem::not_found(format!("{dataset} has no table {table:?}")))?;
     let layout = TableLayout::new(declared.table.clone());
     let names: Vec<String> = query.columns.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
     let mut encoder = sink::encoder(format, &layout, &names, query.index.as_deref())?;

@@ -67,7 +67,7 @@ impl Problem {
     }
 
     /// A fault of the server: told in its log, and to the client without the inside.
-    pub(super) fn internal(error: &dyn std::error::Error) -> Self {
+    pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed at this; its log says more")
     }
@@ -119,7 +119,7 @@ impl IntoResponse for Problem {
         };
         let mut response = (self.status, Json(document)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        response.headers_mut().extend(self.headers.into_iter().map(|(name, value)| (Some(name), value)).collect::<axum::http::HeaderMap>());
+        response.headers_mut().extend(self.headers);
         response
     }
 }
@@ -146,10 +146,9 @@ impl From<LakeError> for Problem {
         match error {
             LakeError::Store(error) => error.into(),
             LakeError::NoDataset { .. } | LakeError::NoSnapshot(_) => Self::not_found(detail),
-            LakeError::DatasetExists { .. } => Self::new(
-                StatusCode::CONFLICT,
-                format!("{detail} (\"existing\": \"append\" or \"replace\" in a spec)"),
-            ),
+            LakeError::DatasetExists { .. } => {
+                Self::new(StatusCode::CONFLICT, format!("{detail} (\"existing\": \"append\" or \"replace\" in a spec)"))
+            }
             LakeError::SchemaChanged { problems, .. } => Self::new(StatusCode::CONFLICT, detail).with_errors(problems),
             LakeError::File { .. }
             | LakeError::Objects { .. }

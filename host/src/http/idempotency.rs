@@ -29,11 +29,7 @@ const KEPT_US: i64 = 7 * DAY_US;
 
 /// Answers a request with a known key from what is kept, and keeps the answer of one with a new key. Requests that bring
 /// rows have keys of their own, which live where the rows do.
-pub(super) async fn replay(
-    State(services): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+pub(super) async fn replay(State(services): State<Shared>, request: Request, next: Next) -> Result<Response, Problem> {
     let path = request.uri().path();
     let concerned = *request.method() == Method::POST
         && !reads(request.method(), path)

@@ -43,7 +43,8 @@ impl PageQuery {
     where
         T::Err: std::fmt::Display,
     {
-        let parse = |cursor: &String| cursor.parse().map_err(|error: T::Err| Problem::bad_field("cursor", error.to_string()));
+        let parse =
+            |cursor: &String| cursor.parse().map_err(|error: T::Err| Problem::bad_field("cursor", error.to_string()));
         self.cursor.as_ref().map(parse).transpose()
     }
 }

@@ -44,9 +44,9 @@ struct RunWithReports {
 
 /// A spec, or a scenario with changes.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"scenario": "ecommerce", "duration": "1h", "dataset": "shop"}))]
+#[schema(value_type = Object, example = json!({"scenario": "ecommerce", "duration": "1h", "dataset": "shop"}))]
 #[serde(transparent)]
-struct NewRun(#[schema(value_type = Object)] Map<String, Value>);
+struct NewRun(Map<String, Value>);
 
 /// How a run is verified.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -147,7 +147,10 @@ async fn cancel(State(services): State<Shared>, Path(id): Path<RunId>) -> Result
 /// Goes on with a run that was stopped, killed or failed.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/resume", tag = "runs", params(("id" = RunId, Path)),
     responses((status = 202, body = RunRecord), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
-async fn resume(State(services): State<Shared>, Path(id): Path<RunId>) -> Result<(StatusCode, Json<RunRecord>), Problem> {
+async fn resume(
+    State(services): State<Shared>,
+    Path(id): Path<RunId>,
+) -> Result<(StatusCode, Json<RunRecord>), Problem> {
     let runs = services.runs.clone();
     let record = blocking(&services, move |_| runs.resume(id, request())).await?;
     Ok((StatusCode::ACCEPTED, Json(record)))

@@ -167,5 +167,6 @@ async fn log(request: Request, next: Next) -> Response {
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a request panicked");
-    error::Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed at this; its log says more").into_response()
+    error::Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed at this; its log says more")
+        .into_response()
 }

@@ -41,12 +41,14 @@ fn complete(mut body: Map<String, Value>) -> Result<Map<String, Value>, Problem>
 /// What names files: plugins by path, and inputs.
 fn foreign(spec: &RunSpec) -> Vec<Fault> {
     let uses = std::iter::once(("generator".to_owned(), &spec.generator));
-    let models = spec.incident_models.iter().enumerate().map(|(index, used)| (format!("incident_models[{index}]"), used));
+    let models =
+        spec.incident_models.iter().enumerate().map(|(index, used)| (format!("incident_models[{index}]"), used));
     let validators = spec.validators.iter().enumerate().map(|(index, used)| (format!("validators[{index}]"), used));
     let by_path = uses.chain(models).chain(validators).filter(|(_, used)| is_path(used));
     let message = "is a path; name a plugin that the server has, or its digest";
-    let mut faults: Vec<Fault> =
-        by_path.map(|(key, used)| Fault::new(format!("{key}.plugin"), format!("{:?} {message}", used.plugin))).collect();
+    let mut faults: Vec<Fault> = by_path
+        .map(|(key, used)| Fault::new(format!("{key}.plugin"), format!("{:?} {message}", used.plugin)))
+        .collect();
     let inputs = spec.inputs.keys().map(|name| Fault::new(format!("inputs.{name}"), "files can't be named over HTTP"));
     faults.extend(inputs);
     faults

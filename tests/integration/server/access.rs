@@ -39,7 +39,8 @@ fn tokens_open_as_much_as_their_scope_says() {
         assert_eq!(ask("GET", "/api/v1/runs", &wrong), 401, "{wrong}");
     }
     let audit = server.get("/api/v1/audit").with_status(200).json();
-    let callers: Vec<_> = audit["items"].as_array().unwrap().iter().map(|e| (e["caller"].clone(), e["status"].clone())).collect();
+    let callers: Vec<_> =
+        audit["items"].as_array().unwrap().iter().map(|e| (e["caller"].clone(), e["status"].clone())).collect();
     assert!(callers.contains(&(json!("writer"), json!(201))), "{audit}");
 }
 
@@ -99,7 +100,8 @@ fn the_same_key_does_nothing_twice() {
 #[test]
 fn slow_clients_and_too_many_are_let_go() {
     let place = Place::new();
-    let limits = ["--setting", "server.connections=2", "--setting", "server.header_ms=300", "--setting", "server.body_ms=300"];
+    let limits =
+        ["--setting", "server.connections=2", "--setting", "server.header_ms=300", "--setting", "server.body_ms=300"];
     let server = place.serve(limits);
     let address = server.url.strip_prefix("http://").unwrap();
     let connect = || {

@@ -21,6 +21,8 @@ fn a_run_over_http_is_the_run_of_the_command_line() {
     let reply = server.post("/api/v1/runs", &hour()).with_status(201);
     let id = reply.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(reply.header("location").unwrap(), format!("/api/v1/runs/{id}"));
+    // Its rows can be read from the commit on; validators judge them afterwards, and the events end with that.
+    server.get(&format!("/api/v1/runs/{id}/events")).with_status(200);
     let run = finished(&server, &id);
     assert!(!run["reports"].as_array().unwrap().is_empty());
 
@@ -96,7 +98,10 @@ fn a_bad_spec_names_its_field_and_files_can_not_be_named() {
         (json!({ "dataset": "a", "duration": "1h", "generator": { "plugin": "/etc/passwd" } }), "generator.plugin"),
         (json!({ "scenario": "ecommerce", "inputs": { "a": "/etc/passwd" } }), "inputs.a"),
         (json!({ "dataset": "a", "duration": "1h", "generator": { "plugin": "nothing" } }), "nothing"),
-        (json!({ "scenario": "ecommerce", "generator": { "plugin": "ecommerce", "config": { "base_tps": -1 } } }), "base_tps"),
+        (
+            json!({ "scenario": "ecommerce", "generator": { "plugin": "ecommerce", "config": { "base_tps": -1 } } }),
+            "base_tps",
+        ),
     ];
     for (spec, part) in cases {
         let reply = server.post("/api/v1/runs", &spec).with_status(400);
@@ -107,7 +112,9 @@ fn a_bad_spec_names_its_field_and_files_can_not_be_named() {
     server.get("/api/v1/runs/r0000000000000000").with_status(404);
     server.get("/api/v1/runs/nothing").with_status(404);
     server.send("POST", "/api/v1/runs", &[], b"{}").with_status(415);
-    let reply = server.send("POST", "/api/v1/runs", &[("content-type", "application/json")], b"{\"scenario\": ").with_status(400);
+    let reply = server
+        .send("POST", "/api/v1/runs", &[("content-type", "application/json")], b"{\"scenario\": ")
+        .with_status(400);
     assert!(reply.text().contains("line 1"), "{}", reply.text());
 }
 
