@@ -5,10 +5,10 @@
 
 mod bytes;
 mod compiling;
-mod component;
+pub(crate) mod component;
 mod descriptors;
 mod memory;
-mod shapes;
+pub(crate) mod shapes;
 
 use std::sync::LazyLock;
 use std::thread;
@@ -103,7 +103,7 @@ fn span() -> Window {
 }
 
 /// Loads a component and calls all that its world has, in order, to the first error.
-fn drive(engine: &Engine, component: &[u8]) -> Result<(), PluginError> {
+pub(crate) fn drive(engine: &Engine, component: &[u8]) -> Result<(), PluginError> {
     let plugin = engine.load("case.wasm", component)?;
     let config = plugin.check_config(&json!({}))?;
     let numbers = GuestColumn { values: GuestValues::Packed(vec![0; 80]), validity: None };

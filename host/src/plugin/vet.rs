@@ -54,7 +54,8 @@ pub(super) fn compile(
     let rejected = |reason| PluginError::Rejected { origin: origin.to_owned(), reason };
     let job = Job { origin: origin.to_owned(), limits: limits.clone(), guards };
     let frame = Frame::new(&job, vec![bytes.to_vec()]).map_err(failed)?;
-    let bounds = Bounds { data_bytes: limits.compile_bytes, files: FILES, file_bytes: 0 };
+    // wasmtime keeps the first content of memories in files that live in memory.
+    let bounds = Bounds { data_bytes: limits.compile_bytes, files: FILES, file_bytes: limits.memory_bytes };
     let most_bytes = LEAST_CODE_BYTES + CODE_FOR_A_BYTE * bytes.len() as u64;
     let started = Instant::now();
     let mut worker = Process::start(program, bounds, JOB, frame, most_bytes).map_err(failed)?;

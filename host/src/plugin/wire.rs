@@ -139,6 +139,7 @@ fn known(call: &str) -> &'static str {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::plugin::CONTRACT_VERSION;
 
     #[test]
     fn errors_arrive_as_they_were() {
@@ -147,7 +148,7 @@ mod tests {
         let errors = [
             PluginError::Rejected {
                 origin: "a.wasm".into(),
-                reason: Rejection::OtherContract { names: vec!["a".into()], ours: super::super::CONTRACT_VERSION },
+                reason: Rejection::OtherContract { names: vec!["a".into()], ours: CONTRACT_VERSION },
             },
             PluginError::OverLimit {
                 plugin: plugin.clone(),

@@ -188,7 +188,7 @@ fn hand_over(stdin: ChildStdin, frame: &Frame, held: &Receiver<()>) {
     let mut pipe = BufWriter::new(stdin);
     // A worker that does not read its job has ended, which shows on its other side.
     drop(frame.write(&mut pipe));
-    drop(held.recv());
+    let _ended = held.recv();
 }
 
 fn listen(stdout: ChildStdout, most_bytes: u64, said: &SyncSender<io::Result<Frame>>) {

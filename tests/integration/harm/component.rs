@@ -13,14 +13,14 @@ const BASE: u32 = 1_024;
 
 /// The three worlds of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum World {
+pub(crate) enum World {
     Generator,
     IncidentModel,
     Validator,
 }
 
 impl World {
-    pub(super) const ALL: [Self; 3] = [Self::Generator, Self::IncidentModel, Self::Validator];
+    pub(crate) const ALL: [Self; 3] = [Self::Generator, Self::IncidentModel, Self::Validator];
 
     fn interface(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl World {
     }
 
     /// Its functions beside those of `about`, with the parameters of the canonical form.
-    pub(super) fn functions(self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn functions(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Generator => &[
                 ("plan", "i32 i32"),
@@ -54,10 +54,10 @@ impl World {
 }
 
 /// The functions that every plugin has.
-pub(super) const ABOUT: [(&str, &str); 2] = [("describe", ""), ("check", "i32 i32")];
+pub(crate) const ABOUT: [(&str, &str); 2] = [("describe", ""), ("check", "i32 i32")];
 
 /// Bytes of memory with values of the contract in them.
-pub(super) struct Image(Vec<u8>);
+pub(crate) struct Image(Vec<u8>);
 
 impl Image {
     fn new() -> Self {
@@ -65,7 +65,7 @@ impl Image {
     }
 
     /// Puts bytes down and says where.
-    pub(super) fn put(&mut self, bytes: &[u8]) -> u32 {
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> u32 {
         self.0.resize(self.0.len().next_multiple_of(8), 0);
         let at = BASE + u32::try_from(self.0.len()).unwrap();
         self.0.extend_from_slice(bytes);
@@ -73,18 +73,18 @@ impl Image {
     }
 
     /// Words of four bytes, little-endian.
-    pub(super) fn words(&mut self, words: &[u32]) -> u32 {
+    pub(crate) fn words(&mut self, words: &[u32]) -> u32 {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         self.put(&bytes)
     }
 
     /// A string, as address and length.
-    pub(super) fn text(&mut self, text: &str) -> [u32; 2] {
+    pub(crate) fn text(&mut self, text: &str) -> [u32; 2] {
         [self.put(text.as_bytes()), u32::try_from(text.len()).unwrap()]
     }
 
     /// A descriptor's seven pairs.
-    pub(super) fn descriptor(&mut self, texts: Texts<'_>) -> u32 {
+    pub(crate) fn descriptor(&mut self, texts: Texts<'_>) -> u32 {
         let mut words = Vec::new();
         for text in [texts.name, texts.version, texts.summary, texts.documentation, texts.schema] {
             words.extend(self.text(text));
@@ -100,7 +100,7 @@ impl Image {
     }
 
     /// `ok` of a simulation of one table `readings` whose one column is its time.
-    pub(super) fn simulation(&mut self) -> Simulation {
+    pub(crate) fn simulation(&mut self) -> Simulation {
         let mut field = self.text("at").to_vec();
         // A timestamp (7) that is never null, without a unit; an empty summary; no attributes.
         field.extend([7, 0, 0, 0, 0, 0, 0, 0]);
@@ -115,24 +115,24 @@ impl Image {
 
 /// Where the parts of a simulation stand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Simulation {
-    pub(super) result: u32,
-    pub(super) table: u32,
-    pub(super) field: u32,
+pub(crate) struct Simulation {
+    pub(crate) result: u32,
+    pub(crate) table: u32,
+    pub(crate) field: u32,
 }
 
 /// What a descriptor says.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Texts<'a> {
-    pub(super) name: &'a str,
-    pub(super) version: &'a str,
-    pub(super) summary: &'a str,
-    pub(super) documentation: &'a str,
-    pub(super) schema: &'a str,
-    pub(super) examples: &'a [(&'a str, &'a str)],
+pub(crate) struct Texts<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) summary: &'a str,
+    pub(crate) documentation: &'a str,
+    pub(crate) schema: &'a str,
+    pub(crate) examples: &'a [(&'a str, &'a str)],
 }
 
-pub(super) const HONEST: Texts<'static> = Texts {
+pub(crate) const HONEST: Texts<'static> = Texts {
     name: "case",
     version: "1.0.0",
     summary: "a case of the catalogue",
@@ -142,10 +142,10 @@ pub(super) const HONEST: Texts<'static> = Texts {
 };
 
 /// A component in the making.
-pub(super) struct Guest {
+pub(crate) struct Guest {
     world: World,
-    pub(super) image: Image,
-    pub(super) simulation: Simulation,
+    pub(crate) image: Image,
+    pub(crate) simulation: Simulation,
     bodies: BTreeMap<&'static str, String>,
     realloc: String,
     /// What stands in the module besides: a start function, tables, data.
@@ -155,12 +155,12 @@ pub(super) struct Guest {
 
 impl Guest {
     /// An honest plugin that does nothing.
-    pub(super) fn new(world: World) -> Self {
+    pub(crate) fn new(world: World) -> Self {
         Self::saying(world, HONEST)
     }
 
     /// A plugin that describes itself so.
-    pub(super) fn saying(world: World, texts: Texts<'_>) -> Self {
+    pub(crate) fn saying(world: World, texts: Texts<'_>) -> Self {
         let mut image = Image::new();
         let mut bodies = BTreeMap::new();
         let descriptor = image.descriptor(texts);
@@ -178,43 +178,43 @@ impl Guest {
     }
 
     /// Replaces the body of an export.
-    pub(super) fn body(mut self, name: &'static str, body: impl Into<String>) -> Self {
+    pub(crate) fn body(mut self, name: &'static str, body: impl Into<String>) -> Self {
         assert!(self.bodies.insert(name, body.into()).is_some(), "{name} is no export of {:?}", self.world);
         self
     }
 
     /// An export returns the address of these words.
-    pub(super) fn answers(mut self, name: &'static str, words: &[u32]) -> Self {
+    pub(crate) fn answers(mut self, name: &'static str, words: &[u32]) -> Self {
         let at = self.image.words(words);
         self.body(name, constant(at))
     }
 
     /// Puts another byte at an address of the image.
-    pub(super) fn poke(mut self, address: u32, byte: u8) -> Self {
+    pub(crate) fn poke(mut self, address: u32, byte: u8) -> Self {
         self.image.0[(address - BASE) as usize] = byte;
         self
     }
 
     /// Replaces what gives the host memory for arguments.
-    pub(super) fn realloc(mut self, body: &str) -> Self {
+    pub(crate) fn realloc(mut self, body: &str) -> Self {
         self.realloc = body.to_owned();
         self
     }
 
     /// Adds fields to the module.
-    pub(super) fn extra(mut self, fields: &str) -> Self {
+    pub(crate) fn extra(mut self, fields: &str) -> Self {
         self.extra.push_str(fields);
         self
     }
 
     /// The limits of its memory, in pages.
-    pub(super) fn memory(mut self, limits: &str) -> Self {
+    pub(crate) fn memory(mut self, limits: &str) -> Self {
         self.memory = limits.to_owned();
         self
     }
 
     /// The component.
-    pub(super) fn build(self) -> Vec<u8> {
+    pub(crate) fn build(self) -> Vec<u8> {
         let mut text = String::from("(module\n");
         text.push_str("(import \"telemill:plugin/host@0.1.0\" \"log\" (func $log (param i32 i32 i32)))\n");
         writeln!(text, "(memory (export \"memory\") {})", self.memory).unwrap();
@@ -252,7 +252,7 @@ const GROW: &str = "(func $grow (param i32 i32) (result i32) (local i32)
 ";
 
 /// The body that returns an address.
-pub(super) fn constant(address: u32) -> String {
+pub(crate) fn constant(address: u32) -> String {
     format!("(i32.const {address})")
 }
 

@@ -169,7 +169,7 @@ fn logs() -> Vec<Case> {
     let logging = |arguments: &str| generator().body("check", format!("(call $log {arguments}) (i32.const 1024)"));
     let forever = |length: u32| {
         let line =
-            format!("(loop $l (call $log (i32.const 3) (i32.const 1024) (i32.const {length})) (br $l)) unreachable");
+            format!("(loop $l (call $log (i32.const 3) (i32.const 524288) (i32.const {length})) (br $l)) unreachable");
         generator().body("check", line)
     };
     vec![
@@ -246,7 +246,7 @@ pub(super) fn with_nested(inner: &str) -> Vec<u8> {
     candidates.into_iter().filter(fits).last().unwrap_or_else(|| panic!("no index fits"))
 }
 
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn section(id: u8, content: &[u8]) -> Vec<u8> {
     let (mut bytes, mut length) = (vec![id], content.len());
     while length >= 128 {
         bytes.push((length % 128) as u8 | 128);
