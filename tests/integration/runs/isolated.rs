@@ -53,21 +53,18 @@ fn processes_make_the_rows_that_threads_make() {
 fn workers_that_are_killed_change_no_row() {
     let undisturbed = run(&Place::new(), &isolated("thread"), &[]);
     let place = Place::new();
-    let mut host = running(&place, &isolated("process"), &["--workers", "2"]);
-    let mut killed = 0;
-    // Two deaths at any place are made good; then again once a segment is finished.
-    let mut segments = 0;
-    let mut spared = 0;
+    let mut host = running(&place, &isolated("process"), &["--workers", "1"]);
+    // One death for each segment, later and later in its making, so that no attempt is the third in vain.
+    let (mut killed, mut finished, mut looks) = (0, usize::MAX, 0);
     wait_until("the run is over", || {
-        let found = workers(host.id());
-        let finished = place.parquet("shop", "transactions").len();
-        if finished > segments {
-            (segments, spared) = (finished, 0);
-        }
-        if let Some(id) = found.first().filter(|_| spared < 2 && killed < 8) {
-            kill(*id);
-            killed += 1;
-            spared += 1;
+        let files = place.parquet("shop", "transactions").len();
+        match workers(host.id()).first() {
+            Some(id) if finished != files && looks >= killed * 3 => {
+                kill(*id);
+                (killed, finished, looks) = (killed + 1, files, 0);
+            }
+            Some(_) => looks += 1,
+            None => {}
         }
         host.has_ended()
     });
