@@ -159,9 +159,15 @@ fn new_generators_in_javascript_python_and_c_make_the_same_rows() {
 }
 
 #[test]
-fn a_new_generator_in_go_keeps_the_contract() {
-    let plugin = hello("generator", "go");
-    telemill(&["plugin", "test", plugin.to_str().unwrap()]).with_code(0);
+fn generators_in_python_c_and_go_keep_the_contract_and_run_beside_rust() {
+    let place = Place::new();
+    for name in ["parking-garage", "water-meters", "web-cache"] {
+        let plugin = example(name).display().to_string();
+        telemill(&["plugin", "test", &plugin]).with_code(0);
+        let spec = format!("{DAY}{}[[validators]]\nplugin = \"table-rules\"\n", HELLO.replace("PLUGIN", &plugin));
+        let first = fingerprint(&place, &spec);
+        assert_eq!(fingerprint(&place, &spec.replace("partitions = 2", "partitions = 3")), first, "{name}");
+    }
 }
 
 /// An exception says what and where, in the words of its language.
