@@ -114,7 +114,7 @@ fn copy(from: &Path, to: &Path) {
 fn fingerprint(place: &Place, spec: &str) -> String {
     place.file("spec.toml", spec);
     let run = place.json(["run", "start", "spec.toml", "--replace", "--json", "--quiet"]);
-    run["fingerprint"].as_str().unwrap().to_owned()
+    run["run"]["fingerprint"].as_str().unwrap().to_owned()
 }
 
 #[test]

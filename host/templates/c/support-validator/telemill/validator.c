@@ -52,6 +52,8 @@ plugin_string_t tm_text_at(const tm_batch *batch, size_t column, size_t row) {
     memcpy(&at, values->val.dictionary.keys.ptr + row * 4, 4);
     text = &values->val.dictionary.values;
   }
+  // Under a null stands any key, with or without a value.
+  if ((size_t)at * 4 + 8 > text->offsets.len) return (plugin_string_t){0};
   memcpy(ends, text->offsets.ptr + (size_t)at * 4, 8);
   return (plugin_string_t){text->bytes.ptr + ends[0], ends[1] - ends[0]};
 }

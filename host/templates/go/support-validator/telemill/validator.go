@@ -170,6 +170,10 @@ func (b Batch) String(column, row int) string {
 }
 
 func cut(text telemill_plugin_types.Text, at int) string {
+	// Under a null stands any key, with or without a value.
+	if at*4+8 > len(text.Offsets) {
+		return ""
+	}
 	start, end := binary.LittleEndian.Uint32(text.Offsets[at*4:]), binary.LittleEndian.Uint32(text.Offsets[at*4+4:])
 	return string(text.Bytes[start:end])
 }

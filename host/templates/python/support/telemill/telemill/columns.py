@@ -122,8 +122,9 @@ class Batch:
     def _values(self, sent: types.Column, field: types.Field):
         carried = sent.values
         if isinstance(carried, types.Values_Dictionary):
-            strings = _strings(carried.value.values)
-            values = [strings[key] for key in memoryview(carried.value.keys).cast("I")]
+            # Under a null stands any key, with or without a value.
+            strings = dict(enumerate(_strings(carried.value.values)))
+            values = [strings.get(key) for key in memoryview(carried.value.keys).cast("I")]
         elif isinstance(carried, types.Values_Text):
             values = _strings(carried.value)
         elif field.data_type == DataType.BOOLEAN:
