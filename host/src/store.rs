@@ -4,11 +4,13 @@
 //! visible together. Knows records, but neither Parquet nor what a run does. Wall-clock times come from the caller.
 
 mod lock;
+mod plugins;
 mod reports;
 mod runs;
 mod segments;
 
 pub use lock::DataDirLock;
+pub use plugins::{Activated, Activation, PluginVersion};
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
 pub use segments::Segment;

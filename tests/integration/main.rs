@@ -20,3 +20,4 @@ mod scenarios;
 mod tidy;
 mod transfers;
 mod user_data;
+mod versions;
