@@ -139,9 +139,8 @@ fn a_refusal_leaves_everything_as_it_was() {
     let (before, files) = (place.json(["plugin", "list", "--json"]), kept(&place.data()));
     place.file("noise.wasm", "no component");
     place.file("liar.wasm", lying_guest("bad-name").unwrap());
-    // A library that is no plugin: the name of a table that may not be.
+    // The name of a table that may not be.
     place.file("taken.wasm", renamed(guest("hostile").unwrap(), "readings", "bad name"));
-    place.file("thief.wasm", renamed(guest("hostile").unwrap(), "hostile", "fleet-o"));
     place.ask(["plugin", "install", "noise.wasm"]).refused(&["noise.wasm", "no WebAssembly"]);
     place.ask(["plugin", "install", "liar.wasm"]).refused(&["liar.wasm", "descriptor"]);
     place.ask(["plugin", "install", "taken.wasm"]).refused(&["taken.wasm", "breaks the contract", "rows: defaults"]);

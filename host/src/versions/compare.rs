@@ -15,7 +15,7 @@ use std::time::Instant;
 /// Calls that the window is cut into: short enough for any plugin's output.
 const CALLS: u64 = 60;
 /// Longest window that is compared, in microseconds: a day.
-pub const MOST_LENGTH_US: u64 = 86_400_000_000;
+const MOST_LENGTH_US: u64 = 86_400_000_000;
 
 /// What to compare over.
 #[derive(Debug, Clone, PartialEq)]

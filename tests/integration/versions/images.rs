@@ -51,8 +51,9 @@ impl Drop for Registry {
 
 /// The registry's program: the machine's own, or the package's, unpacked below Cargo's target folder.
 fn program() -> Result<PathBuf> {
-    let own = env::split_paths(&env::var_os("PATH").unwrap_or_default()).map(|folder| folder.join("docker-registry"));
-    if let Some(found) = own.into_iter().find(|path| path.is_file()) {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut own = env::split_paths(&path).map(|folder| folder.join("docker-registry"));
+    if let Some(found) = own.find(|path| path.is_file()) {
         return Ok(found);
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker-registry");
@@ -60,8 +61,8 @@ fn program() -> Result<PathBuf> {
     if !found.is_file() {
         fs::create_dir_all(&folder)?;
         run(Command::new("apt-get").args(["download", "docker-registry"]).current_dir(&folder))?;
-        let packages = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
-        let package = packages.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "deb"));
+        let mut packages = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
+        let package = packages.find(|path| path.extension().is_some_and(|ending| ending == "deb"));
         run(Command::new("dpkg-deb").arg("-x").arg(package.context("apt-get downloaded nothing")?).arg(&folder))?;
     }
     Ok(found)

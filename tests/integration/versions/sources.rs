@@ -17,8 +17,8 @@ fn serve(status: &'static str, body: Vec<u8>) -> SocketAddr {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut request = [0; 4_096];
-            let mut read = Vec::new();
-            while !read.windows(4).any(|end| end == b"\r\n\r\n") {
+            let mut read: Vec<u8> = Vec::new();
+            while !read.windows(4).any(|end: &[u8]| end == b"\r\n\r\n") {
                 let count = stream.read(&mut request).unwrap();
                 read.extend(&request[..count]);
             }
@@ -54,12 +54,7 @@ fn what_does_not_come_or_comes_too_large_is_refused() {
     place
         .ask(["--setting", "limits.component_bytes=200000", "plugin", "install", &large])
         .refused(&["component_bytes"]);
-    let (listener, nobody) = {
-        let l = TcpListener::bind("127.0.0.1:0").unwrap();
-        let a = l.local_addr().unwrap();
-        (l, a)
-    };
-    drop(listener);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     place.ask(["plugin", "install", &format!("http://{nobody}/x.wasm")]).refused(&["can't be installed"]);
 }
 

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Exit code 1 where the second could not take the place of the first, because its tables do more than add columns.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin compare ecommerce ecommerce --for 5m")]
-pub(super) struct Compare {
+pub(in crate::cli) struct Compare {
     /// The version in place: a name, NAME@VERSION, a .wasm file or sha256:DIGEST
     first: String,
     /// The version that would take its place

@@ -10,7 +10,7 @@ use clap::Args;
 /// Show what a plugin is: kind, version, imports, size, digest, configuration; nothing of it runs but its descriptor
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin inspect ecommerce")]
-pub(super) struct Inspect {
+pub(in crate::cli) struct Inspect {
     /// A name, a .wasm file or sha256:DIGEST
     plugin: String,
     /// Print its configuration's JSON Schema alone

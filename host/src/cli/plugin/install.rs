@@ -14,7 +14,7 @@ use serde_json::json;
 #[command(
     after_help = "Example:\n  telemill plugin install mine.wasm --enable\n  telemill plugin install oci://registry.example/plugins/thermostats:1.2.0"
 )]
-pub(super) struct Install {
+pub(in crate::cli) struct Install {
     /// A .wasm file, a folder with one (such as a project that was built), a URL, or oci://HOST/REPOSITORY:TAG
     source: String,
     /// Take nothing but the component of this digest, 64 hex digits
@@ -30,7 +30,7 @@ pub(super) struct Install {
 #[command(
     after_help = "Example:\n  telemill plugin push mine.wasm oci://127.0.0.1:5000/plugins/mine:1.0.0\n\nTELEMILL_OCI_USER and TELEMILL_OCI_PASSWORD say who asks, where the registry wants to know."
 )]
-pub(super) struct Push {
+pub(in crate::cli) struct Push {
     /// A .wasm file, a folder with one, a name or sha256:DIGEST
     plugin: String,
     /// oci://HOST/REPOSITORY:TAG

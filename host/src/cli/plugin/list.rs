@@ -9,7 +9,7 @@ use clap::Args;
 /// List the plugins that ship, those that are installed and those that were used, and which of them names mean
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin list")]
-pub(super) struct List {}
+pub(in crate::cli) struct List {}
 
 impl List {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {

@@ -10,7 +10,7 @@ use clap::Args;
 /// Make an installed version what its name means in specs; runs under way keep theirs
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin enable thermostats@1.2.0")]
-pub(super) struct Enable {
+pub(in crate::cli) struct Enable {
     /// NAME for the newest version, NAME@VERSION, or sha256:DIGEST
     version: String,
 }
@@ -18,7 +18,7 @@ pub(super) struct Enable {
 /// Make a name mean the plugin that ships again, or nothing
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin disable thermostats")]
-pub(super) struct Disable {
+pub(in crate::cli) struct Disable {
     /// The plugin's name
     name: String,
 }
@@ -26,7 +26,7 @@ pub(super) struct Disable {
 /// Make a name mean what it meant before the last change
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin rollback thermostats")]
-pub(super) struct Rollback {
+pub(in crate::cli) struct Rollback {
     /// The plugin's name
     name: String,
 }
@@ -34,7 +34,7 @@ pub(super) struct Rollback {
 /// Forget a version that nothing uses
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin remove thermostats@1.2.0")]
-pub(super) struct Remove {
+pub(in crate::cli) struct Remove {
     /// NAME for the newest version, NAME@VERSION, or sha256:DIGEST
     version: String,
 }

@@ -68,9 +68,9 @@ fn before_the_start(subject: &Subject<'_>, options: &CheckOptions, first: &First
     let before = Window::from_start(first.window.start, half);
     let after = Window { start: before.end, end: first.window.end };
     let targets: Vec<&Target> = first.simulation.targets.iter().collect();
-    let mut incident = threefold(&first.simulation, "", &targets, after);
+    let mut incident = threefold("", &targets, after);
     for signal in &first.simulation.signals {
-        incident.effects.extend(threefold(&first.simulation, &signal.name, &targets, after).effects);
+        incident.effects.extend(threefold(&signal.name, &targets, after).effects);
     }
     let whole = shard(options, first.window, 0, 1);
     let calm = subject.pass(whole, &[], before.pieces(first.call_us)).map_err(text)?;
@@ -172,7 +172,7 @@ impl<'a> Trial<'a> {
     /// Bends a signal on targets; what it did to its column, or why that is too little or too much.
     fn moved(&self, index: usize, signal: &Signal, targets: &[&Target]) -> Result<(String, ()), String> {
         let simulation = &self.first.simulation;
-        let incident = threefold(simulation, &signal.name, targets, self.window);
+        let incident = threefold(&signal.name, targets, self.window);
         if incident.effects.is_empty() {
             return Err("no target names it, so that nothing can bend it".into());
         }
@@ -336,7 +336,7 @@ impl MadeTable {
 
 /// An incident that makes `signal` three times as strong over the window, on each of the targets that names it and is not
 /// reached through a parent among them that does.
-pub(super) fn threefold(simulation: &Simulation, signal: &str, targets: &[&Target], window: Window) -> Incident {
+pub(super) fn threefold(signal: &str, targets: &[&Target], window: Window) -> Incident {
     let with_it = targets.iter().filter(|target| target.signals.iter().any(|own| own == signal));
     let names: BTreeSet<&str> = with_it.clone().map(|target| target.name.as_str()).collect();
     let outermost = with_it.filter(|target| !target.parents.iter().any(|parent| names.contains(parent.as_str())));

@@ -148,7 +148,7 @@ fn laws(
     if let Some(signal) = first.simulation.signals.first() {
         record.make("save and restore go on exactly under an incident", || {
             let targets: Vec<_> = first.simulation.targets.iter().collect();
-            saved_and_restored(&subject, first, whole, &[threefold(&first.simulation, &signal.name, &targets, window)])
+            saved_and_restored(&subject, first, whole, &[threefold(&signal.name, &targets, window)])
         });
     }
     bend::check(record, &subject, options, first);
