@@ -12,6 +12,7 @@ use crate::plugin::error::PluginError;
 use crate::plugin::generator::Shard;
 use arrow::array::RecordBatch;
 use arrow::row::{RowConverter, SortField};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_128;
@@ -24,6 +25,8 @@ const SEEDS: u64 = 4;
 const SHORT_ROWS: u64 = 20_000;
 /// Fewest steps of such a window.
 const LEAST_STEPS: u64 = 12;
+/// How much longer the window is that is tried at last, where rows are few and chance is large.
+const LONGER: u64 = 16;
 /// Most time for trying targets one by one; what is not tried then is counted.
 const PAIRS_TIME: Duration = Duration::from_secs(60);
 /// The attribute of a field that names the signals that may move it, with commas between.
@@ -43,11 +46,36 @@ pub(super) fn check(record: &mut Record, subject: &Subject<'_>, options: &CheckO
         Ok((format!("{SEEDS} seeds of {} rows", trial.base.rows()), trial))
     });
     let Some(full) = full else { return };
+    let long = Long { subject, options, first, trial: OnceCell::new() };
     for (index, signal) in simulation.signals.iter().enumerate() {
         let all: Vec<&Target> = simulation.targets.iter().collect();
-        record.make(&format!("signal {} moves its column", signal.name), || full.moved(index, signal, &all));
+        record.make(&format!("signal {} moves its column", signal.name), || {
+            full.moved(index, signal, &all).or_else(|seen| long.moved(index, signal, &all, seen))
+        });
     }
-    record.make("each kind of target moves its signals' columns", || pairs(subject, options, first, &full));
+    record.make("each kind of target moves its signals' columns", || pairs(subject, options, first, &full, &long));
+}
+
+/// A longer window, run when it is first needed.
+struct Long<'a> {
+    subject: &'a Subject<'a>,
+    options: &'a CheckOptions,
+    first: &'a First,
+    trial: OnceCell<Option<Trial<'a>>>,
+}
+
+impl Long<'_> {
+    /// Tries again what the shorter window has not shown. Where rows are many, it has shown all there is.
+    fn moved(&self, index: usize, signal: &Signal, targets: &[&Target], seen: String) -> Result<(String, ()), String> {
+        if self.first.rows.count() > SHORT_ROWS {
+            return Err(seen);
+        }
+        let trial = self.trial.get_or_init(|| {
+            let us = i64::try_from(self.first.window.length_us().saturating_mul(LONGER)).unwrap_or(i64::MAX);
+            Trial::new(self.subject, self.options, self.first, Window::from_start(self.first.window.start, us)).ok()
+        });
+        trial.as_ref().map_or(Err(seen), |trial| trial.moved(index, signal, targets))
+    }
 }
 
 /// Groups of targets that differ in their names and places alone: thousands of devices are alike.
@@ -87,6 +115,7 @@ fn pairs(
     options: &CheckOptions,
     first: &First,
     full: &Trial<'_>,
+    long: &Long<'_>,
 ) -> Result<(String, ()), String> {
     let (simulation, started) = (&first.simulation, Instant::now());
     let short = short_window(first);
@@ -113,6 +142,7 @@ fn pairs(
                     Err(String::new())
                 };
                 seen.or_else(|_| full.moved(index, signal, &group))
+                    .or_else(|seen| long.moved(index, signal, &group, seen))
                     .map_err(|seen| format!("{} on {} and its like: {seen}", signal.name, one.name))?;
                 together += 1;
             }
