@@ -250,7 +250,7 @@ impl Transfers {
             Selection::Random => (shared(choice), shared(pair().0), 0),
             Selection::Policy => {
                 let off = stream.next();
-                let any = ((off >> 32) * 3 >> 32) as u32;
+                let any = (((off >> 32) * 3) >> 32) as u32;
                 if choice < self.exploration_below { (any, any, off) } else { (BY_POLICY, BY_POLICY, off) }
             }
         };
