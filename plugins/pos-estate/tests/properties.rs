@@ -101,7 +101,7 @@ proptest! {
                 }
             })
             .unwrap();
-        prop_assert!(most >= 0 && most < 2_000);
+        prop_assert!((0..2_000).contains(&most));
         let all = case.steps() as usize * plan_terminals(&case.config);
         prop_assert!(readings <= all && (!case.incidents.is_empty() || readings == all), "{readings} of {all}");
     }
