@@ -14,6 +14,7 @@ use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
 use crate::worker::Program;
 use anyhow::Context as _;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// Folders below the data folder.
@@ -27,7 +28,7 @@ const RUBBISH_AGE: Length = Length::from_us(24 * 3_600 * 1_000_000);
 /// The data folder, opened for writing: nobody else writes it meanwhile.
 pub struct Writer {
     /// What runs need.
-    pub host: Host,
+    pub host: Arc<Host>,
     _lock: DataDirLock,
 }
 
@@ -117,7 +118,7 @@ impl App {
             lake.sweep(run::now(), RUBBISH_AGE).await?;
             anyhow::Ok((store, lake))
         })?;
-        Ok(Writer { host: self.host(store, lake)?, _lock: lock })
+        Ok(Writer { host: Arc::new(self.host(store, lake)?), _lock: lock })
     }
 
     /// The data folder for reading, beside a writer or without one.

@@ -16,7 +16,7 @@ pub const MAX_TARGETS: usize = 100_000;
 pub const MAX_SIGNALS: usize = 10_000;
 
 /// A named text for what the fixed fields do not say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attribute {
     /// The attribute's name; docs/PLUGINS.md lists those that the host knows.
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Attribute {
 }
 
 /// The logical type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataType {
     /// True or false.
@@ -47,7 +47,7 @@ pub enum DataType {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Field {
     /// Its name, unique in the table.
     pub name: String,
@@ -64,7 +64,7 @@ pub struct Field {
 }
 
 /// How rows of a table relate to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TableKind {
     /// Rows are added.
@@ -74,7 +74,7 @@ pub enum TableKind {
 }
 
 /// A table that a simulation emits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Table {
     /// Its name, unique in the dataset.
     pub name: String,
@@ -105,7 +105,7 @@ impl Table {
 }
 
 /// A quantity that effects can bend, and the column that shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Signal {
     /// Its name, unique in the simulation.
     pub name: String,
@@ -122,7 +122,7 @@ pub struct Signal {
 }
 
 /// A part of a simulated system that incidents can act on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Target {
     /// Its name, unique in the simulation.
     pub name: String,
@@ -135,7 +135,7 @@ pub struct Target {
 }
 
 /// Rows from outside that a simulation builds on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Input {
     /// The input's name.
     pub table: String,
@@ -146,7 +146,7 @@ pub struct Input {
 }
 
 /// All that a generator says of what it is going to simulate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Simulation {
     /// The tables, in the order that batches count them.
     pub tables: Vec<Table>,
