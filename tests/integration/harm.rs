@@ -57,8 +57,6 @@ enum Follows {
     Refused(&'static str),
     /// The plugin's own error is passed on.
     Fails(&'static str),
-    /// The configuration is refused, with as many problems as anybody reads.
-    Misfits,
 }
 
 /// A component, and what follows from using it.
@@ -91,7 +89,6 @@ impl Case {
             | (PluginError::BrokenContract { call, .. }, Follows::Breaks(said))
             | (PluginError::Failed { call, .. }, Follows::Fails(said)) => (*call, said),
             (PluginError::Rejected { .. }, Follows::Refused(said)) => ("", said),
-            (PluginError::InvalidConfig { problems, .. }, Follows::Misfits) if problems.len() <= 100 => ("", ""),
             _ => panic!("{}: expected {:?} of {}, got {error:?}", self.name, self.follows, self.call),
         };
         assert_eq!(call, self.call, "{}: {message}", self.name);

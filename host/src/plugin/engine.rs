@@ -7,7 +7,7 @@ use super::config::ConfigSchema;
 use super::convert;
 use super::descriptor::{self, Descriptor};
 use super::error::{PluginError, PluginId, Rejection};
-use super::instance::{Instance, MAX_CONFIG_PROBLEMS, State};
+use super::instance::{Instance, State};
 use super::limits::{Guards, Limits};
 use super::log::{LogSink, log_to_tracing, printable};
 use super::ticker::Ticker;
@@ -291,8 +291,7 @@ impl Plugin {
         let (mut instance, made) = self.instantiate(log_to_tracing())?;
         let about = instance.call("check", |store| self.0.exports.about.load(&mut *store, &made))?;
         let text = effective.to_string();
-        let mut problems = instance.call("check", |store| about.telemill_plugin_about().call_check(store, &text))?;
-        problems.truncate(MAX_CONFIG_PROBLEMS);
+        let problems = instance.call("check", |store| about.telemill_plugin_about().call_check(store, &text))?;
         if problems.is_empty() { Ok(effective) } else { Err(invalid(convert::list(problems, convert::problem_from))) }
     }
 

@@ -18,8 +18,6 @@ const HOST_BYTES_MESSAGE: &str = "fuel allocated for hostcalls has been exhauste
 const LOWEST_WRAPPED_ADDRESS: u64 = (1 << 32) - (64 << 20);
 /// Most problems that one error lists.
 const MAX_PROBLEMS: usize = 20;
-/// Most problems of a configuration that are told: more than anybody mends at once.
-pub(super) const MAX_CONFIG_PROBLEMS: usize = 100;
 
 /// What a store carries for the host.
 pub(super) struct State {
@@ -121,11 +119,7 @@ impl Instance {
             match error {
                 types::Error::InvalidConfig(problems) => PluginError::InvalidConfig {
                     plugin,
-                    problems: problems
-                        .into_iter()
-                        .take(MAX_CONFIG_PROBLEMS)
-                        .map(super::convert::problem_from)
-                        .collect(),
+                    problems: problems.into_iter().map(super::convert::problem_from).collect(),
                 },
                 types::Error::UnsupportedState => PluginError::UnsupportedState { plugin },
                 types::Error::Failed(message) => {

@@ -5,7 +5,7 @@ use telemill::plugin::Limit;
 
 use super::component::{Guest, World, constant};
 use super::{Case, Follows};
-use Follows::{Breaks, Crashes, Fails, Misfits, Over, Refused};
+use Follows::{Breaks, Crashes, Fails, Over, Refused};
 
 pub(super) fn cases() -> Vec<Case> {
     [beginnings(), growth(), answers(), reallocs(), logs(), nested()].into_iter().flatten().collect()
@@ -91,7 +91,6 @@ fn answers() -> Vec<Case> {
         case("a list of unaligned records", "check", unread, generator().answers("check", &[1_025, 1])),
         case("a million empty strings", "check", host_bytes, empties),
         case("one text two thousand times", "check", host_bytes, shared),
-        case("ten thousand problems", "", Misfits, generator().memory("200").answers("check", &[65_536, 10_000])),
         case("text that is no UTF-8", "check", unread, utf8.answers("check", &[bad, 1])),
         case("no such case of a result", "plan", unread, poked(|guest| guest.simulation.result, 9)),
         case("no such kind of table", "plan", unread, poked(|guest| guest.simulation.table + 16, 7)),
