@@ -1,10 +1,13 @@
 //! `telemill plugin`: a file for each command.
 
 mod build;
+mod compare;
 mod dev;
 mod inspect;
+mod install;
 mod list;
 mod new;
+mod switch;
 mod test;
 
 use super::Verdict;
@@ -12,7 +15,7 @@ use super::output::Output;
 use crate::app::App;
 use clap::Subcommand;
 
-/// Write, build, list, inspect and test plugins
+/// Write, build, install, switch, list, inspect and test plugins
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  telemill plugin inspect ecommerce")]
 pub(super) enum Plugin {
@@ -22,6 +25,13 @@ pub(super) enum Plugin {
     Dev(dev::Dev),
     List(list::List),
     Inspect(inspect::Inspect),
+    Install(install::Install),
+    Enable(switch::Enable),
+    Disable(switch::Disable),
+    Rollback(switch::Rollback),
+    Remove(switch::Remove),
+    Push(install::Push),
+    Compare(compare::Compare),
 }
 
 impl Plugin {
@@ -33,6 +43,13 @@ impl Plugin {
             Self::Dev(command) => command.run(app, out),
             Self::List(command) => command.run(app, out),
             Self::Inspect(command) => command.run(app, out),
+            Self::Install(command) => command.run(app, out),
+            Self::Enable(command) => command.run(app, out),
+            Self::Disable(command) => command.run(app, out),
+            Self::Rollback(command) => command.run(app, out),
+            Self::Remove(command) => command.run(app, out),
+            Self::Push(command) => command.run(app, out),
+            Self::Compare(command) => command.run(app, out),
         }
     }
 }
