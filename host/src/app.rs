@@ -6,6 +6,7 @@ pub use settings::{Origin, Settings, SettingsError};
 
 use crate::core::time::Length;
 use crate::ingest;
+use crate::ingest::log::{Log, LogHost};
 use crate::lake::{LAKE_FOLDER, Lake};
 use crate::plugin::{self, Registry};
 use crate::query;
@@ -13,6 +14,7 @@ use crate::run::{self, Host};
 use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
 use anyhow::Context as _;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// Folders below the data folder.
@@ -93,11 +95,34 @@ impl App {
         Ok(Registry::new(engine, self.data_dir()))
     }
 
-    /// The data folder for writing; it is made where it does not exist.
+    /// The data folder for writing; it is made where it does not exist. Rows that a server acknowledged and could not move into
+    /// the lake before it ended are moved first.
     ///
     /// # Errors
     /// Another process writes it, or it can't be used.
     pub fn writer(&self) -> anyhow::Result<Writer> {
+        let writer = self.data_folder()?;
+        ingest::log::settle(self.data_dir(), self.log_host(&writer.host), self.settings.ingest.clone())?;
+        Ok(writer)
+    }
+
+    /// The data folder for writing, with a log that takes rows in and shows them to queries at once.
+    ///
+    /// # Errors
+    /// As [`App::writer`], and a log that is damaged.
+    pub fn writer_with_log(&self) -> anyhow::Result<(Writer, Arc<Log>)> {
+        let mut writer = self.data_folder()?;
+        let log = Arc::new(Log::open(self.data_dir(), self.log_host(&writer.host), self.settings.ingest.clone())?);
+        writer.host.unmoved = Some(log.unmoved());
+        Ok((writer, log))
+    }
+
+    fn log_host(&self, host: &Host) -> LogHost {
+        let (lake, runtime, writer) = (host.lake.clone(), host.runtime.clone(), host.writer.clone());
+        LogHost { lake, runtime, writer, clock: run::now }
+    }
+
+    fn data_folder(&self) -> anyhow::Result<Writer> {
         let lock = DataDirLock::acquire(self.data_dir())?;
         let (store, lake) = self.runtime.block_on(async {
             let store = Store::open(&self.data_dir().join(DATABASE_FILE)).await?;
@@ -140,6 +165,7 @@ impl App {
             writer: self.settings.lake.clone(),
             query: self.settings.query.clone(),
             spill_dir: self.data_dir().join(SPILL_FOLDER),
+            unmoved: None,
         })
     }
 }

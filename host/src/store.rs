@@ -3,11 +3,15 @@
 //! Owns [`WriteTx`], which the lake writes its catalog through, so that a run's files, incidents and record become
 //! visible together. Knows records, but neither Parquet nor what a run does. Wall-clock times come from the caller.
 
+mod ingest;
+mod keyed;
 mod lock;
 mod reports;
 mod runs;
 mod segments;
 
+pub use ingest::KeyUse;
+pub use keyed::{KeyedColumn, KeyedRows, KeyedType, KeyedValue, upsert_into_file};
 pub use lock::DataDirLock;
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
