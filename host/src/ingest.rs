@@ -175,7 +175,9 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOu
     let layout = TableLayout::new(plan.table.clone());
     let mut writer =
         TableWriter::new(lake.files(), runtime, &layout, &request.dataset, &stem(request), request.writer.clone());
-    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch| writer.write(&batch).map_err(IngestError::from))?;
+    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch| {
+        writer.write(&batch).map_err(IngestError::from)
+    })?;
     let rows = writer.rows();
     let files = writer.finish()?;
     let outcome_files = files.len() as u64;

@@ -101,7 +101,15 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .with_object_store_registry(Arc::new(objects::registry(lake.files().objects())))
             .build_arc()?;
-        Ok(Self { lake: lake.clone(), snapshot, names, datasets: Arc::default(), unmoved: rows.into(), limits, runtime })
+        Ok(Self {
+            lake: lake.clone(),
+            snapshot,
+            names,
+            datasets: Arc::default(),
+            unmoved: rows.into(),
+            limits,
+            runtime,
+        })
     }
 
     /// The limits in force.

@@ -52,7 +52,9 @@ impl TableLayout {
     pub fn widen(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let columns = self.schema.fields().iter().enumerate().map(|(index, field)| match batch.columns().get(index) {
             None => Ok(new_null_array(field.data_type(), batch.num_rows())),
-            Some(column) if logical_type(column.data_type()) == logical_type(field.data_type()) => Ok(Arc::clone(column)),
+            Some(column) if logical_type(column.data_type()) == logical_type(field.data_type()) => {
+                Ok(Arc::clone(column))
+            }
             Some(column) => cast(column, field.data_type()),
         });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;

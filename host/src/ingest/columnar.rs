@@ -85,7 +85,8 @@ impl<'a> Fitting<'a> {
         let mut bad = Bad { all, before: self.rows, keep: vec![true; rows] };
         self.rows += rows as u64;
         let mut columns = Vec::with_capacity(self.cells.len());
-        for ((field, arrow), cell) in self.layout.table.fields.iter().zip(self.layout.schema.fields()).zip(&self.cells) {
+        for ((field, arrow), cell) in self.layout.table.fields.iter().zip(self.layout.schema.fields()).zip(&self.cells)
+        {
             columns.push(match cell.and_then(|cell| batch.columns().get(cell)) {
                 Some(column) => self.column(column, *cell, field, arrow, &mut bad)?,
                 None => new_null_array(arrow.data_type(), rows),
@@ -147,12 +148,7 @@ fn is_text(given: &ArrowType) -> bool {
 }
 
 /// What the texts of `column` mean by what a profile says of it; those that are not in its form are bad rows.
-fn meant(
-    column: &ArrayRef,
-    said: &Column,
-    data_type: DataType,
-    bad: &mut Bad<'_>,
-) -> Result<ArrayRef, ArrowError> {
+fn meant(column: &ArrayRef, said: &Column, data_type: DataType, bad: &mut Bad<'_>) -> Result<ArrayRef, ArrowError> {
     let text = cast(column, &ArrowType::Utf8)?;
     let mut values = Vec::with_capacity(text.len());
     for (row, text) in text.as_string::<i32>().iter().enumerate() {
@@ -192,12 +188,7 @@ fn unfit(field: &Field, given: &ArrowField, own: Option<DataType>) -> Option<Pro
 }
 
 /// `column` in the type of the table; values that it can't hold and nulls that it may not hold are bad rows.
-fn fit(
-    column: &ArrayRef,
-    field: &Field,
-    arrow: &ArrowField,
-    bad: &mut Bad<'_>,
-) -> Result<ArrayRef, ArrowError> {
+fn fit(column: &ArrayRef, field: &Field, arrow: &ArrowField, bad: &mut Bad<'_>) -> Result<ArrayRef, ArrowError> {
     let options = CastOptions { safe: true, ..CastOptions::default() };
     let fitted = if column.data_type() == arrow.data_type() {
         Arc::clone(column)

@@ -98,7 +98,9 @@ impl Places<'_, '_> {
     fn fill(&mut self, point: &ParsedLine<'_>, record: &mut Record) -> Result<(), String> {
         let found = point.series.measurement.as_str();
         match self.measurement {
-            Some(wanted) if wanted != found => return Err(format!("is a point of {found:?} among those of {wanted:?}")),
+            Some(wanted) if wanted != found => {
+                return Err(format!("is a point of {found:?} among those of {wanted:?}"));
+            }
             Some(_) => {}
             None => *self.measurement = Some(found.to_owned()),
         }
@@ -109,7 +111,9 @@ impl Places<'_, '_> {
         for (name, value) in &point.field_set {
             match value {
                 FieldValue::String(text) => self.set(record, name, Cell::Text(text))?,
-                FieldValue::Boolean(value) => self.set(record, name, Cell::Bare(if *value { "true" } else { "false" }))?,
+                FieldValue::Boolean(value) => {
+                    self.set(record, name, Cell::Bare(if *value { "true" } else { "false" }))?
+                }
                 FieldValue::I64(value) => self.set(record, name, Cell::Bare(itoa::Buffer::new().format(*value)))?,
                 FieldValue::U64(value) => self.set(record, name, Cell::Bare(itoa::Buffer::new().format(*value)))?,
                 FieldValue::F64(value) => self.set(record, name, Cell::Bare(zmij::Buffer::new().format(*value)))?,

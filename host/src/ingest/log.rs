@@ -52,7 +52,9 @@ pub const RETRY_AFTER_S: u64 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The rows in memory have reached their bound.
-    #[error("{most_bytes} bytes of rows wait to be moved into the lake, which is all that may: try again in {RETRY_AFTER_S} s")]
+    #[error(
+        "{most_bytes} bytes of rows wait to be moved into the lake, which is all that may: try again in {RETRY_AFTER_S} s"
+    )]
     Full {
         /// The bound.
         most_bytes: usize,
@@ -222,9 +224,8 @@ impl Log {
         let (writer, messages) = mpsc::sync_channel(QUEUE);
         let writing = writer::Writer::new(segments, &folder, &host, &image, &settings, mover.clone(), last);
         let moving = mover::Mover::new(&host, &image, &settings, writer.clone());
-        let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.to_owned()).spawn(body)
-        };
+        let spawn =
+            |name: &str, body: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.to_owned()).spawn(body);
         let threads = [
             spawn("ingest-writer", Box::new(move || writing.run(&messages))),
             spawn("ingest-mover", Box::new(move || moving.run(&moves))),

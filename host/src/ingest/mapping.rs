@@ -69,7 +69,9 @@ impl Plan {
         let columns = match source.format() {
             Format::Parquet => parquet::columns(source, &reading)?,
             Format::Arrow => arrow_stream::columns(source, &reading)?,
-            Format::Csv | Format::Ndjson | Format::Opensearch | Format::Influx => inferred(source, &reading, tolerated)?,
+            Format::Csv | Format::Ndjson | Format::Opensearch | Format::Influx => {
+                inferred(source, &reading, tolerated)?
+            }
         };
         let plan = Self::of_file(&columns, reading, table, time_field);
         let mut plan = plan.map_err(|problems| source.bad(problems))?;

@@ -186,7 +186,13 @@ struct Points<'a> {
 }
 
 impl Points<'_> {
-    fn parse(&mut self, text: &str, precision: Precision, now: Timestamp, bad: &mut BadRows) -> Result<(), IngestError> {
+    fn parse(
+        &mut self,
+        text: &str,
+        precision: Precision,
+        now: Timestamp,
+        bad: &mut BadRows,
+    ) -> Result<(), IngestError> {
         let mut line = 1;
         for piece in influxdb_line_protocol::split_lines(text) {
             let first_line = line;

@@ -4,7 +4,7 @@ use super::{IngestError, file_name};
 use crate::core::problem::Problem;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{ChunkReader, Length};
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,9 @@ impl FromStr for Format {
             "parquet" => Ok(Self::Parquet),
             "arrow" => Ok(Self::Arrow),
             "influx" => Ok(Self::Influx),
-            other => Err(format!("{other:?} is no format; there are csv, ndjson, opensearch, parquet, arrow and influx")),
+            other => {
+                Err(format!("{other:?} is no format; there are csv, ndjson, opensearch, parquet, arrow and influx"))
+            }
         }
     }
 }
@@ -106,8 +108,7 @@ impl Source {
             (None, Some("arrow" | "arrows")) => Format::Arrow,
             (None, Some("lp")) => Format::Influx,
             (None, _) => {
-                let message =
-                    "its name does not tell its format; name one with --format csv, ndjson, opensearch, parquet, arrow or influx";
+                let message = "its name does not tell its format; name one with --format csv, ndjson, opensearch, parquet, arrow or influx";
                 return Err(source.bad(vec![Problem::new("", message)]));
             }
         };
@@ -217,7 +218,7 @@ impl ChunkReader for Chunks {
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
         Ok(match self {
             Self::File(file) => Box::new(file.get_read(start)?),
-            Self::Body(body) => Box::new(body.get_read(start)?.reader()),
+            Self::Body(body) => Box::new(body.get_read(start)?),
         })
     }
 

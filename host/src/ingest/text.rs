@@ -112,7 +112,11 @@ pub(super) fn read(
             Found::Record(line) => {
                 let mut add = |record: &Record| {
                     // A record that is left out must leave nothing behind.
-                    if bad.tolerant() { columns.check(record).and_then(|()| columns.append(record)) } else { columns.append(record) }
+                    if bad.tolerant() {
+                        columns.check(record).and_then(|()| columns.append(record))
+                    } else {
+                        columns.append(record)
+                    }
                 };
                 let added = if forms {
                     plan.reading.plain(&names, &record, &mut plain).and_then(|()| add(&plain))

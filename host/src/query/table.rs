@@ -6,12 +6,12 @@ use super::objects::lake_url;
 use super::statistics;
 use super::view::{FileView, TableView};
 use crate::core::time::Window;
-use async_trait::async_trait;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::array::new_null_array;
 use arrow::compute::cast;
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::{DFSchema, ScalarValue, Statistics};
@@ -53,7 +53,13 @@ impl LakeTable {
             PartitionedFile::new(file.path.to_string(), file.bytes)
                 .with_statistics(Arc::new(statistics::of_file(file, fields)))
         });
-        Self { url: lake_url(), schema: engine_schema(&table.layout.schema), files: files.collect(), nan, unmoved: unmoved.to_vec() }
+        Self {
+            url: lake_url(),
+            schema: engine_schema(&table.layout.schema),
+            files: files.collect(),
+            nan,
+            unmoved: unmoved.to_vec(),
+        }
     }
 
     /// The rows of the file `name` in the store of `url`, of which nothing is known but its columns.

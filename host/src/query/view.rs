@@ -1,8 +1,8 @@
 //! What the query layer knows of the lake: the tables of a dataset at one snapshot, their files, and bounds of
 //! their columns.
 
-use super::unmoved::{self, UnmovedRows};
 use super::QueryError;
+use super::unmoved::{self, UnmovedRows};
 use crate::batch::TableLayout;
 use crate::core::schema::{DataType, Field};
 use crate::core::time::{Timestamp, Window};

@@ -77,7 +77,9 @@ fn every_format_goes_into_the_same_table() {
 
 #[test]
 fn a_new_table_may_begin_with_any_format() {
-    for (format, bytes) in [(Format::Arrow, arrow(vec![1])), (Format::Parquet, parquet(vec![1])), (Format::Csv, b"id\n1\n".to_vec())] {
+    for (format, bytes) in
+        [(Format::Arrow, arrow(vec![1])), (Format::Parquet, parquet(vec![1])), (Format::Csv, b"id\n1\n".to_vec())]
+    {
         let data = Fixture::new();
         let log = data.open(at_rest()).unwrap();
         assert!(append(&log, &body(format, &bytes)).unwrap().created);
@@ -101,7 +103,8 @@ fn bad_rows_keep_all_out_or_only_themselves() {
     assert_eq!(data.numbers(Some(&log), IDS), [1, 2, 4]);
     // In columns: a value that does not fit the held type.
     let small: [(&str, ArrayRef); 1] = [("n", Arc::new(arrow::array::Int32Array::from(vec![1])))];
-    let mut writer = StreamWriter::try_new(Vec::new(), RecordBatch::try_from_iter(small.clone()).unwrap().schema_ref()).unwrap();
+    let mut writer =
+        StreamWriter::try_new(Vec::new(), RecordBatch::try_from_iter(small.clone()).unwrap().schema_ref()).unwrap();
     writer.write(&RecordBatch::try_from_iter(small).unwrap()).unwrap();
     let narrow = Body { table: "narrow".into(), ..body(Format::Arrow, &writer.into_inner().unwrap()) };
     append(&log, &narrow).unwrap();
@@ -127,7 +130,10 @@ fn a_key_repeats_and_a_bomb_is_refused() {
     // Ten thousand rows of one value are a few bytes of Parquet.
     let many = parquet(vec![7; 10_000]);
     assert!(many.len() < 10_000_000);
-    assert!(matches!(append(&log, &body(Format::Parquet, &many)), Err(IngestError::TooLarge { .. } | IngestError::BadFile { .. })));
+    assert!(matches!(
+        append(&log, &body(Format::Parquet, &many)),
+        Err(IngestError::TooLarge { .. } | IngestError::BadFile { .. })
+    ));
     assert!(matches!(append(&log, &body(Format::Parquet, b"PAR1 nonsense")), Err(IngestError::BadFile { .. })));
     assert!(matches!(append(&log, &body(Format::Arrow, b"nonsense")), Err(IngestError::BadFile { .. })));
     assert_eq!(data.numbers(Some(&log), IDS), [1]);

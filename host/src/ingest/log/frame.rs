@@ -188,7 +188,9 @@ mod tests {
         assert_eq!(frame.key, Some(KeyUse { key: Digest::of(b"k"), body: 7, rows: 3, at: Timestamp(9) }));
         let names: Vec<_> = frame.tables.iter().map(|(table, _)| table.table.to_string()).collect();
         assert_eq!(names, ["t", "u"]);
-        assert!(frame.tables.iter().all(|(table, rows)| table.id == 4 && format!("{rows:?}") == format!("{:?}", batch())));
+        assert!(
+            frame.tables.iter().all(|(table, rows)| table.id == 4 && format!("{rows:?}") == format!("{:?}", batch()))
+        );
     }
 
     #[test]

@@ -179,7 +179,8 @@ fn join(chunks: &mut Vec<Chunk>, frozen: u64) {
     while let [.., before, after] = chunks.as_slice() {
         let rows = before.rows.num_rows() + after.rows.num_rows();
         let alike = before.rows.num_rows() <= 2 * after.rows.num_rows();
-        if !alike || rows > JOINED_ROWS || before.first <= frozen || before.rows.schema_ref() != after.rows.schema_ref() {
+        if !alike || rows > JOINED_ROWS || before.first <= frozen || before.rows.schema_ref() != after.rows.schema_ref()
+        {
             return;
         }
         let Ok(joined) = concat_batches(before.rows.schema_ref(), [&before.rows, &after.rows]) else { return };

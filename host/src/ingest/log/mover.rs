@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const AUTHOR: &str = "telemill ingest";
 /// How long to wait after a move that failed: the rows are safe where they are.
 const RETRY: Duration = Duration::from_secs(5);
+/// How long to wait where there is nothing to move: rows that come wake the thread.
+const IDLE: Duration = Duration::from_secs(60);
 /// Microseconds of an hour.
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -66,7 +68,7 @@ impl Mover {
         loop {
             // Rows age from the first that is here; after a failure they wait a little longer.
             let due = self.image.since().map(|since| (since + longest).max(not_before));
-            let wait = due.map_or(longest, |due| due.saturating_duration_since(Instant::now()));
+            let wait = due.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
             let now = |due: Instant| due <= Instant::now();
             let (enough, answer) = match messages.recv_timeout(wait) {
                 // Also where messages come without a pause, rows are moved in time.
@@ -81,7 +83,10 @@ impl Mover {
             }
             let moved = self.move_all();
             if let Err(error) = &moved {
-                tracing::warn!(error = error as &dyn std::error::Error, "rows stay in the log, for they can't be moved into the lake");
+                tracing::warn!(
+                    error = error as &dyn std::error::Error,
+                    "rows stay in the log, for they can't be moved into the lake"
+                );
                 not_before = Instant::now() + RETRY;
             }
             if let Some(answer) = answer {
@@ -153,7 +158,8 @@ impl Mover {
                 continue;
             }
             let rows: u64 = moved.iter().flat_map(|moved| &moved.files).map(|file| file.rows).sum();
-            let tables = moved.into_iter().map(|moved| TableFiles { table: moved.declared, files: moved.files, replace: false });
+            let tables =
+                moved.into_iter().map(|moved| TableFiles { table: moved.declared, files: moved.files, replace: false });
             let commit = Commit {
                 dataset: dataset.to_string(),
                 mode: Mode::Append,
@@ -195,13 +201,18 @@ fn alike(layout: &TableLayout, batches: &[RecordBatch]) -> Result<Vec<RecordBatc
     wide.iter()
         .map(|batch| {
             let columns = batch.columns().iter().zip(layout.schema.fields()).zip(&mixed);
-            let columns = columns.map(|((column, field), mixed)| {
-                if *mixed { cast(column, field.data_type()) } else { Ok(Arc::clone(column)) }
-            });
+            let columns = columns.map(
+                |((column, field), mixed)| {
+                    if *mixed { cast(column, field.data_type()) } else { Ok(Arc::clone(column)) }
+                },
+            );
             RecordBatch::try_from_iter_with_nullable(
-                layout.schema.fields().iter().zip(columns.collect::<Result<Vec<_>, _>>()?).map(|(field, column)| {
-                    (field.name(), column, field.is_nullable())
-                }),
+                layout
+                    .schema
+                    .fields()
+                    .iter()
+                    .zip(columns.collect::<Result<Vec<_>, _>>()?)
+                    .map(|(field, column)| (field.name(), column, field.is_nullable())),
             )
         })
         .collect()

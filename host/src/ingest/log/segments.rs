@@ -112,7 +112,8 @@ impl Segments {
     /// Whether the disk would have `keep` bytes left after `bytes` more.
     pub(super) fn has_room(&self, bytes: u64, keep: u64) -> bool {
         // Where the system does not say, the write itself will.
-        statvfs(&self.folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes.saturating_add(keep))
+        statvfs(&self.folder)
+            .map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes.saturating_add(keep))
     }
 
     fn begin(&self, first: u64) -> Result<Open, Failed> {
@@ -178,7 +179,11 @@ pub(super) fn any_in(folder: &Path) -> bool {
 }
 
 /// Reads a segment; returns the last position in it, 0 where there is none.
-fn read(path: &Path, is_last: bool, each: &mut dyn FnMut(frame::Found<'_>) -> Result<(), LogError>) -> Result<u64, LogError> {
+fn read(
+    path: &Path,
+    is_last: bool,
+    each: &mut dyn FnMut(frame::Found<'_>) -> Result<(), LogError>,
+) -> Result<u64, LogError> {
     let io = |source| LogError::Io { path: path.to_owned(), source };
     let bytes = fs::read(path).map_err(io)?;
     let (mut at, mut last) = (0, 0);

@@ -52,7 +52,10 @@ impl Tables {
     fn of_dataset(&self, dataset: &str) -> Result<OfDataset, LakeError> {
         let version = self.runtime.block_on(self.lake.schema_version())?;
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = Some(known()).filter(|known| known.version == version).and_then(|known| known.datasets.get(dataset).cloned()) {
+        if let Some(tables) = Some(known())
+            .filter(|known| known.version == version)
+            .and_then(|known| known.datasets.get(dataset).cloned())
+        {
             return Ok(tables);
         }
         // Read after the version: what is newer than it is read again next time, and nothing older is kept.

@@ -60,7 +60,8 @@ impl Fixture {
         let unmoved = log.map(Log::unmoved);
         let batches = self.runtime.block_on(async {
             let spill = self.folder.path().join("spill");
-            let engine = Engine::open_beside(&self.lake, unmoved.as_deref(), None, Limits::default(), spill).await.unwrap();
+            let engine =
+                Engine::open_beside(&self.lake, unmoved.as_deref(), None, Limits::default(), spill).await.unwrap();
             engine.sql(sql).await.unwrap().collect().await.unwrap()
         });
         let numbers = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
@@ -72,16 +73,21 @@ impl Fixture {
         let batches = self.runtime.block_on(async {
             let spill = self.folder.path().join("spill");
             let unmoved = log.unmoved();
-            let engine = Engine::open_beside(&self.lake, Some(&*unmoved), None, Limits::default(), spill).await.unwrap();
+            let engine =
+                Engine::open_beside(&self.lake, Some(&*unmoved), None, Limits::default(), spill).await.unwrap();
             engine.sql(sql).await.unwrap().collect().await.unwrap()
         });
         let text = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
         let rows = text.lines().filter(|line| line.starts_with('|')).skip(1);
-        rows.map(|line| line.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ")).collect()
+        rows.map(|line| line.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" "))
+            .collect()
     }
 
     fn segments(&self) -> Vec<PathBuf> {
-        let mut paths: Vec<_> = std::fs::read_dir(self.folder.path().join(LOG_FOLDER)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut paths: Vec<_> = std::fs::read_dir(self.folder.path().join(LOG_FOLDER))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         paths.sort();
         paths
     }
@@ -101,7 +107,14 @@ fn copy_all(from: &Path, to: &Path) {
 }
 
 fn column(name: &str, nullable: bool) -> Field {
-    Field { name: name.into(), data_type: DataType::Int64, nullable, unit: None, summary: String::new(), attributes: Vec::new() }
+    Field {
+        name: name.into(),
+        data_type: DataType::Int64,
+        nullable,
+        unit: None,
+        summary: String::new(),
+        attributes: Vec::new(),
+    }
 }
 
 fn table(name: &str, fields: Vec<Field>) -> Table {
@@ -235,7 +248,8 @@ fn a_key_adds_its_rows_once_whenever_it_comes_again() {
     let first = ticket(&log, Some(key));
     // Several at the same time: all have looked, and found nothing.
     let receipts: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| log.append(first, &rows).unwrap().wait().unwrap())).collect();
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| log.append(first, &rows).unwrap().wait().unwrap())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(receipts.iter().filter(|receipt| !receipt.repeated).count(), 1);
@@ -311,7 +325,8 @@ fn one_request_writes_to_many_tables_and_these_may_grow() {
     assert_eq!(log.append(ticket(&log, None), &rows).unwrap().wait().unwrap().rows, 3);
     log.declare("shop", vec![table("events", vec![column("n", false), column("m", true)])]).unwrap();
     let wide = declared(&log, "events");
-    let columns: Vec<arrow::array::ArrayRef> = vec![Arc::new(Int64Array::from(vec![4])), Arc::new(Int64Array::from(vec![5]))];
+    let columns: Vec<arrow::array::ArrayRef> =
+        vec![Arc::new(Int64Array::from(vec![4])), Arc::new(Int64Array::from(vec![5]))];
     let batch = RecordBatch::try_new(wide.layout.schema.clone(), columns).unwrap();
     log.append(ticket(&log, None), &[(wide, batch)]).unwrap().wait().unwrap();
     // A request that was prepared before the table grew.
@@ -335,7 +350,10 @@ fn a_closed_log_takes_nothing_and_one_that_was_left_is_settled() {
     let table = declared(&log, "events");
     let late = ticket(&log, None);
     log.close().unwrap();
-    assert!(matches!(log.append(late, &[(table.clone(), numbers(&table, [2]))]).and_then(Pending::wait), Err(LogError::Stopped)));
+    assert!(matches!(
+        log.append(late, &[(table.clone(), numbers(&table, [2]))]).and_then(Pending::wait),
+        Err(LogError::Stopped)
+    ));
     let log = data.open(at_rest()).unwrap();
     append(&log, [3]);
     drop(log);

@@ -196,7 +196,9 @@ impl Writer {
     fn error(&self, failed: &Failed) -> LogError {
         match failed {
             Failed::Full => self.disk_full(),
-            Failed::Io(path, error) => LogError::Io { path: path.clone(), source: std::io::Error::new(error.kind(), error.to_string()) },
+            Failed::Io(path, error) => {
+                LogError::Io { path: path.clone(), source: std::io::Error::new(error.kind(), error.to_string()) }
+            }
             Failed::Broken => LogError::Broken,
         }
     }

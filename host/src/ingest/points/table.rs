@@ -151,8 +151,13 @@ impl PointTable {
     /// Whether the point in hand has a value for every column that is never null.
     fn check_complete(&self) -> Result<(), String> {
         let Some(table) = &self.declared else { return Ok(()) };
-        for field in table.fields.iter().filter(|field| !field.nullable && Some(&field.name) != table.time_field.as_ref()) {
-            let given = self.scratch.iter().any(|place| self.columns.get(*place).is_some_and(|column| column.name == field.name));
+        for field in
+            table.fields.iter().filter(|field| !field.nullable && Some(&field.name) != table.time_field.as_ref())
+        {
+            let given = self
+                .scratch
+                .iter()
+                .any(|place| self.columns.get(*place).is_some_and(|column| column.name == field.name));
             if !given {
                 return Err(format!("column {}: a value is missing", field.name));
             }
@@ -162,7 +167,8 @@ impl PointTable {
 
     /// What the table is to be declared as, where that changes.
     pub(super) fn new_declaration(&self) -> Option<Table> {
-        let new: Vec<Field> = self.columns.iter().filter(|column| !column.held && column.filled).map(Column::field).collect();
+        let new: Vec<Field> =
+            self.columns.iter().filter(|column| !column.held && column.filled).map(Column::field).collect();
         match &self.declared {
             Some(_) if new.is_empty() => None,
             Some(table) => {
@@ -197,7 +203,13 @@ impl PointTable {
             let index = layout.table.field_index(&name);
             let held = index.and_then(|index| layout.table.fields.get(index)).map(|field| field.data_type);
             let fits = match held {
-                Some(held) => held == data_type || matches!((data_type, held), (DataType::Int64, DataType::Int32) | (DataType::Float64, DataType::Float32)),
+                Some(held) => {
+                    held == data_type
+                        || matches!(
+                            (data_type, held),
+                            (DataType::Int64, DataType::Int32) | (DataType::Float64, DataType::Float32)
+                        )
+                }
                 None => false,
             };
             if !fits {
@@ -313,7 +325,11 @@ impl Column {
             }
             (values, value) => {
                 let found = Values::of_value(value).name();
-                Err(format!("field type conflict: {:?} is of type {found}, already exists as type {}", self.key.1, values.name()))
+                Err(format!(
+                    "field type conflict: {:?} is of type {found}, already exists as type {}",
+                    self.key.1,
+                    values.name()
+                ))
             }
         }
     }

@@ -24,7 +24,10 @@ fn measurements_become_tables_tags_and_fields_columns() {
     let cpu = "SELECT time, host, region, usage, count, ok FROM metrics.cpu ORDER BY time";
     let expected = ["2026-11-09T14:25:00Z a eu 1.5 3", "2026-11-09T14:25:01Z b 2.0 true"];
     assert_eq!(data.text(&log, cpu), expected);
-    assert_eq!(data.numbers(Some(&log), "SELECT free FROM metrics.disk_io WHERE name = 'x, \"y\"\nz' AND host = 'a'"), [7]);
+    assert_eq!(
+        data.numbers(Some(&log), "SELECT free FROM metrics.disk_io WHERE name = 'x, \"y\"\nz' AND host = 'a'"),
+        [7]
+    );
     // A new tag, a new field, and after a move.
     log.move_now().unwrap();
     append_lines(&log, &lines("cpu,host=c,rack=7 idle=9 1794234303000000000")).unwrap();
@@ -43,7 +46,15 @@ fn good_lines_are_taken_beside_bad_ones_which_are_told() {
     let taken = append_lines(&log, &lines(text)).unwrap();
     assert_eq!((taken.points, taken.bad), (2, 7));
     let told: Vec<_> = taken.first.iter().map(ToString::to_string).collect();
-    let parts = ["line 2: field type conflict: \"f\"", "line 3: field type conflict", "line 4: ", "line 5: \"time\"", "line 6: ", "line 7: ", "line 8: "];
+    let parts = [
+        "line 2: field type conflict: \"f\"",
+        "line 3: field type conflict",
+        "line 4: ",
+        "line 5: \"time\"",
+        "line 6: ",
+        "line 7: ",
+        "line 8: ",
+    ];
     for (told, part) in told.iter().zip(parts) {
         assert!(told.starts_with(part), "{told}");
     }
@@ -61,7 +72,7 @@ fn times_have_a_precision_and_compressed_bodies_a_bound() {
         append_lines(&log, &lines).unwrap();
     }
     append_lines(&log, &lines("m f=1")).unwrap();
-    let times = data.numbers(Some(&log), "SELECT CAST(time AS BIGINT) FROM metrics.m ORDER BY time");
+    let times = data.numbers(Some(&log), "SELECT CAST(time AS BIGINT) AS t FROM metrics.m ORDER BY t");
     let now = log.now().0;
     assert_eq!(times, [1, 2, 3_000, 4_000_000, 300_000_000, 21_600_000_000, now]);
     let bomb = zstd::encode_all("m f=1 1\n".repeat(1_000).as_bytes(), 1).unwrap();
