@@ -28,7 +28,7 @@ const RUBBISH_AGE: Length = Length::from_us(24 * 3_600 * 1_000_000);
 /// The data folder, opened for writing: nobody else writes it meanwhile.
 pub struct Writer {
     /// What runs need.
-    pub host: Host,
+    pub host: Arc<Host>,
     _lock: DataDirLock,
 }
 
@@ -101,9 +101,9 @@ impl App {
     /// # Errors
     /// Another process writes it, or it can't be used.
     pub fn writer(&self) -> anyhow::Result<Writer> {
-        let writer = self.data_folder()?;
-        ingest::log::settle(self.data_dir(), self.log_host(&writer.host), self.settings.ingest.clone())?;
-        Ok(writer)
+        let (lock, host) = self.data_folder()?;
+        ingest::log::settle(self.data_dir(), self.log_host(&host), self.settings.ingest.clone())?;
+        Ok(Writer { host: Arc::new(host), _lock: lock })
     }
 
     /// The data folder for writing, with a log that takes rows in and shows them to queries at once.
@@ -111,10 +111,10 @@ impl App {
     /// # Errors
     /// As [`App::writer`], and a log that is damaged.
     pub fn writer_with_log(&self) -> anyhow::Result<(Writer, Arc<Log>)> {
-        let mut writer = self.data_folder()?;
-        let log = Arc::new(Log::open(self.data_dir(), self.log_host(&writer.host), self.settings.ingest.clone())?);
-        writer.host.unmoved = Some(log.unmoved());
-        Ok((writer, log))
+        let (lock, mut host) = self.data_folder()?;
+        let log = Arc::new(Log::open(self.data_dir(), self.log_host(&host), self.settings.ingest.clone())?);
+        host.unmoved = Some(log.unmoved());
+        Ok((Writer { host: Arc::new(host), _lock: lock }, log))
     }
 
     fn log_host(&self, host: &Host) -> LogHost {
@@ -122,7 +122,7 @@ impl App {
         LogHost { lake, runtime, writer, clock: run::now }
     }
 
-    fn data_folder(&self) -> anyhow::Result<Writer> {
+    fn data_folder(&self) -> anyhow::Result<(DataDirLock, Host)> {
         let lock = DataDirLock::acquire(self.data_dir())?;
         let (store, lake) = self.runtime.block_on(async {
             let store = Store::open(&self.data_dir().join(DATABASE_FILE)).await?;
@@ -130,7 +130,7 @@ impl App {
             lake.sweep(run::now(), RUBBISH_AGE).await?;
             anyhow::Ok((store, lake))
         })?;
-        Ok(Writer { host: self.host(store, lake)?, _lock: lock })
+        Ok((lock, self.host(store, lake)?))
     }
 
     /// The data folder for reading, beside a writer or without one.

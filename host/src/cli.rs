@@ -18,11 +18,13 @@ mod preview;
 mod profiles;
 mod progress;
 mod run;
+mod serve;
 mod shell;
 mod shipped;
 mod span;
 mod sql;
 mod summary;
+mod token;
 mod user_data;
 mod validate;
 mod value;
@@ -96,6 +98,9 @@ enum Command {
     Load(load::Load),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Token(token::Token),
     Doctor(doctor::Doctor),
     #[command(hide = true)]
     Completions(shell::Completions),
@@ -150,6 +155,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),
         Command::Plugin(command) => command.run(&app, &out),
+        Command::Serve(command) => command.run(&app, &out),
+        Command::Token(command) => command.run(&app, &out),
         Command::Doctor(command) => command.run(&app, &out),
         Command::Completions(command) => command.run(&mut Cli::command()),
         Command::Man(command) => command.run(&Cli::command()),

@@ -1,7 +1,8 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
 //! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
-//! [`ingest`] and [`clean`]; [`user_data`], [`fit`] and [`collect`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! [`ingest`] and [`clean`]; [`user_data`], [`fit`] and [`collect`]; [`http`]; [`app`] and [`cli`]. A lower layer never names
+//! a higher one.
 
 pub mod app;
 pub mod batch;
@@ -10,6 +11,7 @@ pub mod cli;
 pub mod collect;
 pub mod core;
 pub mod fit;
+pub mod http;
 pub mod ingest;
 pub mod lake;
 pub mod plugin;

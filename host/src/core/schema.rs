@@ -14,7 +14,7 @@ pub const MAX_FIELDS: usize = 1_024;
 pub const MAX_TARGETS: usize = 100_000;
 
 /// A named text for what the fixed fields do not say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attribute {
     /// The attribute's name; docs/PLUGINS.md lists those that the host knows.
     pub name: String,
@@ -23,7 +23,7 @@ pub struct Attribute {
 }
 
 /// The logical type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataType {
     /// True or false.
@@ -45,7 +45,7 @@ pub enum DataType {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Field {
     /// Its name, unique in the table.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct Field {
 }
 
 /// How rows of a table relate to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TableKind {
     /// Rows are added.
@@ -72,7 +72,7 @@ pub enum TableKind {
 }
 
 /// A table that a simulation emits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Table {
     /// Its name, unique in the dataset.
     pub name: String,
@@ -103,7 +103,7 @@ impl Table {
 }
 
 /// A quantity that effects can bend, and the column that shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Signal {
     /// Its name, unique in the simulation.
     pub name: String,
@@ -120,7 +120,7 @@ pub struct Signal {
 }
 
 /// A part of a simulated system that incidents can act on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Target {
     /// Its name, unique in the simulation.
     pub name: String,
@@ -133,7 +133,7 @@ pub struct Target {
 }
 
 /// Rows from outside that a simulation builds on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Input {
     /// The input's name.
     pub table: String,
@@ -144,7 +144,7 @@ pub struct Input {
 }
 
 /// All that a generator says of what it is going to simulate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Simulation {
     /// The tables, in the order that batches count them.
     pub tables: Vec<Table>,

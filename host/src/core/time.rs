@@ -9,7 +9,8 @@ use std::str::FromStr;
 pub const DAY_US: i64 = 86_400_000_000;
 
 /// A point of simulated time: microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-11-09T06:00:00Z")]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
@@ -61,7 +62,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// A half-open span of simulated time: `start <= t < end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Window {
     /// The first point inside.
     pub start: Timestamp,

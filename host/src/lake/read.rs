@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::BTreeMap;
 
 /// A dataset in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DatasetSummary {
     /// Its name.
     pub name: String,
@@ -27,7 +27,7 @@ pub struct DatasetSummary {
 }
 
 /// A dataset with its tables.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Dataset {
     /// Its name.
     pub name: String,
@@ -38,7 +38,7 @@ pub struct Dataset {
 }
 
 /// A table with its files.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct LakeTable {
     /// Its id in the catalog.
     pub id: i64,
@@ -53,7 +53,7 @@ pub struct LakeTable {
 }
 
 /// A file of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LakeFile {
     /// Below the lake's folder.
     pub path: String,
@@ -68,7 +68,7 @@ pub struct LakeFile {
 }
 
 /// A state of the lake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Snapshot {
     /// Its number.
     pub id: SnapshotId,

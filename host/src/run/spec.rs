@@ -162,6 +162,14 @@ impl RunSpec {
         Ok(spec)
     }
 
+    /// A spec from its JSON; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// What is wrong, with the key that is at fault.
+    pub fn from_json(value: Value, origin: &str) -> Result<Self, SpecError> {
+        Self::parse(&value.to_string(), true, origin)
+    }
+
     fn check(&self) -> Result<(), SpecError> {
         let mut found = Vec::new();
         if let Err(error) = id::check_identifier("dataset", &self.dataset) {
