@@ -12,6 +12,7 @@ use crate::plugin::{self, Registry};
 use crate::query;
 use crate::run::{self, Host};
 use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
+use crate::worker::Program;
 use anyhow::Context as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub struct Writer {
 pub struct App {
     settings: Settings,
     runtime: Runtime,
+    worker: Option<Program>,
 }
 
 /// Closing folds the database's journal into its file, so that one file is all that others attach.
@@ -57,7 +59,13 @@ impl App {
             .worker_threads(2)
             .build()
             .context("can't start the async runtime")?;
-        Ok(Self { settings, runtime })
+        Ok(Self { settings, runtime, worker: None })
+    }
+
+    /// The same, that starts `program` for what runs in processes of its own. Without it, everything runs in this one.
+    #[must_use]
+    pub fn with_worker(self, program: Program) -> Self {
+        Self { worker: Some(program), ..self }
     }
 
     /// The settings in force.
@@ -91,7 +99,11 @@ impl App {
     /// The machine can't run components, or limits that can't be used.
     pub fn registry(&self) -> anyhow::Result<Registry> {
         let cache = self.data_dir().join(CACHE_FOLDER);
-        let engine = plugin::Engine::new(self.settings.limits.clone(), Some(&cache))?;
+        let limits = self.settings.limits.clone();
+        let engine = match &self.worker {
+            Some(program) => plugin::Engine::with_compiler(limits, Some(&cache), program.clone())?,
+            None => plugin::Engine::new(limits, Some(&cache))?,
+        };
         Ok(Registry::new(engine, self.data_dir()))
     }
 
@@ -166,6 +178,7 @@ impl App {
             query: self.settings.query.clone(),
             spill_dir: self.data_dir().join(SPILL_FOLDER),
             unmoved: None,
+            worker: self.worker.clone(),
         })
     }
 }

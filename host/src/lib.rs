@@ -1,6 +1,6 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
-//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
+//! Layers, lowest first: [`core`]; [`batch`] and [`worker`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
 //! [`ingest`] and [`clean`]; [`user_data`], [`fit`] and [`collect`]; [`http`]; [`app`] and [`cli`]. A lower layer never names
 //! a higher one.
 
@@ -20,3 +20,4 @@ pub mod run;
 pub mod sink;
 pub mod store;
 pub mod user_data;
+pub mod worker;

@@ -11,7 +11,7 @@ use crate::tidy::sources_in;
 /// Modules of the host by layer, from the lowest.
 const LAYERS: [&[&str]; 9] = [
     &["core"],
-    &["batch"],
+    &["batch", "worker"],
     &["plugin", "lake", "store"],
     &["sink", "query"],
     &["run", "ingest", "clean"],

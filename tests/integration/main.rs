@@ -8,6 +8,8 @@ mod docs;
 mod duckdb;
 mod duckdb_demo;
 mod fit;
+mod fuzz;
+mod harm;
 mod hostile;
 mod lake;
 mod layers;

@@ -12,6 +12,8 @@ pub const MAX_TABLES: usize = 256;
 pub const MAX_FIELDS: usize = 1_024;
 /// Most targets of one simulation.
 pub const MAX_TARGETS: usize = 100_000;
+/// Most signals of one simulation: each is a column.
+pub const MAX_SIGNALS: usize = 10_000;
 
 /// A named text for what the fixed fields do not say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -176,8 +178,15 @@ impl Simulation {
         if self.targets.len() > MAX_TARGETS {
             found.push(Problem::new("targets", format!("{}; at most {MAX_TARGETS} are allowed", self.targets.len())));
         }
+        if self.signals.len() > MAX_SIGNALS {
+            found.push(Problem::new("signals", format!("{}; at most {MAX_SIGNALS} are allowed", self.signals.len())));
+        }
+        if !found.is_empty() {
+            // Looking closer would take as long as a guest likes.
+            return found;
+        }
         let mut names = BTreeSet::new();
-        for table in self.tables.iter().take(MAX_TABLES) {
+        for table in &self.tables {
             if !names.insert(table.name.as_str()) {
                 found.push(Problem::new(&table.name, "is declared twice"));
             }
@@ -216,7 +225,7 @@ impl Simulation {
             found.push(Problem::new("targets", "a name is declared twice"));
         }
         let signals: BTreeSet<_> = self.signals.iter().map(|signal| signal.name.as_str()).collect();
-        for target in self.targets.iter().take(MAX_TARGETS) {
+        for target in &self.targets {
             if let Some(signal) = target.signals.iter().find(|signal| !signals.contains(signal.as_str())) {
                 found.push(Problem::new(&target.name, format!("names a signal that is not declared: {signal:?}")));
             }
@@ -240,6 +249,9 @@ impl Table {
         if self.fields.is_empty() || self.fields.len() > MAX_FIELDS {
             add("", format!("has {} fields; 1 to {MAX_FIELDS} are allowed", self.fields.len()));
         }
+        if self.primary_key.len() > self.fields.len() {
+            add("", format!("has {} key columns and {} fields", self.primary_key.len(), self.fields.len()));
+        }
         let mut names = BTreeSet::new();
         for field in self.fields.iter().take(MAX_FIELDS) {
             if let Err(BadName { reason, .. }) = id::check_identifier("column", &field.name) {
@@ -249,8 +261,8 @@ impl Table {
                 add(&format!(".{}", field.name), "is declared twice".into());
             }
         }
-        for key in &self.primary_key {
-            if self.field_index(key).is_none() {
+        for key in self.primary_key.iter().take(MAX_FIELDS) {
+            if !names.contains(key.as_str()) {
                 add("", format!("has a key column that is no field: {key:?}"));
             }
         }

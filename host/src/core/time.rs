@@ -37,11 +37,15 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Parses RFC 3339 (`2026-11-09T00:00:00Z`, any offset) or a bare date, which means its midnight in UTC.
+/// Parses RFC 3339 (`2026-11-09T00:00:00Z`, any offset) or a bare date, which means its midnight in UTC; and what is
+/// displayed of a time outside the calendar.
 impl FromStr for Timestamp {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(us) = text.strip_suffix("us").and_then(|us| us.parse().ok()) {
+            return Ok(Self(us));
+        }
         let full = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
         let instant: Instant =
             full.parse().map_err(|_| format!("{text:?} is no time; write 2026-11-09T00:00:00Z or 2026-11-09"))?;

@@ -217,6 +217,7 @@ impl From<PluginError> for Problem {
             | PluginError::BrokenContract { .. }
             | PluginError::BadRows { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
             PluginError::Dead { .. }
+            | PluginError::Worker { .. }
             | PluginError::Io { .. }
             | PluginError::BadLimits { .. }
             | PluginError::Engine { .. } => Self::internal(&error),
@@ -261,6 +262,7 @@ impl From<RunError> for Problem {
             RunError::Store(error) => error.into(),
             RunError::Query(error) => error.into(),
             RunError::Record { .. }
+            | RunError::Worker { .. }
             | RunError::Arrow(_)
             | RunError::File { .. }
             | RunError::Thread(_)

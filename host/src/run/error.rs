@@ -32,6 +32,12 @@ pub enum RunError {
         /// Why.
         source: Box<RunError>,
     },
+    /// The process that worked for a shard failed, and so did those that took its place.
+    #[error("a worker process failed: {message}")]
+    Worker {
+        /// How.
+        message: String,
+    },
     /// An incident model made incidents that the generator can't take: report to its author.
     #[error("the incidents of {model} can't be used: {}", problem::join(problems))]
     Incidents {
