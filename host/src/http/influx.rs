@@ -6,7 +6,7 @@ use super::Shared;
 use super::error::Problem;
 use super::intake;
 use super::work::blocking;
-use crate::ingest::{self, IngestError, Lines, LinesTaken, Precision};
+use crate::ingest::{self, Lines, LinesTaken, Precision};
 use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};

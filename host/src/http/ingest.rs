@@ -6,7 +6,7 @@ use super::error::{Problem, ProblemDocument};
 use super::intake;
 use super::work::blocking;
 use crate::core::problem::Problem as RowProblem;
-use crate::ingest::{self, Body, Format, IngestError, Taken};
+use crate::ingest::{self, Body, Format, Taken};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;

@@ -36,9 +36,9 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// A spec as for a run, and the table that is wanted.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"scenario": "device-fleet", "duration": "15m", "table": "segment_timeseries"}))]
+#[schema(value_type = Object, example = json!({"scenario": "device-fleet", "duration": "15m", "table": "segment_timeseries"}))]
 #[serde(transparent)]
-struct NewTable(#[schema(value_type = Object)] Map<String, Value>);
+struct NewTable(Map<String, Value>);
 
 /// Rows of one table.
 #[derive(Debug, ToSchema)]
