@@ -19,6 +19,7 @@ mod ingest;
 mod intake;
 mod openapi;
 mod page;
+mod plugins;
 mod query;
 mod reports;
 mod runs;
@@ -72,6 +73,7 @@ fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(health::routes())
         .merge(runs::routes())
+        .merge(plugins::routes())
         .merge(datasets::routes())
         .merge(files::routes())
         .merge(incidents::routes())
