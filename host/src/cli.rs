@@ -2,6 +2,7 @@
 //! standard error; exit codes are 0 for good, 1 for a negative verdict, 2 for wrong use or I/O.
 
 mod clean;
+mod collect;
 mod dataset;
 mod doctor;
 mod export;
@@ -88,6 +89,7 @@ enum Command {
     Ingest(ingest::Ingest),
     Fit(fit::Fit),
     Clean(clean::Clean),
+    Collect(collect::Collect),
     #[command(subcommand)]
     Import(user_data::Import),
     #[command(subcommand)]
@@ -158,6 +160,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Ingest(command) => command.run(&app, &out),
         Command::Fit(command) => command.run(&app, &out),
         Command::Clean(command) => command.run(&app, &out),
+        Command::Collect(command) => command.run(&app, &out),
         Command::Import(command) => command.run(&app, &out),
         Command::UserData(command) => command.run(&app, &out),
         Command::Sql(command) => command.run(&app, &out),

@@ -14,6 +14,9 @@ mod files;
 mod health;
 mod idempotency;
 mod incidents;
+mod influx;
+mod ingest;
+mod intake;
 mod openapi;
 mod page;
 mod plugins;
@@ -22,12 +25,15 @@ mod reports;
 mod runs;
 mod serve;
 mod spec;
+mod tables;
+mod user_data;
 mod work;
 
 pub use access::Access;
 pub use openapi::document;
 pub use serve::{Limits, Server};
 
+use crate::ingest::log::Log;
 use crate::run::{Host, Supervisor};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -39,8 +45,12 @@ pub struct Services {
     pub host: Arc<Host>,
     /// Runs under way.
     pub runs: Arc<Supervisor>,
+    /// Takes rows in.
+    pub log: Arc<Log>,
     /// Who may do what.
     pub access: Access,
+    /// Room for bodies that bring rows.
+    intake: intake::Intake,
     /// Threads for what blocks.
     work: work::Work,
     /// Turns true when the server stops: answers without an end end then.
@@ -49,8 +59,9 @@ pub struct Services {
 
 impl Services {
     /// Services over a data folder that this process writes.
-    pub fn new(host: Arc<Host>, runs: Arc<Supervisor>, access: Access) -> Self {
-        Self { host, runs, access, work: work::Work::default(), stopping: watch::Sender::new(false) }
+    pub fn new(host: Arc<Host>, runs: Arc<Supervisor>, log: Arc<Log>, access: Access) -> Self {
+        let (intake, work) = (intake::Intake::default(), work::Work::default());
+        Self { host, runs, log, access, intake, work, stopping: watch::Sender::new(false) }
     }
 }
 
@@ -69,4 +80,8 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(reports::routes())
         .merge(query::routes())
         .merge(audit::routes())
+        .merge(ingest::routes())
+        .merge(influx::routes())
+        .merge(user_data::routes())
+        .merge(tables::routes())
 }

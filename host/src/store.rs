@@ -5,6 +5,8 @@
 
 mod audit;
 mod idempotency;
+mod ingest;
+mod keyed;
 mod lock;
 mod plugins;
 mod reports;
@@ -14,6 +16,8 @@ mod tokens;
 
 pub use audit::AuditEntry;
 pub use idempotency::{Claim, KeptAnswer};
+pub use ingest::KeyUse;
+pub use keyed::{KeyedColumn, KeyedRows, KeyedType, KeyedValue, upsert_into_file};
 pub use lock::DataDirLock;
 pub use plugins::{Activated, Activation, PluginVersion};
 pub use reports::{NewReport, ReportRecord};

@@ -284,6 +284,11 @@ impl Served {
         &mut self.running
     }
 
+    /// `kill -9`.
+    pub(crate) fn kill(self) {
+        self.running.kill();
+    }
+
     /// SIGTERM, and what the process said.
     pub(crate) fn stop(mut self) -> Answer {
         let id = self.running.child().id().to_string();

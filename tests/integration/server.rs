@@ -1,6 +1,8 @@
 //! The HTTP API over real sockets.
 
 mod access;
+mod clients;
 mod data;
+mod ingest;
 mod openapi;
 mod runs;

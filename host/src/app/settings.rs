@@ -1,6 +1,6 @@
 //! Settings: flags, then `TELEMILL_*` variables, then `telemill.toml`, then defaults. Unknown keys are errors.
 
-use crate::{http, lake, plugin, query};
+use crate::{http, ingest, lake, plugin, query};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub struct Settings {
     pub lake: lake::WriterSettings,
     /// What a query may use (`TELEMILL_QUERY_…`).
     pub query: query::Limits,
+    /// What the log of acknowledged rows may use (`TELEMILL_INGEST_…`).
+    pub ingest: ingest::log::LogSettings,
     /// What connections to the server may use (`TELEMILL_SERVER_…`).
     pub server: http::Limits,
 }
@@ -33,6 +35,7 @@ impl Default for Settings {
             limits: plugin::Limits::default(),
             lake: lake::WriterSettings::default(),
             query: query::Limits::default(),
+            ingest: ingest::log::LogSettings::default(),
             server: http::Limits::default(),
         }
     }
@@ -135,7 +138,7 @@ impl Settings {
 
     fn section_of(variable: &str) -> Option<&'static str> {
         let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query", "server"]
+        ["limits", "lake", "query", "ingest", "server"]
             .into_iter()
             .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
     }

@@ -20,9 +20,9 @@ pub(super) struct Ingest {
     /// The table, as DATASET.TABLE; it is made where it is missing
     #[arg(value_name = "DATASET.TABLE")]
     table: String,
-    /// CSV, NDJSON, OpenSearch bulk lines or Parquet; .gz and .zst are unpacked
+    /// CSV, NDJSON, OpenSearch bulk lines, line protocol, Parquet or an Arrow stream; .gz and .zst are unpacked
     file: PathBuf,
-    /// csv, ndjson, opensearch or parquet; by the file's name where it is left out
+    /// csv, ndjson, opensearch, influx, parquet or arrow; by the file's name where it is left out
     #[arg(long)]
     format: Option<Format>,
     /// Read the names and forms of an export profile back: a TOML file, or the name of one that ships, as PLUGIN/NAME

@@ -35,7 +35,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
+        let (writer, log) = app.writer_with_log()?;
         let runtime = app.runtime();
         let access = Access::of(self.listen);
         if access == Access::Token && !has_token(&writer.host)? {
@@ -48,7 +48,7 @@ impl Serve {
         let runs = Arc::new(Supervisor::new(Arc::clone(&host)));
         // Held until the server ends.
         let _watch = self.plugins_dir.as_deref().map(|dir| versions::watch(Arc::clone(&host), dir)).transpose()?;
-        let services = Arc::new(Services::new(host, Arc::clone(&runs), access));
+        let services = Arc::new(Services::new(host, Arc::clone(&runs), Arc::clone(&log), access));
         let bound = runtime.block_on(Server::bind(self.listen));
         let server = bound.with_context(|| format!("can't listen on {}", self.listen))?;
         let address = server.address();
@@ -57,6 +57,7 @@ impl Serve {
         })?;
         runtime.block_on(server.run(services, &app.settings().server, stopped(on_ctrl_c(app))));
         runs.shut_down();
+        log.close().context("rows stay in the log, for they can't be moved into the lake")?;
         Ok(Verdict::Good)
     }
 }

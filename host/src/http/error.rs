@@ -1,12 +1,15 @@
 //! Errors as RFC 9457 problem documents. The only place that maps errors of lower layers to statuses.
 
 use crate::core::problem as core_problem;
+use crate::ingest::IngestError;
+use crate::ingest::log::{LogError, RETRY_AFTER_S};
 use crate::lake::LakeError;
 use crate::plugin::PluginError;
 use crate::query::QueryError;
 use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
+use crate::user_data::UserDataError;
 use crate::versions::VersionsError;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -106,6 +109,16 @@ impl Problem {
 
     pub(super) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// What went wrong, for answers in other dialects.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// A header of the answer.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value)
     }
 }
 
@@ -275,6 +288,62 @@ impl From<RunError> for Problem {
             | RunError::File { .. }
             | RunError::Thread(_)
             | RunError::Taker(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        let detail = error.to_string();
+        match error {
+            LogError::Full { .. } | LogError::Busy => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(RETRY_AFTER_S)
+            }
+            LogError::DiskFull { .. } => Self::new(StatusCode::INSUFFICIENT_STORAGE, detail),
+            LogError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
+            LogError::Broken | LogError::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
+            LogError::Lake(error) => error.into(),
+            LogError::Store(error) => error.into(),
+            LogError::Damaged { .. } | LogError::Io { .. } | LogError::Frame(_) | LogError::Rows(_) => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<IngestError> for Problem {
+    fn from(error: IngestError) -> Self {
+        let detail = error.to_string();
+        match error {
+            IngestError::BadRows { first: problems, .. } | IngestError::BadFile { problems, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
+            }
+            IngestError::BadName(_) => Self::bad_request(detail),
+            // A body that can't be read is the sender's: broken compression, or a line without an end.
+            IngestError::Read { source, .. } => Self::bad_request(format!("{detail}: {source}")),
+            IngestError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
+            IngestError::Lake(error) => error.into(),
+            IngestError::Log(error) => error.into(),
+            IngestError::Batch(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<UserDataError> for Problem {
+    fn from(error: UserDataError) -> Self {
+        let detail = error.to_string();
+        match error {
+            UserDataError::BadFiles { first, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(first)
+            }
+            UserDataError::Changed(_) => Self::new(StatusCode::CONFLICT, detail),
+            UserDataError::NoFiles(_) => Self::not_found(detail),
+            UserDataError::Ingest(error) => error.into(),
+            UserDataError::Lake(error) => error.into(),
+            UserDataError::Store(error) => error.into(),
+            UserDataError::Query(error) => error.into(),
+            UserDataError::Sink(error) => error.into(),
+            UserDataError::Io { .. } | UserDataError::Batch(_) => Self::internal(&error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What ships inside the binary: the plugins' components, and scenarios, export profiles and recipes beside them, put
+//! What ships inside the binary: the plugins' components, and scenarios, export profiles, recipes and routes beside them, put
 //! there by `build.rs`.
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -26,4 +26,9 @@ pub fn profiles() -> &'static [(&'static str, &'static str)] {
 /// Names (`PLUGIN/NAME`) and TOML texts of the recipes that ship.
 pub fn recipes() -> &'static [(&'static str, &'static str)] {
     RECIPES
+}
+
+/// Names (`PLUGIN/NAME`) and TOML texts of the routes that ship.
+pub fn routes() -> &'static [(&'static str, &'static str)] {
+    ROUTES
 }

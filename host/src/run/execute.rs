@@ -23,6 +23,7 @@ use rand::TryRng as _;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 
@@ -44,6 +45,8 @@ pub struct Host {
     pub query: query::Limits,
     /// Where sorts spill.
     pub spill_dir: PathBuf,
+    /// Rows that are acknowledged and not in the lake yet, where something takes such in.
+    pub unmoved: Option<Arc<dyn query::Unmoved>>,
     /// What runs as a worker process; without it all code of plugins runs on threads of this process.
     pub worker: Option<Program>,
 }
@@ -54,7 +57,8 @@ impl Host {
     /// # Errors
     /// There is no such snapshot, or the catalog can't be read.
     pub fn query_engine(&self, at: Option<SnapshotId>) -> Result<query::Engine, QueryError> {
-        self.runtime.block_on(query::Engine::open(&self.lake, at, self.query.clone(), self.spill_dir.clone()))
+        let (limits, spill_dir) = (self.query.clone(), self.spill_dir.clone());
+        self.runtime.block_on(query::Engine::open_beside(&self.lake, self.unmoved.as_deref(), at, limits, spill_dir))
     }
 }
 
