@@ -1,7 +1,7 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
 //! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
-//! [`ingest`] and [`clean`]; [`user_data`] and [`fit`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! [`ingest`] and [`clean`]; [`user_data`] and [`fit`]; [`stream`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
 pub mod app;
 pub mod batch;
@@ -16,4 +16,5 @@ pub mod query;
 pub mod run;
 pub mod sink;
 pub mod store;
+pub mod stream;
 pub mod user_data;

@@ -5,6 +5,7 @@
 
 mod error;
 mod execute;
+mod incidents;
 mod inputs;
 mod judge;
 mod output;
@@ -18,7 +19,8 @@ mod windows;
 mod workers;
 
 pub use error::RunError;
-pub use execute::{Host, Outcome, Request, now, random, resume, start};
+pub use execute::{Host, Outcome, Request, chain, now, random, refuse_existing, resume, start, versions};
+pub use incidents::{IncidentModels, MAX_INCIDENTS};
 pub use inputs::ReadInput;
 pub use judge::{Judgement, judge};
 pub use plan::{Configured, Plan};
@@ -27,3 +29,4 @@ pub use shard::{Cancel, Observer};
 pub use spec::{Existing, PlacedIncident, PluginUse, ResolvedSpec, RunSpec, SpecError};
 pub use truth::{PlannedIncident, effect_rows, effects_layout, incident_rows, incidents_layout};
 pub use verify::{TableVerdict, Verification, verify, verify_lake};
+pub use windows::Windows;

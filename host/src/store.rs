@@ -7,13 +7,17 @@ mod lock;
 mod reports;
 mod runs;
 mod segments;
+mod stream_sinks;
+mod streams;
 
 pub use lock::DataDirLock;
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
 pub use segments::Segment;
+pub use stream_sinks::{DeadLetter, StreamSink};
+pub use streams::{ClockAnchor, StreamCommit, StreamIncident, StreamRecord, StreamState};
 
-use crate::core::id::RunId;
+use crate::core::id::{RunId, StreamId};
 use crate::core::time::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
@@ -64,6 +68,9 @@ pub enum StoreError {
     /// A record that is named does not exist.
     #[error("there is no run {0}: `telemill run list` shows those there are")]
     NoRun(RunId),
+    /// A stream that is named does not exist.
+    #[error("there is no stream {0}: `telemill stream list` shows those there are")]
+    NoStream(StreamId),
     /// A run can't go from its state to another.
     #[error("run {id} is {from} and can't become {to}")]
     Transition {
