@@ -60,7 +60,7 @@ impl Live {
         cancel: &Arc<Cancel>,
         committed: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
-        let recent = Recent { since: Some(run::now()), ..Recent::default() };
+        let recent = Recent::since(run::now());
         Self {
             host: host.clone(),
             id: record.id.clone(),

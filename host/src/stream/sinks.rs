@@ -21,7 +21,7 @@ pub use file::{FileFormat, FileSink};
 pub use http::HttpSink;
 
 /// Most sinks of one stream; each has a position of its own.
-pub const MAX_SINKS: usize = 16;
+const MAX_SINKS: usize = 16;
 
 /// A sink of a stream: what goes where. Exactly one of the kinds is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -44,6 +44,11 @@ pub(super) struct Recent {
 }
 
 impl Recent {
+    /// Nothing yet, from `now` on.
+    pub(super) fn since(now: Timestamp) -> Self {
+        Self { since: Some(now), ..Self::default() }
+    }
+
     /// Counts a commit at `now`; its drift where the stream had caught up.
     pub(super) fn committed(&mut self, now: Timestamp, rows: &BTreeMap<String, u64>, drift_ms: Option<i64>) {
         for (table, rows) in rows {

@@ -234,7 +234,9 @@ impl Streams {
             return Ok(Arc::clone(&entry.live));
         }
         let aside = Arc::clone(&inner.aside);
-        inner.care.call_once(|| drop(aside.add(Arc::new(Care::new(&inner.host)))));
+        inner.care.call_once(|| {
+            aside.add(Arc::new(Care::new(&inner.host)));
+        });
         let courier = |sink| Courier::new(&inner.host, &record.id, sink, inner.out.clone());
         let sinks = StreamSpec::of_value(&record.spec)?.settings.sinks.into_iter();
         let sinks: Vec<TaskId> = sinks.map(|sink| aside.add(Arc::new(courier(sink)))).collect();
