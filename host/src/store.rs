@@ -15,7 +15,7 @@ pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
 pub use segments::Segment;
 pub use stream_sinks::{DeadLetter, StreamSink};
-pub use streams::{ClockAnchor, StreamCommit, StreamIncident, StreamRecord, StreamState};
+pub use streams::{ClockAnchor, StreamCommit, StreamIncident, StreamRecord, StreamState, StreamSwap};
 
 use crate::core::id::{RunId, StreamId};
 use crate::core::time::Timestamp;

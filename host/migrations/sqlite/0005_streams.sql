@@ -18,6 +18,8 @@ CREATE TABLE streams (
     position      INTEGER NOT NULL,
     -- Incidents of the days before this one are planned.
     planned_until INTEGER NOT NULL,
+    -- Rows before this simulated time were judged by the validators.
+    judged_until  INTEGER NOT NULL,
     commits       INTEGER NOT NULL,
     tables        TEXT NOT NULL CHECK (json_valid(tables))
 ) STRICT;
@@ -54,19 +56,16 @@ CREATE TABLE stream_incidents (
     PRIMARY KEY (stream_id, incident_id)
 ) STRICT;
 
--- Versions of plugins that a stream went over to: those with a number are done, from the commit of that number on.
+-- Versions of plugins that took over: from the simulated time `at` on, the components are those of `after`.
 CREATE TABLE stream_swaps (
-    id          INTEGER PRIMARY KEY,
-    stream_id   TEXT NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
-    asked_at    INTEGER NOT NULL,
-    plugin      TEXT NOT NULL,
-    digest_from TEXT NOT NULL,
-    digest_to   TEXT NOT NULL,
-    -- The simulated time from which on the new version makes the rows.
-    at          INTEGER,
-    -- Whether it began afresh there, since it could not read the state.
-    afresh      INTEGER CHECK (afresh IN (0, 1)),
-    error       TEXT
+    id         INTEGER PRIMARY KEY,
+    stream_id  TEXT NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    at         INTEGER NOT NULL,
+    swapped_at INTEGER NOT NULL,
+    before     TEXT NOT NULL CHECK (json_valid(before)),
+    after      TEXT NOT NULL CHECK (json_valid(after)),
+    -- Whether the generator began afresh there, since it could not read the state.
+    afresh     INTEGER NOT NULL CHECK (afresh IN (0, 1))
 ) STRICT;
 CREATE INDEX stream_swaps_by_stream ON stream_swaps (stream_id, id);
 

@@ -93,6 +93,8 @@ pub struct StreamRecord {
     pub position: Timestamp,
     /// Incidents of the days before this one are planned.
     pub planned_until: Timestamp,
+    /// Rows before this simulated time were judged by the validators.
+    pub judged_until: Timestamp,
     /// How many commits it has made.
     pub commits: u64,
     /// Rows and fingerprints of all that it committed, by table.
@@ -131,13 +133,28 @@ pub struct StreamIncident {
     pub incident: Value,
 }
 
+/// Versions of plugins that took over in a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamSwap {
+    /// The simulated time from which on the new versions make the rows.
+    pub at: Timestamp,
+    /// When it was done, by the wall's clock.
+    pub swapped_at: Timestamp,
+    /// The components until then.
+    pub before: Vec<PluginUse>,
+    /// The components from then on.
+    pub after: Vec<PluginUse>,
+    /// Whether the generator began afresh there, since it could not read the state.
+    pub afresh: bool,
+}
+
 impl WriteTx {
     /// Records a new stream.
     ///
     /// # Errors
     /// SQLite failed, or the id is taken.
     pub async fn insert_stream(&mut self, stream: &StreamRecord) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(stream.id.as_str())
             .bind(&stream.dataset)
             .bind(stream.state.as_str())
@@ -152,6 +169,7 @@ impl WriteTx {
             .bind(stream.clock.speed)
             .bind(stream.position.0)
             .bind(stream.planned_until.0)
+            .bind(stream.judged_until.0)
             .bind(to_count("commits", stream.commits)?)
             .bind(to_json("tables", &stream.tables)?)
             .execute(self.connection())
@@ -206,6 +224,16 @@ impl WriteTx {
         Ok(())
     }
 
+    /// The validators have judged a stream's rows before `until`.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn set_stream_judged(&mut self, id: &StreamId, until: Timestamp) -> Result<(), StoreError> {
+        let query = sqlx::query("UPDATE streams SET judged_until = ? WHERE id = ?").bind(until.0);
+        query.bind(id.as_str()).execute(self.connection()).await?;
+        Ok(())
+    }
+
     /// Brings a stream to the end of `commit`: position, totals, and what its instances saved there, by partition.
     ///
     /// # Errors
@@ -255,6 +283,25 @@ impl WriteTx {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Other versions of plugins make a stream's rows from now on.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn insert_stream_swap(&mut self, id: &StreamId, swap: &StreamSwap) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO stream_swaps VALUES (NULL, ?, ?, ?, ?, ?, ?)")
+            .bind(id.as_str())
+            .bind(swap.at.0)
+            .bind(swap.swapped_at.0)
+            .bind(to_json("before", &swap.before)?)
+            .bind(to_json("after", &swap.after)?)
+            .bind(swap.afresh)
+            .execute(self.connection())
+            .await?;
+        let query = sqlx::query("UPDATE streams SET plugins = ? WHERE id = ?").bind(to_json("plugins", &swap.after)?);
+        query.bind(id.as_str()).execute(self.connection()).await?;
         Ok(())
     }
 
@@ -381,6 +428,25 @@ impl Store {
         query.bind(id.as_str()).bind(after.0).fetch_all(tx.connection()).await?.iter().map(incident).collect()
     }
 
+    /// The versions of plugins that took over in a stream, in order.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn stream_swaps(&self, id: &StreamId) -> Result<Vec<StreamSwap>, StoreError> {
+        let mut tx = self.read().await?;
+        let query = sqlx::query("SELECT * FROM stream_swaps WHERE stream_id = ? ORDER BY id").bind(id.as_str());
+        let swap = |row: &SqliteRow| {
+            Ok(StreamSwap {
+                at: time(row, "at")?,
+                swapped_at: time(row, "swapped_at")?,
+                before: json(row, "before")?,
+                after: json(row, "after")?,
+                afresh: row.try_get("afresh")?,
+            })
+        };
+        query.fetch_all(tx.connection()).await?.iter().map(swap).collect()
+    }
+
     /// At most `limit` commits of a stream behind number `after`, in order.
     ///
     /// # Errors
@@ -427,6 +493,7 @@ fn record(row: &SqliteRow) -> Result<StreamRecord, StoreError> {
         },
         position: time(row, "position")?,
         planned_until: time(row, "planned_until")?,
+        judged_until: time(row, "judged_until")?,
         commits: count(row, "commits")?,
         tables: json(row, "tables")?,
     })
@@ -453,6 +520,7 @@ mod tests {
             clock: ClockAnchor { wall: Timestamp(10), clock: Timestamp(-10), speed: 1.5 },
             position: Timestamp(-10),
             planned_until: Timestamp(-20),
+            judged_until: Timestamp(-10),
             commits: 0,
             tables: BTreeMap::new(),
         }

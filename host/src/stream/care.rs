@@ -1,4 +1,4 @@
-//! Keeps what streams leave bounded: small files become larger ones, old rows go, and so do snapshots and commits that
+//! Lets validators judge what streams have made, and keeps what they leave bounded: small files become larger ones, old rows go, and so do snapshots and commits that
 //! nobody needs any more.
 
 use super::clock;
@@ -6,9 +6,10 @@ use super::error::StreamError;
 use super::pool::Task;
 use super::spec::StreamSpec;
 use crate::core::id::StreamId;
-use crate::core::time::{Length, Timestamp};
+use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::{COMPACTION, Compacted};
-use crate::run::{self, Host};
+use crate::plugin::LogSink;
+use crate::run::{self, Host, Judgement, Plan};
 use crate::store::{StreamRecord, StreamState};
 use std::time::{Duration, Instant};
 
@@ -40,19 +41,21 @@ impl Default for Ages {
 /// The task that looks after all streams.
 pub(super) struct Care {
     host: Host,
+    log: LogSink,
     expired: std::sync::Mutex<Option<Instant>>,
 }
 
 impl Care {
-    pub(super) fn new(host: &Host) -> Self {
-        Self { host: host.clone(), expired: std::sync::Mutex::default() }
+    pub(super) fn new(host: &Host, log: &LogSink) -> Self {
+        Self { host: host.clone(), log: LogSink::clone(log), expired: std::sync::Mutex::default() }
     }
 
     fn look_after_all(&self) -> Result<(), StreamError> {
         let records = self.host.runtime.block_on(self.host.store.live_streams())?;
-        for record in &records {
-            if let Err(error) = look_after(&self.host, record, run::now()) {
-                tracing::warn!(stream.id = %record.id, "its files can't be looked after: {}", run::chain(&error));
+        for record in records.iter().filter(|record| record.commits > 0) {
+            let judged = judge(&self.host, record, &self.log).map(drop);
+            if let Err(error) = judged.and_then(|()| look_after(&self.host, record, run::now()).map(drop)) {
+                tracing::warn!(stream.id = %record.id, "it can't be looked after: {}", run::chain(&error));
             }
         }
         let mut expired = self.expired.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -95,7 +98,7 @@ pub(super) fn look_after(host: &Host, record: &StreamRecord, now: Timestamp) -> 
         compacted.rows += done.rows;
     }
     let spec = StreamSpec::of_value(&record.spec)?;
-    if let Some(retention) = spec.settings.retention.filter(|_| record.commits > 0) {
+    if let Some(retention) = spec.settings.retention {
         let clock = if record.state == StreamState::Running { clock::at(record.clock, now) } else { record.clock.clock };
         let before = Timestamp(clock.min(record.position).0.saturating_sub_unsigned(retention.us()));
         let own = |name: &str| name.starts_with(record.id.as_str());
@@ -109,6 +112,34 @@ pub(super) fn look_after(host: &Host, record: &StreamRecord, now: Timestamp) -> 
         })?;
     }
     Ok(compacted)
+}
+
+/// Lets the validators judge what whole stretches of `judge_every` have come since they last did.
+pub(super) fn judge(host: &Host, record: &StreamRecord, log: &LogSink) -> Result<Vec<Judgement>, StreamError> {
+    let spec = StreamSpec::of_value(&record.spec)?;
+    let every = i64::try_from(spec.settings.judge_every.us()).unwrap_or(i64::MAX);
+    let come = record.position.0.saturating_sub(record.judged_until.0);
+    if spec.run.validators.is_empty() || come < every {
+        return Ok(Vec::new());
+    }
+    let window = Window::from_start(record.judged_until, come - come % every);
+    let (plan, _) = Plan::open(
+        &host.registry,
+        spec.resolved()?,
+        Some(&record.plugins),
+        host.read_input,
+        LogSink::clone(log),
+    )?;
+    let judgements = run::judge(host, &plan.validators, &record.dataset, window, None, log)?;
+    host.runtime.block_on(async {
+        let mut tx = host.store.write().await?;
+        tx.set_stream_judged(&record.id, window.end).await?;
+        tx.commit().await
+    })?;
+    for judgement in judgements.iter().filter(|judgement| !judgement.passed) {
+        tracing::warn!(stream.id = %record.id, plugin.name = judgement.plugin, "a validator failed over {window}");
+    }
+    Ok(judgements)
 }
 
 /// Lets go of snapshots that streams made and of the files that only they have.

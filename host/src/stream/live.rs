@@ -6,6 +6,7 @@ use super::pool::Task;
 use super::session::Session;
 use super::spec::{StreamSpec, check_speed};
 use super::stats::Recent;
+use crate::core::digest::Digest;
 use crate::core::id::StreamId;
 use crate::core::time::{DAY_US, Timestamp};
 use crate::plugin::LogSink;
@@ -185,6 +186,20 @@ impl Live {
             *held = None;
         }
         made
+    }
+
+    /// Another version of the plugin `name` takes over with the next segment. Returns whether it began afresh.
+    pub(super) fn swap(&self, name: &str, digest: Digest) -> Result<bool, StreamError> {
+        let mut held = lock(&self.session);
+        let state = lock(&self.control).state;
+        let from = [StreamState::Running, StreamState::Paused];
+        expect(&self.id, state, &from, "only a stream that is under way changes its plugins")?;
+        let swapped = self.opened(&mut held).and_then(|session| session.swap(name, digest));
+        if swapped.is_err() {
+            // What is recorded goes on.
+            *held = None;
+        }
+        swapped
     }
 
     /// It ends by itself once its rows have come to `until`.

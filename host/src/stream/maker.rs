@@ -194,7 +194,7 @@ impl Maker {
     }
 
     /// Other versions of plugins take over at the position, with the saved states, or afresh where a version can't read
-    /// them. Returns whether it was afresh; after an error the versions from before go on.
+    /// them. Returns whether it was afresh.
     pub(super) fn swap(&mut self, components: &[PluginUse]) -> Result<bool, StreamError> {
         let (plan, models) = plan(&self.host, &self.spec, components, &self.log)?;
         check_successor(&self.plan.simulation, &plan.simulation, self.spec.tick_us())?;

@@ -5,13 +5,14 @@ use super::incidents::Known;
 use super::maker::{Made, Maker, Standing};
 use super::spec::StreamSpec;
 use crate::batch::{TableFingerprint, TableLayout};
+use crate::core::digest::Digest;
 use crate::core::id::StreamId;
 use crate::core::schema::TableKind;
 use crate::core::time::{Timestamp, Window};
 use crate::lake::{Commit, DataFile, Mode, TableFiles, TableWriter};
 use crate::plugin::LogSink;
 use crate::run::{self, Cancel, Existing, Host, PlacedIncident, PlannedIncident};
-use crate::store::{StreamCommit, StreamRecord};
+use crate::store::{PluginUse, StreamCommit, StreamRecord, StreamSwap};
 use arrow::array::RecordBatch;
 use std::collections::BTreeMap;
 
@@ -37,15 +38,16 @@ impl Session {
     /// Opens the instances of a stream where its last commit left it.
     pub(super) fn open(host: &Host, record: &StreamRecord, log: LogSink) -> Result<Self, StreamError> {
         let spec = StreamSpec::of_value(&record.spec)?;
-        let (states, incidents) = host.runtime.block_on(async {
+        let (states, incidents, swaps) = host.runtime.block_on(async {
             let states = host.store.stream_states(&record.id).await?;
             let incidents = host.store.stream_incidents(&record.id, Known::needed_after(record.position)).await?;
-            Ok::<_, StreamError>((states, incidents))
+            Ok::<_, StreamError>((states, incidents, host.store.stream_swaps(&record.id).await?))
         })?;
+        let afresh = swaps.iter().rev().find(|swap| swap.afresh).map(|swap| swap.at);
         let standing = Standing {
             position: record.position,
             planned_until: record.planned_until,
-            opened_at: spec.start(),
+            opened_at: afresh.unwrap_or(spec.start()),
             states,
             known: Known::read(&record.id, incidents)?,
             fresh: record.commits == 0,
@@ -179,6 +181,29 @@ impl Session {
             tx.commit().await
         })?;
         Ok(made)
+    }
+
+    /// Another version of the plugin `name` takes over at the position; it is recorded when this returns. Returns whether
+    /// the generator began afresh. After an error the session is of no use.
+    pub(super) fn swap(&mut self, name: &str, digest: Digest) -> Result<bool, StreamError> {
+        let before = self.maker.plan.components.clone();
+        let version = self.host.registry.load_digest(digest)?.id().version.clone();
+        let successor = |used: &PluginUse| match used.name == name {
+            true => PluginUse { version: version.clone(), digest, ..used.clone() },
+            false => used.clone(),
+        };
+        let after: Vec<PluginUse> = before.iter().map(successor).collect();
+        if after == before {
+            return Ok(false);
+        }
+        let afresh = self.maker.swap(&after)?;
+        let swap = StreamSwap { at: self.position(), swapped_at: run::now(), before, after, afresh };
+        self.host.runtime.block_on(async {
+            let mut tx = self.host.store.write().await?;
+            tx.insert_stream_swap(&self.id, &swap).await?;
+            tx.commit().await
+        })?;
+        Ok(afresh)
     }
 
     /// The stream ends by itself once its rows have come to `until`.

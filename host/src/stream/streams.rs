@@ -7,6 +7,7 @@ use super::pool::{Pool, Task, TaskId};
 use super::sinks::Courier;
 use super::spec::StreamSpec;
 use super::stats::LoggedLine;
+use crate::core::digest::Digest;
 use crate::core::id::StreamId;
 use crate::core::time::{Length, Timestamp};
 use crate::plugin::LogSink;
@@ -196,6 +197,7 @@ impl Streams {
             },
             position: start,
             planned_until: start.day_start(),
+            judged_until: start,
             commits: 0,
             tables: names.chain(truth).map(|name| (name, Default::default())).collect(),
         };
@@ -235,7 +237,7 @@ impl Streams {
         }
         let aside = Arc::clone(&inner.aside);
         inner.care.call_once(|| {
-            aside.add(Arc::new(Care::new(&inner.host)));
+            aside.add(Arc::new(Care::new(&inner.host, &inner.log)));
         });
         let courier = |sink| Courier::new(&inner.host, &record.id, sink, inner.out.clone());
         let sinks = StreamSpec::of_value(&record.spec)?.settings.sinks.into_iter();
@@ -340,6 +342,30 @@ impl Streams {
             return Err(StreamError::Spec { key: "model".to_owned(), message });
         }
         live.trigger(start, PlacedIncident { model, kind, target, start: Timestamp(0), length, known_from: None })
+    }
+
+    /// Another version of the plugin `name` takes over in a stream, for all partitions at one simulated time, which is
+    /// recorded: with the saved state, or afresh where it can't read that. Returns whether it was afresh.
+    ///
+    /// # Errors
+    /// The version is not in the data folder, its rows do not fit, or it fails; the version from before goes on then.
+    pub fn swap(&self, id: &StreamId, name: &str, digest: Digest) -> Result<bool, StreamError> {
+        self.entry(id)?.0.swap(name, digest)
+    }
+
+    /// The same in every stream that uses the plugin: what the activation of a version calls. Returns what came of it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn swap_all(
+        &self,
+        name: &str,
+        digest: Digest,
+    ) -> Result<Vec<(StreamId, Result<bool, StreamError>)>, StreamError> {
+        let host = &self.inner.host;
+        let records = host.runtime.block_on(host.store.live_streams())?;
+        let using = records.into_iter().filter(|record| record.plugins.iter().any(|used| used.name == name));
+        Ok(using.map(|record| (record.id.clone(), self.swap(&record.id, name, digest))).collect())
     }
 
     /// The run that makes the same rows as the stream did so far.

@@ -39,11 +39,14 @@ pub fn verify(host: &Host, id: &StreamId, log: LogSink, cancel: &Cancel) -> Resu
     let spec = StreamSpec::of_value(&record.spec)?;
     let placed: Vec<_> = spec.run.incident.iter().filter(|incident| incident.known_from.is_some()).cloned().collect();
     let mut stops: BTreeSet<Timestamp> = placed.iter().filter_map(|incident| incident.known_from).collect();
+    let swaps = host.runtime.block_on(host.store.stream_swaps(id))?;
+    stops.extend(swaps.iter().map(|swap| swap.at));
     stops.insert(record.position);
     let mut found: BTreeMap<String, TableFingerprint> =
         record.tables.keys().map(|table| (table.clone(), TableFingerprint::default())).collect();
     let standing = Standing::at_start(&spec);
-    let mut maker = Maker::open(host, spec, &record.plugins, standing, log)?;
+    let components = swaps.first().map_or(&record.plugins, |swap| &swap.before);
+    let mut maker = Maker::open(host, spec, components, standing, log)?;
     for stop in stops.into_iter().filter(|stop| *stop <= record.position) {
         if stop > maker.position {
             let made = maker.make(stop, cancel, &mut |_, _| Ok(()))?;
@@ -51,6 +54,9 @@ pub fn verify(host: &Host, id: &StreamId, log: LogSink, cancel: &Cancel) -> Resu
         }
         for incident in placed.iter().filter(|incident| incident.known_from == Some(stop)) {
             maker.trigger(incident)?;
+        }
+        for swap in swaps.iter().filter(|swap| swap.at == stop) {
+            maker.swap(&swap.after)?;
         }
     }
     let verdict = |(table, recorded): (&String, &TableFingerprint)| {

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{Method, Request};
 
@@ -50,11 +50,10 @@ pub(super) struct Endpoint {
     headers: BTreeMap<String, String>,
 }
 
-/// An answer: status, start of its body, and how long it took.
+/// An answer: status and start of its body.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
-    pub(super) took: Duration,
 }
 
 impl Endpoint {
@@ -87,7 +86,6 @@ impl Endpoint {
         for (name, value) in own.chain(headers.iter().copied()) {
             request = request.header(name, value);
         }
-        let began = Instant::now();
         let sent = if body.is_empty() {
             request.body(()).map_err(|error| error.to_string()).map(|request| self.agent.run(request))
         } else {
@@ -98,7 +96,7 @@ impl Endpoint {
         let read = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).lossy_utf8(true).read_to_string();
         // An answer that is too long, or breaks off, has said its status all the same.
         let body = read.unwrap_or_default().chars().take(MAX_REASON_CHARS).collect();
-        Ok(Answer { status, body, took: began.elapsed() })
+        Ok(Answer { status, body })
     }
 
     /// Sends a batch; what the answer means for it.
