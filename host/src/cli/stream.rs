@@ -314,9 +314,7 @@ fn print(out: &Output, record: &StreamRecord) -> anyhow::Result<()> {
     let fingerprint = dataset_fingerprint(&record.tables);
     let mut value = serde_json::to_value(record)?;
     if let Value::Object(keys) = &mut value {
-        let rows = |(name, sum): (&String, &crate::batch::TableFingerprint)| {
-            json!({ "table": name, "rows": sum.rows, "fingerprint": sum.to_string() })
-        };
+        let rows = |(name, sum): (&String, &crate::batch::TableFingerprint)| json!({ "table": name, "rows": sum.rows, "fingerprint": sum.to_string() });
         keys.insert("tables".to_owned(), record.tables.iter().map(rows).collect());
         keys.insert("fingerprint".to_owned(), json!(fingerprint));
     }

@@ -165,7 +165,8 @@ impl Lake {
         let mut row_id = group.first().map_or(0, |piece| piece.row_id_start);
         changes.insert_compacted(dataset, table_id, layout, files, &mut row_id).await?;
         changes.made.push(format!("compacted_table:{table_id}"));
-        let message = format!("wrote {} files of {dataset}.{} again as {}", group.len(), layout.table.name, files.len());
+        let message =
+            format!("wrote {} files of {dataset}.{} again as {}", group.len(), layout.table.name, files.len());
         changes.finish((concat!("telemill ", env!("CARGO_PKG_VERSION")), &message, Some(COMPACTION))).await?;
         tx.commit().await?;
         Ok(true)

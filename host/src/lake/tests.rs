@@ -370,7 +370,14 @@ async fn compaction_keeps_rows_and_their_ids_and_older_snapshots_until_they_expi
         let runtime = tokio::runtime::Handle::current();
         let work = move || {
             let eligible = |name: &str| name != "s-3-0.parquet";
-            lake.compact(&runtime, ("shop", "events"), "c-", &WriterSettings::default(), Timestamp(2_000_000), &eligible)
+            lake.compact(
+                &runtime,
+                ("shop", "events"),
+                "c-",
+                &WriterSettings::default(),
+                Timestamp(2_000_000),
+                &eligible,
+            )
         };
         tokio::task::spawn_blocking(work).await.unwrap().unwrap()
     };

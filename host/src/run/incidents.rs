@@ -40,7 +40,8 @@ impl IncidentModels {
         log: &LogSink,
     ) -> Result<Self, RunError> {
         let mut opened = Vec::new();
-        for ((index, Configured { plugin, config }), used) in models.iter().enumerate().zip(&spec.spec().incident_models)
+        for ((index, Configured { plugin, config }), used) in
+            models.iter().enumerate().zip(&spec.spec().incident_models)
         {
             let mut model = plugin.incident_model(log.clone())?;
             model.open(config, model_seed(spec, index), spec.planned_span(), &simulation.targets)?;
@@ -88,9 +89,8 @@ impl IncidentModels {
         }
         // What starts behind the span is nobody's business either.
         planned.retain(|planned| planned.incident.window.start < spec.window().end);
-        planned.sort_by(|a, b| {
-            (a.incident.window.start, &a.incident.id).cmp(&(b.incident.window.start, &b.incident.id))
-        });
+        planned
+            .sort_by(|a, b| (a.incident.window.start, &a.incident.id).cmp(&(b.incident.window.start, &b.incident.id)));
         check_ids(&mut planned)?;
         Ok(planned)
     }

@@ -451,12 +451,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite failed.
-    pub async fn stream_commits(
-        &self,
-        id: &StreamId,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<StreamCommit>, StoreError> {
+    pub async fn stream_commits(&self, id: &StreamId, after: u64, limit: u32) -> Result<Vec<StreamCommit>, StoreError> {
         let mut tx = self.read().await?;
         let query =
             sqlx::query("SELECT * FROM stream_commits WHERE stream_id = ? AND number > ? ORDER BY number LIMIT ?");

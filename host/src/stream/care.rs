@@ -91,15 +91,15 @@ pub(super) fn look_after(host: &Host, record: &StreamRecord, now: Timestamp) -> 
     let prefix = format!("{}-c", record.id);
     let own = |name: &str| may_change(&record.id, name, delivered);
     for table in record.tables.keys() {
-        let done =
-            host.lake.compact(&host.runtime, (&record.dataset, table), &prefix, &host.writer, now, &own)?;
+        let done = host.lake.compact(&host.runtime, (&record.dataset, table), &prefix, &host.writer, now, &own)?;
         compacted.files += done.files;
         compacted.into += done.into;
         compacted.rows += done.rows;
     }
     let spec = StreamSpec::of_value(&record.spec)?;
     if let Some(retention) = spec.settings.retention {
-        let clock = if record.state == StreamState::Running { clock::at(record.clock, now) } else { record.clock.clock };
+        let clock =
+            if record.state == StreamState::Running { clock::at(record.clock, now) } else { record.clock.clock };
         let before = Timestamp(clock.min(record.position).0.saturating_sub_unsigned(retention.us()));
         let own = |name: &str| name.starts_with(record.id.as_str());
         host.runtime.block_on(async {
@@ -123,13 +123,8 @@ pub(super) fn judge(host: &Host, record: &StreamRecord, log: &LogSink) -> Result
         return Ok(Vec::new());
     }
     let window = Window::from_start(record.judged_until, come - come % every);
-    let (plan, _) = Plan::open(
-        &host.registry,
-        spec.resolved()?,
-        Some(&record.plugins),
-        host.read_input,
-        LogSink::clone(log),
-    )?;
+    let (plan, _) =
+        Plan::open(&host.registry, spec.resolved()?, Some(&record.plugins), host.read_input, LogSink::clone(log))?;
     let judgements = run::judge(host, &plan.validators, &record.dataset, window, None, log)?;
     host.runtime.block_on(async {
         let mut tx = host.store.write().await?;

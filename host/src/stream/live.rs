@@ -298,12 +298,7 @@ impl Task for Live {
     }
 }
 
-fn expect(
-    id: &StreamId,
-    state: StreamState,
-    from: &[StreamState],
-    message: &'static str,
-) -> Result<(), StreamError> {
+fn expect(id: &StreamId, state: StreamState, from: &[StreamState], message: &'static str) -> Result<(), StreamError> {
     if from.contains(&state) { Ok(()) } else { Err(StreamError::State { id: id.clone(), state, message }) }
 }
 

@@ -75,8 +75,8 @@ impl StreamSpec {
     /// Settings that there are none of, or that can't be used.
     pub fn of(mut run: RunSpec) -> Result<Self, StreamError> {
         let settings = Value::Object(std::mem::take(&mut run.stream));
-        let settings: StreamSettings =
-            document::from_value(settings).map_err(|message| StreamError::Spec { key: "stream".to_owned(), message })?;
+        let settings: StreamSettings = document::from_value(settings)
+            .map_err(|message| StreamError::Spec { key: "stream".to_owned(), message })?;
         check_speed(settings.speed)?;
         sinks::check(&settings.sinks)?;
         Ok(Self { run, settings, input_digests: BTreeMap::new() })
@@ -206,7 +206,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    const TEXT: &str = "dataset = \"shop\"\nduration = \"1h\"\n[generator]\nplugin = \"ecommerce\"\n[stream]\nspeed = 60\n";
+    const TEXT: &str =
+        "dataset = \"shop\"\nduration = \"1h\"\n[generator]\nplugin = \"ecommerce\"\n[stream]\nspeed = 60\n";
 
     fn resolved(text: &str) -> StreamSpec {
         let spec = StreamSpec::of(RunSpec::parse_open_ended(text, false, "a").unwrap()).unwrap();

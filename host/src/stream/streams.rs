@@ -190,11 +190,7 @@ impl Streams {
             created_at: now,
             ended_at: None,
             error: None,
-            clock: ClockAnchor {
-                wall: now,
-                clock: spec.settings.live_from.unwrap_or(now),
-                speed: spec.settings.speed,
-            },
+            clock: ClockAnchor { wall: now, clock: spec.settings.live_from.unwrap_or(now), speed: spec.settings.speed },
             position: start,
             planned_until: start.day_start(),
             judged_until: start,
@@ -255,9 +251,8 @@ impl Streams {
 
     /// The stream's task, taken up where it is not; one that was stopped is refused.
     fn entry(&self, id: &StreamId) -> Result<(Arc<Live>, TaskId), StreamError> {
-        let found = |entries: &BTreeMap<StreamId, Entry>| {
-            entries.get(id).map(|entry| (Arc::clone(&entry.live), entry.task))
-        };
+        let found =
+            |entries: &BTreeMap<StreamId, Entry>| entries.get(id).map(|entry| (Arc::clone(&entry.live), entry.task));
         if let Some(entry) = found(&self.live()) {
             return Ok(entry);
         }

@@ -66,5 +66,12 @@ pub fn verify(host: &Host, id: &StreamId, log: LogSink, cancel: &Cancel) -> Resu
     };
     let tables: Vec<_> = record.tables.iter().map(verdict).collect();
     let (recorded, found) = (dataset_fingerprint(&record.tables), dataset_fingerprint(&found));
-    Ok(StreamVerification { stream: record.id, position: record.position, equal: recorded == found, recorded, found, tables })
+    Ok(StreamVerification {
+        stream: record.id,
+        position: record.position,
+        equal: recorded == found,
+        recorded,
+        found,
+        tables,
+    })
 }

@@ -156,7 +156,10 @@ fn another_version_takes_over_with_the_saved_state_or_afresh_and_a_verification_
         let id = first.start(spec(&text)).unwrap().id;
         comes_to(&first, &id, "2026-11-09T23:00:00Z");
         let swapped = first.swap_all("user-workloads", digest).unwrap();
-        assert!(matches!(&swapped[..], [(swapped, Ok(afresh))] if *swapped == id && *afresh == expected), "{swapped:?}");
+        assert!(
+            matches!(&swapped[..], [(swapped, Ok(afresh))] if *swapped == id && *afresh == expected),
+            "{swapped:?}"
+        );
         let at = writer.host.runtime.block_on(writer.host.store.stream_swaps(&id)).unwrap()[0].at;
         comes_to(&first, &id, &at.plus_us(1_800_000_000).to_string());
         first.shut_down();

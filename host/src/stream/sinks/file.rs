@@ -74,7 +74,11 @@ impl Files {
         let Some(file) = self.open.get_mut(table) else { return Ok(()) };
         let length = file.metadata()?.len();
         // One write, so that a reader sees no half of a batch where the disk is not full.
-        if length == 0 { file.write_all(&[head, body].concat())? } else { file.write_all(body)? }
+        if length == 0 {
+            file.write_all(&[head, body].concat())?
+        } else {
+            file.write_all(body)?
+        }
         if length + body.len() as u64 >= self.sink.rotate_bytes {
             file.sync_data()?;
             self.open.remove(table);
