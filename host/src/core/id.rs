@@ -53,73 +53,109 @@ pub fn check_plugin_name(name: &str) -> Result<(), BadName> {
     check("plugin", name, '-', "only lower-case letters, digits and hyphens are allowed")
 }
 
-/// An id of a letter and sixteen hex digits, the first eleven of which are the milliseconds since 1970, so that ids
-/// sort by the time they were given.
-macro_rules! timed_id {
-    ($(#[$doc:meta])* $name:ident, $letter:literal, $what:literal, $command:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+/// A run's id: `r` and sixteen hex digits, the first eleven of which are the milliseconds since 1970, so that ids
+/// sort by time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId(String);
 
-        impl $name {
-            /// An id for what starts at `unix_ms`, told apart from others of that millisecond by `random`.
-            pub fn new(unix_ms: u64, random: u32) -> Self {
-                Self(format!("{}{:011x}{:05x}", $letter, unix_ms & 0xfff_ffff_ffff, random & 0xf_ffff))
-            }
+impl RunId {
+    /// An id for a run that starts at `unix_ms`, told apart from others of that millisecond by `random`.
+    pub fn new(unix_ms: u64, random: u32) -> Self {
+        Self(format!("r{:011x}{:05x}", unix_ms & 0xfff_ffff_ffff, random & 0xf_ffff))
+    }
 
-            /// The id as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let digits = text.strip_prefix($letter).unwrap_or_default();
-                if digits.len() == 16 && digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(format!(
-                        "{text:?} is no {} id: one is {:?} and sixteen hex digits; `telemill {} list` shows them",
-                        $what, $letter, $command
-                    ))
-                }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(text: String) -> Result<Self, String> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0
-            }
-        }
-    };
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-timed_id!(
-    /// A run's id: `r` and sixteen hex digits.
-    RunId, 'r', "run", "run"
-);
-timed_id!(
-    /// A stream's id: `s` and sixteen hex digits.
-    StreamId, 's', "stream", "stream"
-);
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix('r').unwrap_or_default();
+        if digits.len() == 16 && digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("{text:?} is no run id: one is an r and sixteen hex digits; `telemill run list` shows them"))
+        }
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> Self {
+        id.0
+    }
+}
+
+/// A stream's id: `s` and sixteen hex digits, which are those of a [`RunId`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^s[0-9a-f]{16}$", example = "s019a8f3c1d20f00d")]
+pub struct StreamId(String);
+
+impl StreamId {
+    /// An id for a stream that starts at `unix_ms`, told apart from others of that millisecond by `random`.
+    pub fn new(unix_ms: u64, random: u32) -> Self {
+        Self(format!("s{:011x}{:05x}", unix_ms & 0xfff_ffff_ffff, random & 0xf_ffff))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for StreamId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix('s').unwrap_or_default();
+        if digits.len() == 16 && digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "{text:?} is no stream id: one is an s and sixteen hex digits; `telemill stream list` shows them"
+            ))
+        }
+    }
+}
+
+impl TryFrom<String> for StreamId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<StreamId> for String {
+    fn from(id: StreamId) -> Self {
+        id.0
+    }
+}
 
 #[cfg(test)]
 mod tests {

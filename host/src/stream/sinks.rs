@@ -5,6 +5,9 @@ mod courier;
 mod endpoint;
 mod file;
 mod http;
+mod influx;
+mod opensearch;
+mod requests;
 
 use super::error::StreamError;
 use crate::batch::TableLayout;
@@ -13,15 +16,20 @@ use crate::run::Host;
 use crate::sink::SinkError;
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Component, Path};
 
 pub(super) use courier::Courier;
 pub use endpoint::Credentials;
 pub use file::{FileFormat, FileSink};
 pub use http::HttpSink;
+pub use influx::InfluxSink;
+pub use opensearch::OpensearchSink;
+pub use requests::RequestSink;
 
 /// Most sinks of one stream; each has a position of its own.
 const MAX_SINKS: usize = 16;
+
+const ONE_KIND: &str = "exactly one of file, http, requests, influx and opensearch must be given";
 
 /// A sink of a stream: what goes where. Exactly one of the kinds is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +46,15 @@ pub struct SinkSpec {
     /// Batches of lines to an HTTP endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpSink>,
+    /// A request of a backend for each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<RequestSink>,
+    /// Points to an InfluxDB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub influx: Option<InfluxSink>,
+    /// Documents to an OpenSearch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opensearch: Option<OpensearchSink>,
 }
 
 /// A batch on its way.
@@ -76,12 +93,34 @@ pub(super) trait Target: Send {
 impl SinkSpec {
     /// What takes the sink's batches; relative folders are below `folder`.
     fn open(&self, folder: &Path, host: &Host) -> Result<Box<dyn Target>, StreamError> {
-        let _ = host;
-        match (&self.file, &self.http) {
-            (Some(file), None) => Ok(file.open(folder)),
-            (None, Some(http)) => http.open().map_err(|message| self.wrong(message)),
-            _ => Err(self.wrong("exactly one of file and http must be given".to_owned())),
+        let mut targets = Vec::new();
+        targets.extend(self.file.as_ref().map(|file| Ok(file.open(folder))));
+        targets.extend(self.http.as_ref().map(HttpSink::open));
+        targets.extend(self.requests.as_ref().map(|requests| requests.open(host)));
+        targets.extend(self.influx.as_ref().map(InfluxSink::open));
+        targets.extend(self.opensearch.as_ref().map(OpensearchSink::open));
+        match (targets.pop(), targets.pop()) {
+            (Some(target), None) => target.map_err(|message| self.wrong(message)),
+            _ => Err(self.wrong(ONE_KIND.to_owned())),
         }
+    }
+
+    /// How many kinds are given.
+    fn kinds(&self) -> usize {
+        let kinds = [
+            self.file.is_some(),
+            self.http.is_some(),
+            self.requests.is_some(),
+            self.influx.is_some(),
+            self.opensearch.is_some(),
+        ];
+        kinds.into_iter().filter(|given| *given).count()
+    }
+
+    /// Whether it names a folder outside of the data folder: only who runs the host may do that.
+    pub fn names_files(&self) -> bool {
+        let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        self.file.as_ref().is_some_and(|file| !file.folder.components().all(inside))
     }
 
     /// Whether it takes the table.
@@ -110,8 +149,8 @@ pub(super) fn check(sinks: &[SinkSpec]) -> Result<(), StreamError> {
         if sinks.iter().take(index).any(|other| other.name == sink.name) {
             return wrong(format!("the name {} is given twice", sink.name));
         }
-        if [sink.file.is_some(), sink.http.is_some()].iter().filter(|given| **given).count() != 1 {
-            return Err(sink.wrong("exactly one of file and http must be given".to_owned()));
+        if sink.kinds() != 1 {
+            return Err(sink.wrong(ONE_KIND.to_owned()));
         }
     }
     Ok(())

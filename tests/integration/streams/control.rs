@@ -178,3 +178,56 @@ fn another_version_takes_over_with_the_saved_state_or_afresh_and_a_verification_
         }
     }
 }
+
+/// Meters that are read every second.
+fn meters(dataset: &str, count: u32) -> String {
+    format!(
+        r#"
+        dataset = "{dataset}"
+        seed = 7
+        partitions = 1
+        [generator]
+        plugin = "declarative"
+        [generator.config]
+        system = "meters"
+        step_seconds = 1
+        entities = [{{ name = "meter", count = {count}, id = "m-{{n}}" }}]
+        [[generator.config.tables]]
+        name = "readings"
+        summary = "What meters showed"
+        of = "meter"
+        rows = {{ every = 1 }}
+        columns = [
+            {{ name = "meter_id", value = "entity" }},
+            {{ name = "power_w", value = {{ normal = {{ mean = 800, deviation = 90 }} }} }},
+        ]
+        "#
+    )
+}
+
+#[test]
+fn a_hundred_small_streams_and_a_large_one_share_the_threads_and_keep_up() {
+    const SMALL: u64 = 100;
+    const LARGE: u32 = 10_000;
+    let place = Place::new();
+    let (_app, writer) = open(&place);
+    let streams = streams(&writer);
+    let mut ids: Vec<_> =
+        (0..SMALL).map(|number| streams.start(spec(&meters(&format!("small_{number}"), 1))).unwrap().id).collect();
+    ids.push(streams.start(spec(&meters("large", LARGE))).unwrap().id);
+    // Three segments of ten seconds each, in real time.
+    for id in &ids {
+        wait_until("it has made three segments", || streams.record(id).unwrap().commits >= 3);
+    }
+    let stats: Vec<_> = ids.iter().map(|id| streams.stats(id).unwrap()).collect();
+    streams.shut_down();
+    let worst = stats.iter().filter_map(|stats| stats.drift_ms).max().unwrap();
+    let large = stats.last().unwrap();
+    println!("largest drift {worst} ms; of the large one {:?} ms", large.drift_ms);
+    for stats in &stats {
+        // A segment is made when its time has passed, so that ten seconds are always missing.
+        assert!(stats.behind_s < 30.0, "{stats:?}");
+        let seconds = stats.rows["readings"] / if stats.id == large.id { u64::from(LARGE) } else { 1 };
+        assert!((30..120).contains(&seconds), "a row a second and meter: {stats:?}");
+    }
+}

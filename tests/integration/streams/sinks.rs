@@ -120,3 +120,78 @@ fn an_endpoint_gets_every_batch_with_its_key_and_what_it_refuses_is_kept() {
     assert_eq!((sinks[0].rows, sinks[0].dead), (arrived as u64, 1));
     assert!(sinks[0].retries > 0);
 }
+
+/// What a server was asked: method and path, body, authorization.
+type Asked = Arc<Mutex<Vec<(String, String, Option<String>)>>>;
+
+/// A server that says 201 to everything and keeps it.
+fn server(runtime: &Runtime) -> (std::net::SocketAddr, Asked) {
+    let asked = Asked::default();
+    let kept = Arc::clone(&asked);
+    let handler = move |request: axum::extract::Request| {
+        let kept = Arc::clone(&kept);
+        async move {
+            let authorization = request.headers().get("authorization").map(|v| v.to_str().unwrap().to_owned());
+            let line = format!("{} {}", request.method(), request.uri());
+            let body = axum::body::to_bytes(request.into_body(), 64 << 20).await.unwrap();
+            kept.lock().unwrap().push((line, String::from_utf8(body.to_vec()).unwrap(), authorization));
+            StatusCode::CREATED
+        }
+    };
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move {
+        axum::serve(listener, Router::new().fallback(handler)).await.unwrap();
+    });
+    (address, asked)
+}
+
+#[test]
+fn rows_become_requests_whose_answers_are_rows_and_points_of_line_protocol() {
+    let runtime = Runtime::new().unwrap();
+    let (address, asked) = server(&runtime);
+    let place = Place::new();
+    let spec = format!(
+        r#"{}
+        [[stream.sinks]]
+        name = "traffic"
+        tables = ["incidents"]
+        [stream.sinks.requests]
+        url = "http://{address}/base"
+        method = "{{{{ 'PUT' if severity == 'critical' else 'POST' }}}}"
+        path = "/incidents/{{{{ incident_id }}}}"
+        body = "{{{{ {{'kind': kind, 'at': start_time}}|tojson }}}}"
+        credentials = {{ basic_env = "WHO" }}
+        log_dataset = "traffic"
+        [[stream.sinks]]
+        name = "points"
+        tables = ["infrastructure_metrics"]
+        influx = {{ url = "http://{address}/api/v2/write?bucket=b", tags = ["host", "service"], credentials = {{ bearer_env = "WHO" }} }}
+        "#,
+        shop()
+    );
+    place.file("stream.toml", spec);
+    let mut command = place.command(["stream", "run", "stream.toml", "--json"]);
+    let answer = crate::program::answer(command.env("WHO", "me:secret").output().unwrap()).with_code(0);
+    let stream: Value = serde_json::from_str(&answer.out).unwrap();
+    let rows = |table: &str| {
+        let found = stream["tables"].as_array().unwrap().iter().find(|found| found["table"] == table).unwrap();
+        found["rows"].as_u64().unwrap()
+    };
+    let asked = asked.lock().unwrap();
+    let (writes, calls): (Vec<_>, Vec<_>) = asked.iter().partition(|(line, ..)| line.contains("/api/v2/write"));
+    assert_eq!(calls.len() as u64, rows("incidents"));
+    assert!(calls.iter().all(|(line, body, who)| {
+        (line.starts_with("PUT /base/incidents/") || line.starts_with("POST /base/incidents/"))
+            && serde_json::from_str::<Value>(body).unwrap()["kind"].is_string()
+            && who.as_deref() == Some("Basic bWU6c2VjcmV0")
+    }));
+    let points: usize = writes.iter().map(|(_, body, _)| body.lines().count()).sum();
+    assert_eq!(points as u64, rows("infrastructure_metrics"));
+    assert!(writes.iter().all(|(_, body, who)| {
+        body.starts_with("infrastructure_metrics,host=") && who.as_deref() == Some("Token me:secret")
+    }));
+    let logged = place.sql("SELECT count(*) AS n, min(status) AS status, min(latency_ms) AS least FROM traffic.api_request_logs");
+    assert_eq!((&logged[0]["n"], &logged[0]["status"]), (&rows("incidents").into(), &201.into()));
+    assert!(logged[0]["least"].as_f64().unwrap() > 0.0);
+}
