@@ -1,7 +1,8 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
-//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
-//! [`ingest`] and [`clean`]; [`user_data`] and [`fit`]; [`stream`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! Layers, lowest first: [`core`]; [`batch`] and [`worker`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
+//! [`ingest`] and [`clean`]; [`user_data`] and [`fit`]; [`stream`]; [`http`]; [`app`] and [`cli`]. A lower layer never
+//! names a higher one.
 
 pub mod app;
 pub mod batch;
@@ -9,6 +10,7 @@ pub mod clean;
 pub mod cli;
 pub mod core;
 pub mod fit;
+pub mod http;
 pub mod ingest;
 pub mod lake;
 pub mod plugin;
@@ -18,3 +20,4 @@ pub mod sink;
 pub mod store;
 pub mod stream;
 pub mod user_data;
+pub mod worker;

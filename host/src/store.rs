@@ -3,19 +3,25 @@
 //! Owns [`WriteTx`], which the lake writes its catalog through, so that a run's files, incidents and record become
 //! visible together. Knows records, but neither Parquet nor what a run does. Wall-clock times come from the caller.
 
+mod audit;
+mod idempotency;
 mod lock;
 mod reports;
 mod runs;
 mod segments;
 mod stream_sinks;
 mod streams;
+mod tokens;
 
+pub use audit::AuditEntry;
+pub use idempotency::{Claim, KeptAnswer};
 pub use lock::DataDirLock;
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
 pub use segments::Segment;
 pub use stream_sinks::{DeadLetter, StreamSink};
 pub use streams::{ClockAnchor, StreamCommit, StreamIncident, StreamRecord, StreamState, StreamSwap};
+pub use tokens::{Scope, Token};
 
 use crate::core::id::{RunId, StreamId};
 use crate::core::time::Timestamp;
@@ -71,6 +77,12 @@ pub enum StoreError {
     /// A stream that is named does not exist.
     #[error("there is no stream {0}: `telemill stream list` shows those there are")]
     NoStream(StreamId),
+    /// There is a token of that name.
+    #[error("there is a token {0:?} already; choose another name")]
+    TokenExists(String),
+    /// There is no token of that name that is in force.
+    #[error("there is no token {0:?} in force: `telemill token list` shows those there are")]
+    NoToken(String),
     /// A run can't go from its state to another.
     #[error("run {id} is {from} and can't become {to}")]
     Transition {

@@ -5,7 +5,7 @@ use super::plan::Configured;
 use super::spec::{PlacedIncident, ResolvedSpec};
 use super::truth::PlannedIncident;
 use crate::core::digest::Digest;
-use crate::core::incident::Incident;
+use crate::core::incident::{Bendable, Incident};
 use crate::core::problem::Problem;
 use crate::core::schema::Simulation;
 use crate::core::time::{Timestamp, Window};
@@ -112,7 +112,8 @@ fn take(
     incidents: Vec<Incident>,
     placed: bool,
 ) -> Result<(), RunError> {
-    let problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(simulation)).collect();
+    let bendable = Bendable::of(simulation);
+    let problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(&bendable)).collect();
     if !problems.is_empty() {
         return Err(RunError::Incidents { model: model.to_owned(), problems });
     }

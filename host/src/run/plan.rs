@@ -4,7 +4,8 @@
 use super::error::RunError;
 use super::incidents::IncidentModels;
 use super::inputs::{self, ReadInput};
-use super::spec::{PluginUse, ResolvedSpec};
+use super::shard::Making;
+use super::spec::{Isolation, PluginUse, ResolvedSpec};
 use super::truth::PlannedIncident;
 use crate::batch::{GuestBatch, TableLayout};
 use crate::core::incident::Incident;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub components: Vec<store::PluginUse>,
     /// Rows from outside, for every shard.
     pub inputs: Vec<GuestBatch>,
+    /// Where the generator's code runs.
+    pub isolation: Isolation,
     /// Where plugins' logs go.
     pub log: LogSink,
 }
@@ -98,8 +101,12 @@ impl Plan {
         let models = IncidentModels::open(&spec, &models, &simulation, &log)?;
         let inputs = inputs::read(&spec, &simulation, read_input)?;
         let layouts = simulation.tables.iter().cloned().map(TableLayout::new).collect();
+        let isolation = spec.spec().isolation.unwrap_or_else(|| {
+            if registry.ships(generator.plugin.digest()) { Isolation::Thread } else { Isolation::Process }
+        });
         let incidents = Vec::new();
-        let plan = Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, log };
+        let plan =
+            Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, isolation, log };
         Ok((plan, models))
     }
 
@@ -113,7 +120,7 @@ impl Plan {
     /// # Errors
     /// The plugin failed.
     pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
-        self.begin_with(shard, state, &self.bare_incidents())
+        self.making().begin(shard, state)
     }
 
     /// The same, warned of `incidents` instead of the plan's own.
@@ -126,16 +133,20 @@ impl Plan {
         state: Option<Vec<u8>>,
         incidents: &[Incident],
     ) -> Result<Generator, RunError> {
-        let mut generator = self.generator.plugin.generator(self.log.clone())?;
-        match state {
-            Some(state) => generator.restore(&self.generator.config, shard, &state)?,
-            None => generator.open(&self.generator.config, shard)?,
+        Making { incidents: incidents.to_vec(), ..self.making() }.begin(shard, state)
+    }
+
+    /// What every shard is made of.
+    pub(super) fn making(&self) -> Making<'_> {
+        Making {
+            generator: &self.generator,
+            segments: self.spec.segments(),
+            step_us: self.simulation.step_us,
+            layouts: &self.layouts,
+            incidents: self.bare_incidents(),
+            inputs: &self.inputs,
+            log: &self.log,
         }
-        for batch in &self.inputs {
-            generator.feed(batch.clone())?;
-        }
-        generator.inject(incidents)?;
-        Ok(generator)
     }
 
     /// The incidents alone, as generators take them.

@@ -191,7 +191,8 @@ fn rows_become_requests_whose_answers_are_rows_and_points_of_line_protocol() {
     assert!(writes.iter().all(|(_, body, who)| {
         body.starts_with("infrastructure_metrics,host=") && who.as_deref() == Some("Token me:secret")
     }));
-    let logged = place.sql("SELECT count(*) AS n, min(status) AS status, min(latency_ms) AS least FROM traffic.api_request_logs");
+    let logged = place
+        .sql("SELECT count(*) AS n, min(status) AS status, min(latency_ms) AS least FROM traffic.api_request_logs");
     assert_eq!((&logged[0]["n"], &logged[0]["status"]), (&rows("incidents").into(), &201.into()));
     assert!(logged[0]["least"].as_f64().unwrap() > 0.0);
 }

@@ -10,6 +10,7 @@ use crate::sink::ndjson::{NdjsonEncoder, Nulls};
 use crate::sink::{Columns, Encoder as _};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use minijinja::Environment;
+use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -19,8 +20,6 @@ use ureq::http::Method;
 
 /// The table of what came of requests.
 const LOG_TABLE: &str = "api_request_logs";
-/// Steps that a template may take: far more than a body needs, far fewer than a loop without an end.
-const TEMPLATE_FUEL: u64 = 100_000;
 
 /// A backend that gets a request for each row. Templates are Jinja's, with the row's columns as variables.
 ///
@@ -76,7 +75,6 @@ struct Logged {
 impl RequestSink {
     pub(super) fn open(&self, host: &Host) -> Result<Box<dyn Target>, String> {
         let mut templates = Environment::new();
-        templates.set_fuel(Some(TEMPLATE_FUEL));
         let parts = [("method", Some(&self.method)), ("path", Some(&self.path)), ("body", self.body.as_ref())];
         for (name, text) in parts {
             let Some(text) = text else { continue };
@@ -92,7 +90,7 @@ impl RequestSink {
 
 impl Requests {
     fn render(&self, name: &str, row: &Value) -> Result<String, String> {
-        let rendered = self.templates.get_template(name).and_then(|template| template.render(row));
+        let rendered = self.templates.get_template(name).and_then(|template| template.render(Serde(row)));
         rendered.map_err(|error| format!("the template of the {name} fails: {error:#}"))
     }
 

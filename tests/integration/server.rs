@@ -1,0 +1,6 @@
+//! The HTTP API over real sockets.
+
+mod access;
+mod data;
+mod openapi;
+mod runs;
