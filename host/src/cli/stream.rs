@@ -129,7 +129,7 @@ impl Run {
         let spec = self.spec()?;
         let writer = app.writer()?;
         let cancel = on_ctrl_c(app);
-        let streams = Streams::new(writer.host.clone(), app.settings().streams.clone(), log_to_tracing())?;
+        let streams = Streams::new(&writer.host, app.settings().streams.clone(), log_to_tracing())?;
         let ended = self.stream(app, out, &streams, spec, &cancel);
         streams.shut_down();
         let id = ended?;
@@ -270,7 +270,7 @@ impl Stop {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let writer = app.writer()?;
         let record = find(&writer.host, self.id)?;
-        let streams = Streams::new(writer.host.clone(), app.settings().streams.clone(), log_to_tracing())?;
+        let streams = Streams::new(&writer.host, app.settings().streams.clone(), log_to_tracing())?;
         let stopped = streams.stop(&record.id);
         streams.shut_down();
         stopped?;

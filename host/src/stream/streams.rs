@@ -125,7 +125,8 @@ impl Streams {
     ///
     /// # Errors
     /// The system gives no threads.
-    pub fn new(host: Host, settings: Settings, log: LogSink) -> std::io::Result<Self> {
+    pub fn new(host: &Host, settings: Settings, log: LogSink) -> std::io::Result<Self> {
+        let host = host.clone();
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = if settings.threads == 0 { cores() } else { settings.threads };
         let (pool, aside) = (Pool::start("stream", threads)?, Arc::new(Pool::start("sink", SINK_THREADS)?));

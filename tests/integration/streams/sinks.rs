@@ -42,10 +42,8 @@ fn files_have_every_row_also_after_a_kill() {
         tables.clone().find(|found| found["table"] == table).unwrap()["rows"].as_u64().unwrap() as usize
     };
     let text = fs::read_to_string(place.data().join("out/lines/transactions.ndjson")).unwrap();
-    let mut ids: Vec<String> = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["transaction_id"].as_str().unwrap().to_owned())
-        .collect();
+    let mut ids: Vec<String> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["transaction_id"].to_string()).collect();
     assert!(ids.len() >= rows("transactions"));
     ids.sort();
     ids.dedup();

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Commits that are read from the database at a time, and that a sink may deliver before others have their turn.
 const COMMITS_AT_ONCE: u32 = 8;
-/// Most rows of a batch: about a megabyte of JSON.
-const BATCH_ROWS: usize = 4_096;
+/// Most rows of a batch: half a megabyte of JSON, since many servers take no more than one or two.
+const BATCH_ROWS: usize = 1_024;
 /// First pause after a failure, and the longest; each is twice the one before.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(60)];
 

@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// Size at which a file is put aside.
 const DEFAULT_ROTATE_BYTES: u64 = 64 << 20;
+
+/// Bytes that are read at a time to find the last line end.
+const TAIL_BYTES: usize = 64 << 10;
 
 /// Files `<table>.ndjson` or `<table>.csv` of a folder; full ones are `<table>.1.ndjson` and so on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,7 +72,8 @@ impl Files {
         let path = self.path(table, None);
         if !self.open.contains_key(table) {
             fs::create_dir_all(&self.folder)?;
-            let file = File::options().append(true).create(true).open(&path)?;
+            let file = File::options().read(true).append(true).create(true).open(&path)?;
+            drop_half_line(&file)?;
             self.open.insert(table.to_owned(), file);
         }
         let Some(file) = self.open.get_mut(table) else { return Ok(()) };
@@ -88,6 +93,23 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Takes away what stands behind the last line end: half a line that was being written when the host was killed. Its
+/// batch comes again.
+fn drop_half_line(file: &File) -> io::Result<()> {
+    let mut end = file.metadata()?.len();
+    let mut block = vec![0; TAIL_BYTES];
+    while end > 0 {
+        let start = end.saturating_sub(TAIL_BYTES as u64);
+        let tail = block.get_mut(..usize::try_from(end - start).unwrap_or(TAIL_BYTES)).unwrap_or_default();
+        file.read_exact_at(tail, start)?;
+        match tail.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => return file.set_len(start + at as u64 + 1),
+            None => end = start,
+        }
+    }
+    file.set_len(0)
 }
 
 impl Target for Files {
