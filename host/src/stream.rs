@@ -21,5 +21,5 @@ pub use error::StreamError;
 pub use sinks::{Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, RequestSink, SinkSpec};
 pub use spec::{StreamSettings, StreamSpec};
 pub use stats::LoggedLine;
-pub use streams::{Settings, StreamStats, Streams, Trigger};
+pub use streams::{Settings, StreamStats, Streams, Swapped, Trigger};
 pub use verify::{StreamVerification, verify};

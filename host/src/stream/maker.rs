@@ -249,7 +249,7 @@ fn check_successor(old: &Simulation, new: &Simulation, tick_us: i64) -> Result<(
             return refuse(format!("the columns of {} are not what they were; columns may only be added", table.name));
         }
     }
-    if tick_us.unsigned_abs() % new.step_us.max(1) != 0 {
+    if !tick_us.unsigned_abs().is_multiple_of(new.step_us.max(1)) {
         return refuse(format!("the stream's segments are no whole number of its steps of {} us", new.step_us));
     }
     Ok(())

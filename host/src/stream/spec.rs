@@ -134,7 +134,7 @@ impl StreamSpec {
     pub fn with_step(mut self, step_us: u64) -> Result<Self, StreamError> {
         let step = step_us.max(1);
         let tick = match self.settings.tick {
-            Some(tick) if tick.us() % step != 0 => {
+            Some(tick) if !tick.us().is_multiple_of(step) => {
                 let message = format!("{tick} is no whole number of the generator's steps of {step} us");
                 return Err(StreamError::Spec { key: "stream.tick".to_owned(), message });
             }

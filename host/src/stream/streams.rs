@@ -94,6 +94,9 @@ pub struct StreamStats {
     pub newest_log: Option<LoggedLine>,
 }
 
+/// A stream, and whether a version began afresh in it, or why it could not take over.
+pub type Swapped = (StreamId, Result<bool, StreamError>);
+
 /// The streams of a data folder. Clones share them.
 #[derive(Clone)]
 pub struct Streams {
@@ -353,11 +356,7 @@ impl Streams {
     ///
     /// # Errors
     /// The database failed.
-    pub fn swap_all(
-        &self,
-        name: &str,
-        digest: Digest,
-    ) -> Result<Vec<(StreamId, Result<bool, StreamError>)>, StreamError> {
+    pub fn swap_all(&self, name: &str, digest: Digest) -> Result<Vec<Swapped>, StreamError> {
         let host = &self.inner.host;
         let records = host.runtime.block_on(host.store.live_streams())?;
         let using = records.into_iter().filter(|record| record.plugins.iter().any(|used| used.name == name));
