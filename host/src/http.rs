@@ -16,6 +16,7 @@ mod idempotency;
 mod incidents;
 mod openapi;
 mod page;
+mod plugins;
 mod query;
 mod reports;
 mod runs;
@@ -61,6 +62,7 @@ fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(health::routes())
         .merge(runs::routes())
+        .merge(plugins::routes())
         .merge(datasets::routes())
         .merge(files::routes())
         .merge(incidents::routes())

@@ -6,6 +6,7 @@
 mod audit;
 mod idempotency;
 mod lock;
+mod plugins;
 mod reports;
 mod runs;
 mod segments;
@@ -16,6 +17,7 @@ mod tokens;
 pub use audit::AuditEntry;
 pub use idempotency::{Claim, KeptAnswer};
 pub use lock::DataDirLock;
+pub use plugins::{Activated, Activation, PluginVersion};
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
 pub use segments::Segment;

@@ -24,3 +24,4 @@ mod streams;
 mod tidy;
 mod transfers;
 mod user_data;
+mod versions;

@@ -6,10 +6,12 @@ use super::run::on_ctrl_c;
 use crate::app::App;
 use crate::http::{Access, Server, Services};
 use crate::run::{Cancel, Supervisor};
+use crate::versions;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,9 @@ pub(super) struct Serve {
     /// Where to listen; port 0 lets the system choose one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// A folder to watch: a component that is in it, or comes into it, is installed as if it were uploaded
+    #[arg(long, value_name = "DIR")]
+    plugins_dir: Option<PathBuf>,
 }
 
 impl Serve {
@@ -41,6 +46,8 @@ impl Serve {
         }
         let host = Arc::clone(&writer.host);
         let runs = Arc::new(Supervisor::new(Arc::clone(&host)));
+        // Held until the server ends.
+        let _watch = self.plugins_dir.as_deref().map(|dir| versions::watch(Arc::clone(&host), dir)).transpose()?;
         let services = Arc::new(Services::new(host, Arc::clone(&runs), access));
         let bound = runtime.block_on(Server::bind(self.listen));
         let server = bound.with_context(|| format!("can't listen on {}", self.listen))?;
