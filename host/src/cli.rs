@@ -23,6 +23,7 @@ mod shell;
 mod shipped;
 mod span;
 mod sql;
+mod stream;
 mod summary;
 mod token;
 mod user_data;
@@ -83,6 +84,8 @@ enum Command {
     Preview(preview::Preview),
     #[command(subcommand)]
     Run(run::Run),
+    #[command(subcommand)]
+    Stream(stream::Stream),
     Validate(validate::Validate),
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -155,6 +158,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Generate(command) => command.run(&app, &out, matches),
         Command::Preview(command) => command.run(&app, &out),
         Command::Run(command) => command.run(&app, &out),
+        Command::Stream(command) => command.run(&app, &out),
         Command::Validate(command) => command.run(&app, &out, matches),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod commit;
+mod compact;
 mod dictionary;
 mod encoding;
 mod evolve;
@@ -18,6 +19,7 @@ mod upload;
 mod writer;
 
 pub use commit::{Commit, Mode, TableFiles};
+pub use compact::{COMPACTION, Compacted};
 pub use encoding::WriterSettings;
 pub use evolve::added_only;
 pub use expire::{Expired, Swept};

@@ -1,8 +1,8 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
 //! Layers, lowest first: [`core`]; [`batch`] and [`worker`]; [`plugin`], [`lake`] and [`store`]; [`sink`], [`query`] and
-//! [`project`]; [`run`], [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`collect`] and [`versions`]; [`http`]; [`app`] and
-//! [`cli`]. A lower layer never names a higher one.
+//! [`project`]; [`run`], [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`collect`] and [`versions`]; [`stream`]; [`http`];
+//! [`app`] and [`cli`]. A lower layer never names a higher one.
 
 pub mod app;
 pub mod batch;
@@ -20,6 +20,7 @@ pub mod query;
 pub mod run;
 pub mod sink;
 pub mod store;
+pub mod stream;
 pub mod user_data;
 pub mod versions;
 pub mod worker;

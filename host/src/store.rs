@@ -12,6 +12,8 @@ mod plugins;
 mod reports;
 mod runs;
 mod segments;
+mod stream_sinks;
+mod streams;
 mod tokens;
 
 pub use audit::AuditEntry;
@@ -23,9 +25,11 @@ pub use plugins::{Activated, Activation, PluginVersion};
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
 pub use segments::Segment;
+pub use stream_sinks::{DeadLetter, StreamSink};
+pub use streams::{ClockAnchor, StreamCommit, StreamIncident, StreamRecord, StreamState, StreamSwap};
 pub use tokens::{Scope, Token};
 
-use crate::core::id::RunId;
+use crate::core::id::{RunId, StreamId};
 use crate::core::time::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
@@ -76,6 +80,9 @@ pub enum StoreError {
     /// A record that is named does not exist.
     #[error("there is no run {0}: `telemill run list` shows those there are")]
     NoRun(RunId),
+    /// A stream that is named does not exist.
+    #[error("there is no stream {0}: `telemill stream list` shows those there are")]
+    NoStream(StreamId),
     /// There is a token of that name.
     #[error("there is a token {0:?} already; choose another name")]
     TokenExists(String),

@@ -21,6 +21,7 @@ mod runs;
 mod scenario;
 mod scenarios;
 mod server;
+mod streams;
 mod tidy;
 mod transfers;
 mod user_data;

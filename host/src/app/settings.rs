@@ -1,6 +1,6 @@
 //! Settings: flags, then `TELEMILL_*` variables, then `telemill.toml`, then defaults. Unknown keys are errors.
 
-use crate::{http, ingest, lake, plugin, query};
+use crate::{http, ingest, lake, plugin, query, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub struct Settings {
     pub query: query::Limits,
     /// What the log of acknowledged rows may use (`TELEMILL_INGEST_…`).
     pub ingest: ingest::log::LogSettings,
+    /// What streams may use (`TELEMILL_STREAMS_…`).
+    pub streams: stream::Settings,
     /// What connections to the server may use (`TELEMILL_SERVER_…`).
     pub server: http::Limits,
 }
@@ -36,6 +38,7 @@ impl Default for Settings {
             lake: lake::WriterSettings::default(),
             query: query::Limits::default(),
             ingest: ingest::log::LogSettings::default(),
+            streams: stream::Settings::default(),
             server: http::Limits::default(),
         }
     }
@@ -138,7 +141,7 @@ impl Settings {
 
     fn section_of(variable: &str) -> Option<&'static str> {
         let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query", "ingest", "server"]
+        ["limits", "lake", "query", "ingest", "server", "streams"]
             .into_iter()
             .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
     }

@@ -189,6 +189,14 @@ pub(super) fn apply_set(spec: &mut RunSpec, set: &str) -> anyhow::Result<()> {
 
 /// A spec from a file, or the scenario that is shipped under this name.
 pub(super) fn read_spec(path: &Path) -> anyhow::Result<RunSpec> {
+    read_spec_with(path, RunSpec::read)
+}
+
+/// The same, where `read` reads files.
+pub(super) fn read_spec_with(
+    path: &Path,
+    read: fn(&Path) -> Result<RunSpec, run::SpecError>,
+) -> anyhow::Result<RunSpec> {
     let name = path.to_string_lossy();
     if !path.exists()
         && let Some(text) = plugin::scenario(&name)
@@ -199,7 +207,7 @@ pub(super) fn read_spec(path: &Path) -> anyhow::Result<RunSpec> {
         let shipped = plugin::scenarios().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
         bail!("{name} is neither a file nor a shipped scenario ({shipped})");
     }
-    Ok(RunSpec::read(path)?)
+    Ok(read(path)?)
 }
 
 impl Workers {

@@ -20,7 +20,11 @@ pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     from_value(serde_json::from_str(text).map_err(|error| error.to_string())?)
 }
 
-fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+/// Reads a document that was parsed before.
+///
+/// # Errors
+/// As [`from_toml`].
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| match error.path().to_string().as_str() {
         "." => error.inner().to_string(),
         path => format!("{path}: {}", error.inner()),

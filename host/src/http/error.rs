@@ -142,7 +142,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let detail = error.to_string();
         match error {
-            StoreError::NoRun(_) | StoreError::NoToken(_) | StoreError::NoDatabase(_) => Self::not_found(detail),
+            StoreError::NoRun(_) | StoreError::NoStream(_) | StoreError::NoToken(_) | StoreError::NoDatabase(_) => {
+                Self::not_found(detail)
+            }
             StoreError::Transition { .. } | StoreError::TokenExists(_) => Self::new(StatusCode::CONFLICT, detail),
             StoreError::Locked(_)
             | StoreError::Folder { .. }
