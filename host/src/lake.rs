@@ -13,6 +13,7 @@ mod expire;
 mod files;
 mod read;
 mod row_groups;
+mod span;
 mod stats;
 mod upload;
 mod writer;
@@ -22,6 +23,7 @@ pub use encoding::WriterSettings;
 pub use expire::{Expired, Swept};
 pub use files::LakeFiles;
 pub use read::{Dataset, DatasetSummary, LakeFile, LakeTable, Snapshot};
+pub use span::Span;
 pub use stats::{ColumnStats, DataFile};
 pub use writer::TableWriter;
 

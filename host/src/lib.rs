@@ -1,8 +1,9 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
 //! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
-//! [`ingest`] and [`clean`]; [`user_data`] and [`fit`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`task`] and [`alert`]; [`schedule`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
+pub mod alert;
 pub mod app;
 pub mod batch;
 pub mod clean;
@@ -14,6 +15,8 @@ pub mod lake;
 pub mod plugin;
 pub mod query;
 pub mod run;
+pub mod schedule;
 pub mod sink;
 pub mod store;
+pub mod task;
 pub mod user_data;

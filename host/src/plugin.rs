@@ -35,6 +35,6 @@ pub use incident_model::{IncidentKind, IncidentModel};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine, LogSink, log_nowhere, log_to_tracing};
 pub use registry::{Listed, Registry};
-pub use shipped::{profiles, recipes, scenario, scenarios};
+pub use shipped::{TextError, named_text, profiles, recipes, scenario, scenarios};
 pub use validator::{Selection, Validator};
 pub use world::{CONTRACT_VERSION, PluginKind};

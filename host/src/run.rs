@@ -3,6 +3,7 @@
 //! A run is planned ([`Plan`]), cut into shards that are pure functions of spec and components, written segment by
 //! segment into staged files, and committed at once. It knows neither command line nor HTTP.
 
+mod changes;
 mod error;
 mod execute;
 mod inputs;
@@ -17,6 +18,7 @@ mod verify;
 mod windows;
 mod workers;
 
+pub use changes::Changes;
 pub use error::RunError;
 pub use execute::{Host, Outcome, Request, now, random, resume, start};
 pub use inputs::ReadInput;

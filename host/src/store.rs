@@ -3,14 +3,18 @@
 //! Owns [`WriteTx`], which the lake writes its catalog through, so that a run's files, incidents and record become
 //! visible together. Knows records, but neither Parquet nor what a run does. Wall-clock times come from the caller.
 
+mod alerts;
 mod lock;
 mod reports;
 mod runs;
+mod schedules;
 mod segments;
 
+pub use alerts::{Alert, AlertEvent, AlertState, ChannelRecord, NewAlert};
 pub use lock::DataDirLock;
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
+pub use schedules::{Cause, Claim, PipelineRecord, PipelineRun, RunRequest, StepRun, WorkState};
 pub use segments::Segment;
 
 use crate::core::id::RunId;
@@ -64,6 +68,17 @@ pub enum StoreError {
     /// A record that is named does not exist.
     #[error("there is no run {0}: `telemill run list` shows those there are")]
     NoRun(RunId),
+    /// There is no pipeline of that name.
+    #[error("there is no pipeline {0:?}: `telemill schedule list` shows those there are")]
+    NoPipeline(String),
+    /// There is no such run of a pipeline.
+    #[error("the pipeline {pipeline} has no run {id}: `telemill schedule history` shows those there are")]
+    NoPipelineRun {
+        /// The pipeline.
+        pipeline: String,
+        /// The run.
+        id: i64,
+    },
     /// A run can't go from its state to another.
     #[error("run {id} is {from} and can't become {to}")]
     Transition {
@@ -130,6 +145,18 @@ impl Store {
         let readers = readers(path).await?;
         check_version(&readers, path).await?;
         Ok(Self { writer: None, readers })
+    }
+
+    /// Opens the database at `path` for short notes beside the process that writes the data folder, or without one: a run
+    /// that is asked for, an alert that is acknowledged. Nothing that has to do with the lake is written this way.
+    ///
+    /// # Errors
+    /// There is no such file, or another version made it.
+    pub async fn open_beside(path: &Path) -> Result<Self, StoreError> {
+        let beside = Self::open_read_only(path).await?;
+        let options = options(path).synchronous(SqliteSynchronous::Full);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        Ok(Self { writer: Some(writer), ..beside })
     }
 
     /// Begins a transaction that writes; waits for the one before it to end.

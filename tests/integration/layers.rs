@@ -9,13 +9,14 @@ use telemill_tests::repository;
 use crate::tidy::sources_in;
 
 /// Modules of the host by layer, from the lowest.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["core"],
     &["batch"],
     &["plugin", "lake", "store"],
     &["sink", "query"],
     &["run", "ingest", "clean"],
-    &["schedule", "user_data", "fit"],
+    &["user_data", "fit", "task", "alert"],
+    &["stream", "schedule"],
     &["http"],
     &["app", "cli", "main"],
 ];

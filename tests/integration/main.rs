@@ -17,6 +17,7 @@ mod python;
 mod runs;
 mod scenario;
 mod scenarios;
+mod schedules;
 mod tidy;
 mod transfers;
 mod user_data;

@@ -142,6 +142,11 @@ impl Running {
         self.child.as_mut().unwrap()
     }
 
+    /// The process, for signals.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child().try_wait().unwrap().is_some()
     }

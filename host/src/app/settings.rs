@@ -1,6 +1,6 @@
 //! Settings: flags, then `TELEMILL_*` variables, then `telemill.toml`, then defaults. Unknown keys are errors.
 
-use crate::{lake, plugin, query};
+use crate::{alert, lake, plugin, query};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub struct Settings {
     pub lake: lake::WriterSettings,
     /// What a query may use (`TELEMILL_QUERY_…`).
     pub query: query::Limits,
+    /// Where alerts go (`TELEMILL_ALERT_…`).
+    pub alert: alert::Settings,
 }
 
 impl Default for Settings {
@@ -31,6 +33,7 @@ impl Default for Settings {
             limits: plugin::Limits::default(),
             lake: lake::WriterSettings::default(),
             query: query::Limits::default(),
+            alert: alert::Settings::default(),
         }
     }
 }
@@ -132,7 +135,7 @@ impl Settings {
 
     fn section_of(variable: &str) -> Option<&'static str> {
         let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query"]
+        ["limits", "lake", "query", "alert"]
             .into_iter()
             .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
     }
