@@ -117,6 +117,13 @@ impl Chain {
         }
     }
 
+    /// Where the entity is at an instant, and until when it stays there at least.
+    pub fn stretch(&mut self, t: Timestamp, dwell: &Dwell) -> (Now, Timestamp) {
+        let now = self.at(t, dwell);
+        let end = (self.block + 1) * dwell.block + self.offset;
+        (now, self.stretches.get(self.at + 1).map_or(end, |next| next.start.min(end)))
+    }
+
     fn stretches_of(&self, block: i64, dwell: &Dwell) -> Vec<Stretch> {
         let mut stream = Stream::of(hash(self.key, STRETCHES, 0, block), STRETCHES, 0, 0);
         let end = (block + 1) * dwell.block + self.offset;
@@ -173,6 +180,9 @@ mod tests {
         let mut backward = Chain::new(9, &TRANSITIONS, &dwell);
         for (t, now) in times.iter().zip(&path).rev() {
             assert_eq!(backward.at(*t, &dwell), *now);
+            let (there, until) = backward.stretch(*t, &dwell);
+            assert_eq!(there, *now);
+            assert!(until > *t && (until - 1 == *t || backward.at(until - 1, &dwell).state == now.state));
         }
         assert_eq!(Chain::new(9, &TRANSITIONS, &dwell).at(4321 * SECOND, &dwell), forward.at(4321 * SECOND, &dwell));
     }

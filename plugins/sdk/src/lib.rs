@@ -14,6 +14,7 @@
 //! | seeded randomness | [`Stream`], [`Process`], [`Weighted`] |
 //! | incidents | [`incident`], [`Effects`], [`Marks`] |
 //! | demand, noise, queues, states | [`profile`], [`demand`], [`noise`], [`queue`], [`chain`] |
+//! | draws that cost little in the sandbox | [`mod@quantile`], [`mod@whole`] |
 
 pub mod batch;
 #[cfg(target_family = "wasm")]
@@ -46,6 +47,7 @@ pub mod session;
 mod table;
 pub mod time;
 pub mod weighted;
+pub mod whole;
 
 pub use batch::{Batch, Column};
 pub use column::{

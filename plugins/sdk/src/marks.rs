@@ -16,15 +16,19 @@ impl Marks {
     /// Adds a row to the column: marked with the incident of this index, or with none.
     #[inline]
     pub fn push(&mut self, column: &mut Nullable<DictionaryColumn>, incident: Option<usize>) {
-        let Some(incident) = incident else {
-            column.push_null();
-            return;
-        };
+        match incident {
+            Some(incident) => column.push(self.key(incident)),
+            None => column.push_null(),
+        }
+    }
+
+    /// The key of an incident in the dictionary of this batch, for rows that are added many at once.
+    pub fn key(&mut self, incident: usize) -> u32 {
         let at = self.known.iter().position(|known| *known == incident).unwrap_or_else(|| {
             self.known.push(incident);
             self.known.len() - 1
         });
-        column.push(at as u32);
+        at as u32
     }
 
     /// Gives the column the ids of its incidents and begins anew. Call it before the rows are finished.

@@ -2,14 +2,14 @@
 //!
 //! Owns the Ornstein-Uhlenbeck process on a grid of steps. Knows nothing of what it is noise for.
 
-use crate::quantile::normal;
+use crate::quantile::QuantileTable;
 use crate::{Process, Steps, hash};
 
 /// The stationary draw of a block's start, apart from the innovation of the same step.
-const START: Process = Process::named("ornstein-uhlenbeck start");
-const INNOVATION: Process = Process::named("ornstein-uhlenbeck innovation");
+pub(crate) const START: Process = Process::named("ornstein-uhlenbeck start");
+pub(crate) const INNOVATION: Process = Process::named("ornstein-uhlenbeck innovation");
 /// Memory of the start that is left after a warm-up: exp(-7), about 0.1 %.
-const WARM_UP_TIME_CONSTANTS: f64 = 7.0;
+pub(crate) const WARM_UP_TIME_CONSTANTS: f64 = 7.0;
 
 /// A stationary Ornstein-Uhlenbeck process with mean 0 and variance 1, exactly discretised:
 /// x' = phi x + sqrt(1 - phi^2) e with phi = exp(-1 / tau).
@@ -24,10 +24,11 @@ pub struct OrnsteinUhlenbeck {
     innovations: Steps,
     phi: f64,
     spread: f64,
+    normal: &'static QuantileTable,
     block_steps: i64,
-    /// Where the recursion stands: a cache, never state.
-    block: i64,
+    /// Where the recursion stands, and the end of its block: a cache, never state.
     step: i64,
+    end: i64,
     value: f64,
 }
 
@@ -42,8 +43,9 @@ impl OrnsteinUhlenbeck {
             phi,
             spread: (1.0 - phi * phi).sqrt(),
             block_steps: ((tau * WARM_UP_TIME_CONSTANTS).ceil() as i64).max(1),
-            block: i64::MIN,
-            step: i64::MIN,
+            normal: QuantileTable::normal(),
+            step: i64::MAX,
+            end: i64::MIN,
             value: 0.0,
         }
     }
@@ -57,18 +59,24 @@ impl OrnsteinUhlenbeck {
     /// The value at a step of the grid.
     #[inline]
     pub fn at(&mut self, step: i64) -> f64 {
-        let block = step.div_euclid(self.block_steps);
-        if block != self.block || step < self.step {
-            self.block = block;
-            self.step = (block - 1) * self.block_steps;
-            self.value = f64::from(normal(hash(self.key, START, 0, self.step) as u32));
+        if step < self.step || step >= self.end {
+            self.begin(step);
         }
         while self.step < step {
             self.step += 1;
-            let innovation = f64::from(normal(self.innovations.hash(self.step) as u32));
+            let innovation = f64::from(self.normal.draw(self.innovations.hash(self.step) as u32));
             self.value = self.phi * self.value + self.spread * innovation;
         }
         self.value
+    }
+
+    /// Goes to the start of the recursion of a step's block, which is the block before.
+    #[cold]
+    fn begin(&mut self, step: i64) {
+        let block = step.div_euclid(self.block_steps);
+        self.step = (block - 1) * self.block_steps;
+        self.end = (block + 1) * self.block_steps;
+        self.value = f64::from(self.normal.draw(hash(self.key, START, 0, self.step) as u32));
     }
 }
 

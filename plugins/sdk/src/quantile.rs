@@ -51,6 +51,12 @@ impl QuantileTable {
         })
     }
 
+    /// The standard normal law: one table for all who ask.
+    pub fn normal() -> &'static Self {
+        static NORMAL: LazyLock<QuantileTable> = LazyLock::new(|| QuantileTable::new(normal_quantile));
+        &NORMAL
+    }
+
     /// One draw from 32 uniform bits.
     #[inline]
     pub fn draw(&self, bits: u32) -> f32 {
@@ -71,12 +77,10 @@ impl QuantileTable {
     }
 }
 
-static NORMAL: LazyLock<QuantileTable> = LazyLock::new(|| QuantileTable::new(normal_quantile));
-
 /// A standard normal draw from 32 uniform bits.
 #[inline]
 pub fn normal(bits: u32) -> f32 {
-    NORMAL.draw(bits)
+    QuantileTable::normal().draw(bits)
 }
 
 /// The standard normal distribution's quantile (Acklam's rational approximation, relative error

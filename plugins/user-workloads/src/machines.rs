@@ -1,7 +1,7 @@
 //! The users and their machines, which persist: size, speed of disk and network, habits.
 
-use telemill_sdk::quantile::normal;
 use telemill_sdk::time::MINUTE;
+use telemill_sdk::whole::normal;
 use telemill_sdk::{Process, Stream, Timestamp, Weighted};
 
 use crate::config::Config;
@@ -57,7 +57,7 @@ impl Machine {
         let disk_mb_per_s = pick(&DISK_MB_PER_S, &mut stream) * stream.between(0.85, 1.1);
         let network_mb_per_s = pick(&NETWORK_MB_PER_S, &mut stream);
         let resident_pct = stream.between(RESIDENT_PCT.0, RESIDENT_PCT.1);
-        let data = (DATA_SIGMA * f64::from(normal(stream.next() as u32))).exp();
+        let data = (DATA_SIGMA * normal(stream.next() as u32)).exp();
         let source = Weighted::new(&config.sources.all()).draw(&mut stream) as u32;
         let spread = (config.start_spread_minutes * MINUTE as f64) as u64;
         let joins_after = if user == 0 { 0 } else { stream.below(spread + 1) as i64 };

@@ -1,8 +1,8 @@
 //! What a user's machine is busy with: five phases, how they follow one another, and how long they last.
 
 use telemill_sdk::chain::{Chain, Dwell};
-use telemill_sdk::quantile::normal;
 use telemill_sdk::time::{MINUTE, SECOND};
+use telemill_sdk::whole::normal;
 use telemill_sdk::{Process, Stream, hash};
 
 use crate::config::Config;
@@ -41,8 +41,7 @@ pub fn dwell(config: &Config) -> Dwell {
 /// The phases of the user of this index.
 pub fn chain(config: &Config, dwell: &Dwell, seed: u64, user: u64) -> Chain {
     let mut stream = Stream::of(seed, TASTE, user, 0);
-    let weights =
-        config.phase_weights.all().map(|weight| weight * (TASTE_SIGMA * f64::from(normal(stream.next() as u32))).exp());
+    let weights = config.phase_weights.all().map(|weight| weight * (TASTE_SIGMA * normal(stream.next() as u32)).exp());
     let mut transitions = TRANSITIONS;
     for row in &mut transitions {
         row.iter_mut().zip(&weights).for_each(|(share, weight)| *share *= weight);

@@ -1,16 +1,16 @@
 //! Rows of `user_metrics`: one user's samples, from phase, noise and incidents to the figures of the document.
 
 use telemill_sdk::chain::{Chain, Dwell};
-use telemill_sdk::noise::OrnsteinUhlenbeck;
-use telemill_sdk::quantile::{QuantileTable, normal};
+use telemill_sdk::column::NULL_KEY;
 use telemill_sdk::time::{SECOND, step_index};
+use telemill_sdk::whole::{Quantiles, Wander};
 use telemill_sdk::{
-    Blame, DictionaryColumn, Effects, F64Column, Marks, Nullable, Process, Shard, Timestamp, TimestampColumn, Window,
-    hash, table,
+    Blame, DictionaryColumn, Effects, F64Column, Marks, Nullable, Process, Shard, Steps, Timestamp, TimestampColumn,
+    Window, hash, table,
 };
 
 use crate::config::{Amounts, Config};
-use crate::load::{Load, Noise, demand, served};
+use crate::load::{Asked, Capacity, FACTOR, Load, Noise, UNIT, Work, served};
 use crate::machines::Machine;
 use crate::phases;
 use crate::signals::Signals;
@@ -82,19 +82,24 @@ pub struct Setting {
     upload: i64,
     amounts: Amounts,
     dwell: Dwell,
-    spikes: QuantileTable,
+    work: Work,
+    spikes: Quantiles,
+    normal: &'static Quantiles,
 }
 
 impl Setting {
     /// The tables of a configuration.
     pub fn new(config: &Config, seed: u64) -> Self {
+        let (share, alpha) = SPIKE_TAIL;
         Self {
             seed,
             step: config.step_micros(),
             upload: i64::from(config.upload_seconds.max(1)) * SECOND,
             amounts: config.disk_and_network,
             dwell: phases::dwell(config),
-            spikes: QuantileTable::lognormal_with_pareto_tail(SPIKE_SIGMA, SPIKE_TAIL.0, SPIKE_TAIL.1),
+            work: Work::default(),
+            spikes: Quantiles::lognormal_with_pareto_tail(FACTOR, SPIKE_SIGMA, share, alpha),
+            normal: Quantiles::normal(),
         }
     }
 }
@@ -110,10 +115,39 @@ pub struct User {
     /// What it has moved so far: the only state that is carried over a step, and only where rows show it.
     pub counters: Counters,
     machine: Machine,
+    capacity: Capacity,
     start: Timestamp,
     chain: Chain,
-    intensity: OrnsteinUhlenbeck,
-    memory: OrnsteinUhlenbeck,
+    intensity: Wander,
+    memory: Wander,
+    cpu: Steps,
+    spikes: [Steps; 2],
+}
+
+/// Rows are gathered in arrays of this length and moved to the columns together; small enough for the first-level cache.
+const CHUNK: usize = 128;
+
+/// Rows of one user on their way to the columns, which are what differs from row to row.
+struct Chunk {
+    rows: usize,
+    time: [Timestamp; CHUNK],
+    seconds: [f64; CHUNK],
+    collected: [Timestamp; CHUNK],
+    phase: [u32; CHUNK],
+    label: [u32; CHUNK],
+    incident: [u32; CHUNK],
+    cpu: [i32; CHUNK],
+    memory: [i32; CHUNK],
+    memory_gb: [i32; CHUNK],
+    moved: [[i32; CHUNK]; 4],
+}
+
+/// The noise of a chunk, as whole numbers of 32 bits.
+struct Draws {
+    intensity: [i32; CHUNK],
+    memory: [i32; CHUNK],
+    cpu: [i32; CHUNK],
+    spikes: [[i32; CHUNK]; 4],
 }
 
 impl User {
@@ -122,16 +156,19 @@ impl User {
         let (seed, user) = (shard.seed, u64::from(index));
         let machine = Machine::new(config, seed, user);
         let noise = |process: Process, seconds: f64| {
-            OrnsteinUhlenbeck::new(hash(seed, process, user, 0), seconds / f64::from(config.interval_seconds.max(1)))
+            Wander::new(hash(seed, process, user, 0), seconds / f64::from(config.interval_seconds.max(1)))
         };
         Self {
             index,
             counters: Counters::default(),
             start: machine.start(shard.span.start, config.step_micros()),
+            capacity: Capacity::of(&machine),
             machine,
             chain: phases::chain(config, &setting.dwell, seed, user),
             intensity: noise(INTENSITY, INTENSITY_SECONDS),
             memory: noise(MEMORY, MEMORY_SECONDS),
+            cpu: Steps::of(seed, CPU, user),
+            spikes: [Steps::of(seed, SPIKES, user * 2), Steps::of(seed, SPIKES, user * 2 + 1)],
         }
     }
 
@@ -146,83 +183,159 @@ impl User {
     ) {
         let acting = effects.any_on(self.index as usize, window).then_some(effects);
         let step = setting.step;
-        let mut t = -(-window.start).div_euclid(step) * step;
-        t = t.max(self.start);
+        let first = (-(-window.start).div_euclid(step) * step).max(self.start);
+        let mut chunk = Chunk {
+            rows: 0,
+            time: [0; CHUNK],
+            seconds: [0.0; CHUNK],
+            collected: [0; CHUNK],
+            phase: [0; CHUNK],
+            label: [0; CHUNK],
+            incident: [NULL_KEY; CHUNK],
+            cpu: [0; CHUNK],
+            memory: [0; CHUNK],
+            memory_gb: [0; CHUNK],
+            moved: [[0; CHUNK]; 4],
+        };
+        let mut t = first;
         while t < window.end {
-            self.row(t, setting, acting, marks, rows);
-            t += step;
+            let left = (window.end - t + step - 1) / step;
+            chunk.rows = left.min(CHUNK as i64) as usize;
+            self.draw(t, setting, acting, marks, &mut chunk);
+            self.place(t, setting, &mut chunk);
+            self.push(&chunk, setting, rows);
+            t += chunk.rows as i64 * step;
         }
     }
 
-    fn row(
+    /// What the machine does at each of a chunk's samples, from `t` on.
+    #[inline]
+    fn draw(
         &mut self,
-        t: Timestamp,
+        mut t: Timestamp,
         setting: &Setting,
         effects: Option<&Effects>,
         marks: &mut Marks,
-        rows: &mut UserMetrics,
+        chunk: &mut Chunk,
     ) {
-        let user = u64::from(self.index);
-        let step = step_index(t, setting.step);
-        let now = self.chain.at(t, &setting.dwell);
-        let noise = noise(self.intensity.at(step), self.memory.at(step), user, step, setting);
-        let asked = demand(&now, &self.machine, &noise);
-        let (asked, blame) = match effects {
-            Some(effects) => bend(asked, &self.machine, effects, self.index as usize, t),
-            None => (asked, None),
-        };
-        let load = served(asked, &self.machine);
-
-        rows.time.push(t);
-        rows.timestamp.push((t - self.start) as f64 / SECOND as f64);
-        rows.cpu_percent.push(tenths(load.cpu_pct));
-        rows.memory_percent.push(tenths(load.memory_pct));
-        rows.memory_used_gb.push(hundredths(load.memory_pct * self.machine.memory_gb / 100.0) as f64 / 100.0);
-        let seconds = setting.step as f64 / SECOND as f64;
-        let moved = [load.disk_read, load.disk_write, load.sent, load.received].map(|rate| hundredths(rate * seconds));
-        let shown = match setting.amounts {
-            Amounts::PerSample => moved,
-            Amounts::SinceStart => {
-                self.counters.iter_mut().zip(moved).for_each(|(counter, moved)| *counter += moved);
-                self.counters
+        let rows = chunk.rows.min(CHUNK);
+        let draws = self.noise(step_index(t, setting.step), rows, setting);
+        let per_sample = 100 * (setting.step / SECOND);
+        let (mut now, mut until) = self.chain.stretch(t, &setting.dwell);
+        let mut since = t - now.age_micros;
+        for n in 0..rows {
+            if t >= until {
+                (now, until) = self.chain.stretch(t, &setting.dwell);
+                since = t - now.age_micros;
             }
-        };
-        let [read, written, sent, received] = shown.map(|hundredths| hundredths as f64 / 100.0);
-        rows.disk_read_mb.push(read);
-        rows.disk_write_mb.push(written);
-        rows.network_sent_mb.push(sent);
-        rows.network_recv_mb.push(received);
-        rows.phase.push(now.state as u32);
-        rows.user_id.push(self.index);
-        rows.source.push(self.machine.source);
-        rows.label.push(u32::from(blame.is_some()));
-        rows.collection_timestamp.push(self.collected(t, setting));
-        marks.push(&mut rows.incident_id, blame);
+            let noise = Noise {
+                intensity: i64::from(draws.intensity[n]),
+                memory: i64::from(draws.memory[n]),
+                cpu: i64::from(draws.cpu[n]),
+                spikes: draws.spikes.each_ref().map(|spikes| i64::from(spikes[n])),
+            };
+            let mut asked = setting.work.demand(&now, t - since, &self.capacity, &noise);
+            if let Some(effects) = effects {
+                let (bent, blame) = bend(asked, &self.machine, effects, self.index as usize, t);
+                asked = bent;
+                chunk.label[n] = u32::from(blame.is_some());
+                chunk.incident[n] = blame.map_or(NULL_KEY, |incident| marks.key(incident));
+            }
+            let load = served(asked, &self.capacity);
+            chunk.phase[n] = now.state as u32;
+            chunk.cpu[n] = rounded(load.cpu, 10) as i32;
+            chunk.memory[n] = rounded(load.memory, 10) as i32;
+            chunk.memory_gb[n] = self.capacity.memory_hundredths(load.memory) as i32;
+            for (to, rate) in chunk.moved.iter_mut().zip(load.rates) {
+                to[n] = rounded(rate, per_sample) as i32;
+            }
+            t += setting.step;
+        }
     }
 
-    /// When the upload that holds the sample of an instant arrived.
-    fn collected(&self, t: Timestamp, setting: &Setting) -> Timestamp {
+    /// The noise of as many samples as there are rows: a pass for each quantity, which the sandbox likes better than one for all.
+    #[inline]
+    fn noise(&mut self, first: i64, rows: usize, setting: &Setting) -> Draws {
+        let mut draws = Draws { intensity: [0; CHUNK], memory: [0; CHUNK], cpu: [0; CHUNK], spikes: [[0; CHUNK]; 4] };
+        self.intensity.fill(first, &mut draws.intensity[..rows]);
+        self.memory.fill(first, &mut draws.memory[..rows]);
+        for (cpu, step) in draws.cpu[..rows].iter_mut().zip(first..) {
+            *cpu = setting.normal.draw(self.cpu.hash(step) as u32) as i32;
+        }
+        let (disk, network) = draws.spikes.split_at_mut(2);
+        for (spikes, steps) in [disk, network].into_iter().zip(self.spikes) {
+            let [first_of_pair, second] = spikes else { continue };
+            for ((to, other), step) in first_of_pair[..rows].iter_mut().zip(&mut second[..rows]).zip(first..) {
+                let bits = steps.hash(step);
+                *to = setting.spikes.draw((bits >> 32) as u32) as i32;
+                *other = setting.spikes.draw(bits as u32) as i32;
+            }
+        }
+        draws
+    }
+
+    /// The times of a chunk's samples, from `t` on, and when the uploads that hold them arrived.
+    fn place(&self, mut t: Timestamp, setting: &Setting, chunk: &mut Chunk) {
+        let (mut collected, mut until) = (0, Timestamp::MIN);
+        let mut seconds = (t - self.start) / SECOND;
+        for n in 0..chunk.rows.min(CHUNK) {
+            if t >= until {
+                (collected, until) = self.upload(t, setting);
+            }
+            chunk.time[n] = t;
+            chunk.seconds[n] = seconds as f64;
+            chunk.collected[n] = collected;
+            t += setting.step;
+            seconds += setting.step / SECOND;
+        }
+    }
+
+    fn push(&mut self, chunk: &Chunk, setting: &Setting, rows: &mut UserMetrics) {
+        let n = chunk.rows.min(CHUNK);
+        rows.time.push_slice(&chunk.time[..n]);
+        rows.timestamp.push_slice(&chunk.seconds[..n]);
+        rows.cpu_percent.push_fractions(&chunk.cpu[..n], 10.0);
+        rows.memory_percent.push_fractions(&chunk.memory[..n], 10.0);
+        rows.memory_used_gb.push_fractions(&chunk.memory_gb[..n], 100.0);
+        let columns =
+            [&mut rows.disk_read_mb, &mut rows.disk_write_mb, &mut rows.network_sent_mb, &mut rows.network_recv_mb];
+        for ((column, moved), counter) in columns.into_iter().zip(&chunk.moved).zip(&mut self.counters) {
+            match setting.amounts {
+                Amounts::PerSample => column.push_fractions(&moved[..n], 100.0),
+                Amounts::SinceStart => moved[..n].iter().for_each(|moved| {
+                    *counter += i64::from(*moved);
+                    column.push(*counter as f64 / 100.0);
+                }),
+            }
+        }
+        rows.phase.push_keys(&chunk.phase[..n]);
+        rows.user_id.push_many(self.index, n);
+        rows.source.push_many(self.machine.source, n);
+        rows.label.push_keys(&chunk.label[..n]);
+        rows.collection_timestamp.push_slice(&chunk.collected[..n]);
+        rows.incident_id.push_keys(&chunk.incident[..n]);
+    }
+
+    /// When the upload that holds the sample of an instant arrived, and the first instant that it does not hold.
+    fn upload(&self, t: Timestamp, setting: &Setting) -> (Timestamp, Timestamp) {
         let upload = (t - self.start).div_euclid(setting.upload) + 1;
         let (least, most) = UPLOAD_DELAY;
         let delay = least + hash(setting.seed, UPLOAD, u64::from(self.index), upload) % (most - least);
-        self.start + upload * setting.upload + delay as i64
+        let end = self.start + upload * setting.upload;
+        (end + delay as i64, end)
     }
 }
 
-fn noise(intensity: f64, memory: f64, user: u64, step: i64, setting: &Setting) -> Noise {
-    let disk = hash(setting.seed, SPIKES, user * 2, step);
-    let network = hash(setting.seed, SPIKES, user * 2 + 1, step);
-    let spike = |bits: u64| f64::from(setting.spikes.draw(bits as u32));
-    Noise {
-        intensity,
-        memory,
-        cpu: f64::from(normal(hash(setting.seed, CPU, user, step) as u32)),
-        spikes: [spike(disk >> 32), spike(disk), spike(network >> 32), spike(network)],
-    }
+/// To the nearest multiple of 1 / `per`, as so many of them.
+#[inline]
+fn rounded(value: i64, per: i64) -> i64 {
+    (value * per + (1 << (UNIT - 1))) >> UNIT
 }
 
 /// What incidents make of a load, and which of them is to blame.
-fn bend(asked: Load, machine: &Machine, effects: &Effects, user: usize, t: Timestamp) -> (Load, Option<usize>) {
+#[cold]
+fn bend(whole: Asked, machine: &Machine, effects: &Effects, user: usize, t: Timestamp) -> (Asked, Option<usize>) {
+    let asked = Load::from(whole);
     let mut blame: Option<Blame<'_>> = None;
     let mut bent = |signal: Signals, base: f64, unit: f64| {
         let bent = effects.at(user, signal as usize, t);
@@ -241,13 +354,6 @@ fn bend(asked: Load, machine: &Machine, effects: &Effects, user: usize, t: Times
         sent: bent(Signals::NetworkSent, asked.sent, network),
         received: bent(Signals::NetworkReceived, asked.received, network),
     };
-    (load, blame.filter(|blame| blame.change > LEAST_CHANGE).map(|blame| blame.incident))
-}
-
-fn tenths(value: f64) -> f64 {
-    (value * 10.0 + 0.5) as i64 as f64 / 10.0
-}
-
-fn hundredths(value: f64) -> i64 {
-    (value * 100.0 + 0.5) as i64
+    let blame = blame.filter(|blame| blame.change > LEAST_CHANGE).map(|blame| blame.incident);
+    (load.into(), blame)
 }

@@ -28,7 +28,27 @@ bulk!(I64Column, i64);
 bulk!(F64Column, f64);
 bulk!(TimestampColumn, i64);
 
+impl F64Column {
+    /// Adds a row for each whole number, divided by `per`: for values that are rounded to a tenth or a hundredth.
+    pub fn push_fractions(&mut self, wholes: &[i32], per: f64) {
+        let start = self.bytes.len();
+        self.bytes.resize(start + wholes.len() * 8, 0);
+        let (places, _) = self.bytes[start..].as_chunks_mut::<8>();
+        for (place, whole) in places.iter_mut().zip(wholes) {
+            *place = (f64::from(*whole) / per).to_le_bytes();
+        }
+    }
+}
+
 impl DictionaryColumn {
+    /// Adds `rows` rows of one key.
+    pub fn push_many(&mut self, key: u32, rows: usize) {
+        self.keys.reserve(rows * 4);
+        for _ in 0..rows {
+            self.keys.extend_from_slice(&key.to_le_bytes());
+        }
+    }
+
     /// Adds a row for each key.
     pub fn push_keys(&mut self, keys: &[u32]) {
         self.keys.extend_from_slice(bytemuck::cast_slice(keys));
@@ -125,6 +145,21 @@ impl Nullable<F64Column> {
 mod tests {
     use super::super::Build;
     use super::*;
+
+    #[test]
+    fn fractions_and_repeated_keys_are_those_that_one_would_push() {
+        let (mut fractions, mut by_one) = (F64Column::default(), F64Column::default());
+        let wholes = [0, 1, -25, i32::MAX, i32::MIN, 123_457];
+        for per in [10.0, 100.0, 3.0] {
+            fractions.push_fractions(&wholes, per);
+            wholes.iter().for_each(|whole| by_one.push(f64::from(*whole) / per));
+        }
+        assert_eq!(fractions.finish(), by_one.finish());
+        let (mut many, mut one) = (DictionaryColumn::default(), DictionaryColumn::default());
+        many.push_many(7, 3);
+        (0..3).for_each(|_| one.push(7));
+        assert_eq!(many.finish(), one.finish());
+    }
 
     #[test]
     fn many_rows_at_once_are_the_same_as_one_by_one() {
