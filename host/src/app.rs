@@ -11,8 +11,10 @@ use crate::plugin::{self, Registry};
 use crate::query;
 use crate::run::{self, Host};
 use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
+use crate::worker::Program;
 use anyhow::Context as _;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// Folders below the data folder.
@@ -26,7 +28,7 @@ const RUBBISH_AGE: Length = Length::from_us(24 * 3_600 * 1_000_000);
 /// The data folder, opened for writing: nobody else writes it meanwhile.
 pub struct Writer {
     /// What runs need.
-    pub host: Host,
+    pub host: Arc<Host>,
     _lock: DataDirLock,
 }
 
@@ -34,6 +36,7 @@ pub struct Writer {
 pub struct App {
     settings: Settings,
     runtime: Runtime,
+    worker: Option<Program>,
 }
 
 /// Closing folds the database's journal into its file, so that one file is all that others attach.
@@ -55,7 +58,13 @@ impl App {
             .worker_threads(2)
             .build()
             .context("can't start the async runtime")?;
-        Ok(Self { settings, runtime })
+        Ok(Self { settings, runtime, worker: None })
+    }
+
+    /// The same, that starts `program` for what runs in processes of its own. Without it, everything runs in this one.
+    #[must_use]
+    pub fn with_worker(self, program: Program) -> Self {
+        Self { worker: Some(program), ..self }
     }
 
     /// The settings in force.
@@ -89,7 +98,11 @@ impl App {
     /// The machine can't run components, or limits that can't be used.
     pub fn registry(&self) -> anyhow::Result<Registry> {
         let cache = self.data_dir().join(CACHE_FOLDER);
-        let engine = plugin::Engine::new(self.settings.limits.clone(), Some(&cache))?;
+        let limits = self.settings.limits.clone();
+        let engine = match &self.worker {
+            Some(program) => plugin::Engine::with_compiler(limits, Some(&cache), program.clone())?,
+            None => plugin::Engine::new(limits, Some(&cache))?,
+        };
         Ok(Registry::new(engine, self.data_dir()))
     }
 
@@ -105,7 +118,7 @@ impl App {
             lake.sweep(run::now(), RUBBISH_AGE).await?;
             anyhow::Ok((store, lake))
         })?;
-        Ok(Writer { host: self.host(store, lake)?, _lock: lock })
+        Ok(Writer { host: Arc::new(self.host(store, lake)?), _lock: lock })
     }
 
     /// The data folder for reading, beside a writer or without one.
@@ -140,6 +153,7 @@ impl App {
             writer: self.settings.lake.clone(),
             query: self.settings.query.clone(),
             spill_dir: self.data_dir().join(SPILL_FOLDER),
+            worker: self.worker.clone(),
         })
     }
 }

@@ -14,8 +14,10 @@ pub use fingerprint::{TableFingerprint, dataset_fingerprint};
 pub use layout::{TableLayout, logical_type};
 pub use outgoing::to_guest;
 
+use serde::{Deserialize, Serialize};
+
 /// Rows of one table as a guest handed them over: nothing is checked yet.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GuestBatch {
     /// Index of the table (or of the selection, on the way to a validator).
     pub table: u32,
@@ -26,7 +28,7 @@ pub struct GuestBatch {
 }
 
 /// One column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuestColumn {
     /// The values.
     pub values: GuestValues,
@@ -35,7 +37,7 @@ pub struct GuestColumn {
 }
 
 /// The values of a column, in one of the contract's forms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum GuestValues {
     /// Little-endian, fixed width; booleans as bits.
     Packed(Vec<u8>),
@@ -54,7 +56,7 @@ pub enum GuestValues {
 }
 
 /// Strings end to end: value i is `bytes[offsets[i]..offsets[i + 1]]`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GuestText {
     /// rows + 1 little-endian u32.
     pub offsets: Vec<u8>,

@@ -19,15 +19,19 @@ mod profiles;
 mod progress;
 mod run;
 mod schedule;
+mod serve;
 mod shell;
 mod span;
 mod sql;
 mod summary;
+mod token;
 mod user_data;
 mod validate;
 mod value;
+mod work;
 
 use crate::app::{App, Origin};
+use crate::worker::Program;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
@@ -99,6 +103,9 @@ enum Command {
     Alert(alert::Alert),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Token(token::Token),
     Doctor(doctor::Doctor),
     #[command(hide = true)]
     Completions(shell::Completions),
@@ -109,6 +116,10 @@ enum Command {
 /// Runs the command line `args`, whose first word is the program's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    // Before the settings are read and the plugins' options are looked up: a worker knows nothing but its job.
+    if let Some(job) = work::job(&args) {
+        return work::run(job);
+    }
     let matches = match parse(args) {
         Ok(matches) => matches,
         Err(error) => error.exit(),
@@ -133,9 +144,15 @@ fn parse(args: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
     options::with_plugin_options(Cli::command(), &args).try_get_matches_from(args)
 }
 
+/// Everything put together, with this program as its own worker.
+fn open(origin: Origin) -> anyhow::Result<App> {
+    let program = Program::this().context("can't find this program, to start workers of it")?;
+    Ok(App::new(origin).context("can't use the settings")?.with_worker(program))
+}
+
 fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
     let Global { data_dir, json, settings, .. } = cli.global.clone();
-    let app = App::new(Origin { data_dir, settings }).context("can't use the settings")?;
+    let app = open(Origin { data_dir, settings })?;
     let out = output::Output { json, quiet: cli.global.quiet };
     let verdict = match cli.command {
         Command::Generate(command) => command.run(&app, &out, matches),
@@ -154,6 +171,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Schedule(command) => command.run(&app, &out),
         Command::Alert(command) => command.run(&app, &out),
         Command::Plugin(command) => command.run(&app, &out),
+        Command::Serve(command) => command.run(&app, &out),
+        Command::Token(command) => command.run(&app, &out),
         Command::Doctor(command) => command.run(&app, &out),
         Command::Completions(command) => command.run(&mut Cli::command()),
         Command::Man(command) => command.run(&Cli::command()),

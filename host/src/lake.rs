@@ -122,8 +122,9 @@ fn at_snapshot(snapshot: &Option<SnapshotId>) -> String {
 }
 
 /// A state of the whole lake; each commit makes the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = i64)]
 pub struct SnapshotId(pub i64);
 
 impl fmt::Display for SnapshotId {

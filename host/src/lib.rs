@@ -1,7 +1,8 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
-//! Layers, lowest first: [`core`]; [`batch`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
-//! [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`task`] and [`alert`]; [`schedule`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! Layers, lowest first: [`core`]; [`batch`] and [`worker`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
+//! [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`task`] and [`alert`]; [`schedule`]; [`http`]; [`app`] and [`cli`]. A lower
+//! layer never names a higher one.
 
 pub mod alert;
 pub mod app;
@@ -10,6 +11,7 @@ pub mod clean;
 pub mod cli;
 pub mod core;
 pub mod fit;
+pub mod http;
 pub mod ingest;
 pub mod lake;
 pub mod plugin;
@@ -20,3 +22,4 @@ pub mod sink;
 pub mod store;
 pub mod task;
 pub mod user_data;
+pub mod worker;

@@ -4,7 +4,8 @@
 //! It knows nothing of runs, lakes or schedules. Calls are synchronous and meant for threads of their own.
 //!
 //! A component's way: [`Registry`] finds its bytes, [`Engine::load`] checks the world, compiles (or takes compiled code
-//! from the cache) and asks it to describe itself, which makes a [`Plugin`]; each [`Generator`], [`IncidentModel`] and
+//! from the cache) and asks it to describe itself, which makes a [`Plugin`]; what is not in the cache is tried first by a
+//! worker process ([`vet`]); each [`Generator`], [`IncidentModel`] and
 //! [`Validator`] that is made of it is an instance with a memory and limits of its own.
 
 mod bindings;
@@ -25,6 +26,8 @@ mod registry;
 mod shipped;
 mod ticker;
 mod validator;
+pub mod vet;
+mod wire;
 mod world;
 
 pub use descriptor::{Descriptor, Example};
@@ -32,9 +35,10 @@ pub use engine::{Engine, Plugin};
 pub use error::{Limit, PluginError, PluginId, Rejection};
 pub use generator::{Generator, Shard};
 pub use incident_model::{IncidentKind, IncidentModel};
-pub use limits::Limits;
+pub use limits::{Guards, Limits};
 pub use log::{LogLevel, LogLine, LogSink, log_nowhere, log_to_tracing};
 pub use registry::{Listed, Registry};
 pub use shipped::{TextError, named_text, profiles, recipes, scenario, scenarios};
 pub use validator::{Selection, Validator};
+pub use wire::{ErrorForm, LineForm};
 pub use world::{CONTRACT_VERSION, PluginKind};

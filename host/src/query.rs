@@ -12,6 +12,7 @@ mod quantile;
 mod render;
 mod rows;
 mod scan;
+mod series;
 mod sql;
 mod statistics;
 mod step;
@@ -24,6 +25,7 @@ pub use profile::ColumnProfile;
 pub use render::{Format, render};
 pub use rows::{BatchStream, Blocking, Rows};
 pub use scan::{Scan, TextForm};
+pub use series::{Downsampling, MAX_POINTS, Series, SeriesPoint};
 pub use step::Input;
 
 use crate::lake::{Lake, LakeError, SnapshotId};
@@ -145,6 +147,11 @@ impl Engine {
     fn threads(&self) -> usize {
         self.limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
+}
+
+/// A name as SQL takes it, whatever is in it.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl std::fmt::Debug for Engine {

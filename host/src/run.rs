@@ -3,6 +3,7 @@
 //! A run is planned ([`Plan`]), cut into shards that are pure functions of spec and components, written segment by
 //! segment into staged files, and committed at once. It knows neither command line nor HTTP.
 
+mod apart;
 mod changes;
 mod error;
 mod execute;
@@ -13,11 +14,13 @@ mod plan;
 mod preview;
 mod shard;
 mod spec;
+mod supervisor;
 mod truth;
 mod verify;
 mod windows;
 mod workers;
 
+pub use apart::{JOB, serve};
 pub use changes::Changes;
 pub use error::RunError;
 pub use execute::{Host, Outcome, Request, now, random, resume, start};
@@ -26,6 +29,7 @@ pub use judge::{Judgement, judge};
 pub use plan::{Configured, Plan};
 pub use preview::{is_stateless, preview, stream};
 pub use shard::{Cancel, Observer};
-pub use spec::{Existing, PlacedIncident, PluginUse, ResolvedSpec, RunSpec, SpecError};
+pub use spec::{Existing, Isolation, PlacedIncident, PluginUse, ResolvedSpec, RunSpec, SpecError};
+pub use supervisor::{MAX_ACTIVE_RUNS, Progress, Supervisor};
 pub use truth::{PlannedIncident, effect_rows, effects_layout, incident_rows, incidents_layout};
 pub use verify::{TableVerdict, Verification, verify, verify_lake};

@@ -37,6 +37,7 @@ pub use columns::Columns;
 pub use file_name::FileName;
 pub use shape::ProfileEncoder;
 
+use crate::batch::TableLayout;
 use arrow::record_batch::RecordBatch;
 use std::fmt;
 use std::str::FromStr;
@@ -189,6 +190,35 @@ impl FromStr for Format {
             .find(|format| format.to_string() == text)
             .ok_or_else(|| format!("{text:?} is no format; there are csv, ndjson, parquet and opensearch"))
     }
+}
+
+/// The encoder of an export: all of a table's columns, or those that are named, in that order. `index` is what
+/// OpenSearch's action lines name; the table's name where it is left out.
+///
+/// # Errors
+/// A column that the table does not have.
+pub fn encoder(
+    format: Format,
+    layout: &TableLayout,
+    names: &[String],
+    index: Option<&str>,
+) -> Result<Box<dyn Encoder>, SinkError> {
+    let columns = match names {
+        [] => Columns::all(&layout.schema),
+        names => Columns::select(&layout.schema, names)?,
+    };
+    Ok(match format {
+        Format::Csv => Box::new(csv::CsvEncoder::new(columns)),
+        Format::Ndjson => Box::new(ndjson::NdjsonEncoder::new(columns, ndjson::Nulls::Written)),
+        Format::Parquet => Box::new(parquet::ParquetEncoder::new(&layout.schema, columns)?),
+        Format::Opensearch => {
+            let index = Some(index.unwrap_or(&layout.table.name));
+            Box::new(match names {
+                [] => bulk::BulkEncoder::for_table(layout, index)?,
+                names => bulk::BulkEncoder::for_columns(layout, names, index)?,
+            })
+        }
+    })
 }
 
 #[cfg(test)]

@@ -4,18 +4,24 @@
 //! visible together. Knows records, but neither Parquet nor what a run does. Wall-clock times come from the caller.
 
 mod alerts;
+mod audit;
+mod idempotency;
 mod lock;
 mod reports;
 mod runs;
 mod schedules;
 mod segments;
+mod tokens;
 
 pub use alerts::{Alert, AlertEvent, AlertState, ChannelRecord, NewAlert};
+pub use audit::AuditEntry;
+pub use idempotency::{Claim, KeptAnswer};
 pub use lock::DataDirLock;
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
-pub use schedules::{Cause, Claim, PipelineRecord, PipelineRun, RunRequest, StepRun, WorkState};
+pub use schedules::{Cause, PipelineRecord, PipelineRun, RunClaim, RunRequest, StepRun, StepTotal, WorkState};
 pub use segments::Segment;
+pub use tokens::{Scope, Token};
 
 use crate::core::id::RunId;
 use crate::core::time::Timestamp;
@@ -79,6 +85,12 @@ pub enum StoreError {
         /// The run.
         id: i64,
     },
+    /// There is a token of that name.
+    #[error("there is a token {0:?} already; choose another name")]
+    TokenExists(String),
+    /// There is no token of that name that is in force.
+    #[error("there is no token {0:?} in force: `telemill token list` shows those there are")]
+    NoToken(String),
     /// A run can't go from its state to another.
     #[error("run {id} is {from} and can't become {to}")]
     Transition {

@@ -257,3 +257,23 @@ fn links_and_anchors_are_found() {
     assert_eq!(links("a [b](c.md#d-e), [f](https://g.h) and [i](j)"), ["c.md#d-e", "j"]);
     assert_eq!(anchors("# A run, file by file\ntext\n## The `x`"), ["a-run-file-by-file", "the-x"]);
 }
+
+/// A promise that no test holds is a wish: every test that docs/SECURITY.md names is there, and each promise names one.
+#[test]
+fn every_promise_names_a_test_that_exists() {
+    let page = fs::read_to_string(repository().join("docs/SECURITY.md")).unwrap();
+    let promised = page.split("## What is promised").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = promised.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 20, "the table was not found");
+    for row in rows {
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let tests: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test holds: {row}");
+        for test in tests {
+            let (modules, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test} has no module"));
+            let path = repository().join("tests/integration").join(modules.replace("::", "/")).with_extension("rs");
+            let source = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{test}: {}: {e}", path.display()));
+            assert!(source.contains(&format!("#[test]\nfn {name}()")), "there is no test {test}");
+        }
+    }
+}

@@ -11,11 +11,11 @@ use crate::tidy::sources_in;
 /// Modules of the host by layer, from the lowest.
 const LAYERS: [&[&str]; 9] = [
     &["core"],
-    &["batch"],
+    &["batch", "worker"],
     &["plugin", "lake", "store"],
     &["sink", "query"],
     &["run", "ingest", "clean"],
-    &["user_data", "fit", "task", "alert"],
+    &["user_data", "fit", "collect", "task", "alert"],
     &["stream", "schedule"],
     &["http"],
     &["app", "cli", "main"],
@@ -28,8 +28,16 @@ const WITHIN_A_LAYER: [(&str, &str); 1] = [("lake", "store")];
 const COMPOSITION: usize = LAYERS.len() - 1;
 
 /// Dependencies whose types stay inside the modules named.
-const OWNERS: [(&str, &[&str]); 4] =
-    [("wasmtime", &["plugin"]), ("sqlx", &["store", "lake"]), ("datafusion", &["query"]), ("axum", &["http"])];
+const OWNERS: [(&str, &[&str]); 8] = [
+    ("wasmtime", &["plugin"]),
+    ("sqlx", &["store", "lake"]),
+    ("datafusion", &["query"]),
+    ("axum", &["http"]),
+    ("hyper", &["http"]),
+    ("hyper_util", &["http"]),
+    ("tower_http", &["http"]),
+    ("utoipa_axum", &["http"]),
+];
 
 fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))

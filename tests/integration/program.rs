@@ -1,6 +1,7 @@
 //! The built program as people use it: a working folder with a data folder of its own, what they type, what it answers.
 //! Knows nothing of what the answers should be.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
@@ -151,12 +152,25 @@ impl Running {
         self.child().try_wait().unwrap().is_some()
     }
 
+    /// Its process id.
+    pub(crate) fn id(&mut self) -> u32 {
+        self.child().id()
+    }
+
     /// The most memory that it has had at once, in bytes; none when it has ended.
     pub(crate) fn peak_bytes(&mut self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child().id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
         Some(kib * 1024)
+    }
+
+    /// Processor time that it has had, in the system's ticks.
+    pub(crate) fn cpu_ticks(&mut self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child().id())).unwrap();
+        // Behind the name, which may hold anything: state is field 3, user and system time are 14 and 15.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     /// Ctrl-C.
@@ -184,6 +198,118 @@ impl Drop for Running {
             let _ = child.wait();
         }
     }
+}
+
+/// A server at work on the data folder of a [`Place`].
+pub(crate) struct Served {
+    running: Running,
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value; its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same, which must have this status.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+}
+
+impl Place {
+    /// Starts `telemill serve` on a port that the system chooses, with more words behind it, and waits until it listens.
+    pub(crate) fn serve<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Served {
+        let all = ["serve", "--listen", "127.0.0.1:0", "--json"].into_iter().chain(words);
+        let mut child = self.command(all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut text = Vec::new();
+        // The JSON document ends where it can be read.
+        let told = loop {
+            let mut byte = [0];
+            let read = child.stdout.as_mut().unwrap().read(&mut byte).unwrap();
+            assert_ne!(read, 0, "the server ended: {}", answer(child.wait_with_output().unwrap()).err);
+            text.push(byte[0]);
+            if let Ok(told) = serde_json::from_slice::<Value>(&text) {
+                break told;
+            }
+        };
+        Served { running: Running { child: Some(child) }, url: told["listening"].as_str().unwrap().to_owned() }
+    }
+}
+
+impl Served {
+    /// Sends a request; an answer of any status is one.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        send(&self.url, method, path, headers, body)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], &[])
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// The rows of a query.
+    pub(crate) fn sql(&self, sql: &str) -> Vec<Value> {
+        match self.post("/api/v1/query", &serde_json::json!({ "sql": sql })).with_status(200).json() {
+            Value::Array(rows) => rows,
+            other => panic!("no rows: {other}"),
+        }
+    }
+
+    /// The process.
+    pub(crate) fn running(&mut self) -> &mut Running {
+        &mut self.running
+    }
+
+    /// SIGTERM, and what the process said.
+    pub(crate) fn stop(mut self) -> Answer {
+        let id = self.running.child().id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.running.answer()
+    }
+}
+
+/// Sends a request to a server anywhere on this machine.
+pub(crate) fn send(url: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("{url}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = agent.run(request.body(body).unwrap()).unwrap();
+    let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap();
+    Reply { status, headers, body }
 }
 
 /// Waits until something is so.

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod interrupted;
+mod isolated;
 mod proofs;
 mod refused;
 

@@ -4,6 +4,7 @@
 """
 
 import pathlib
+import socket
 import sys
 import time
 
@@ -24,8 +25,12 @@ class Keep:
         return "250 taken"
 
 
-controller = Controller(Keep(), hostname="127.0.0.1", port=0)
+# The controller calls its own port to see whether it answers, so that it must know it.
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+controller = Controller(Keep(), hostname="127.0.0.1", port=port)
 controller.start()
-print(controller.server.sockets[0].getsockname()[1], flush=True)
+print(port, flush=True)
 # It is ended from outside; this is for when nobody does.
 time.sleep(600)

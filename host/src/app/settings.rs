@@ -1,6 +1,6 @@
 //! Settings: flags, then `TELEMILL_*` variables, then `telemill.toml`, then defaults. Unknown keys are errors.
 
-use crate::{alert, lake, plugin, query};
+use crate::{alert, http, lake, plugin, query};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub struct Settings {
     pub query: query::Limits,
     /// Where alerts go (`TELEMILL_ALERT_…`).
     pub alert: alert::Settings,
+    /// What connections to the server may use (`TELEMILL_SERVER_…`).
+    pub server: http::Limits,
 }
 
 impl Default for Settings {
@@ -34,6 +36,7 @@ impl Default for Settings {
             lake: lake::WriterSettings::default(),
             query: query::Limits::default(),
             alert: alert::Settings::default(),
+            server: http::Limits::default(),
         }
     }
 }
@@ -135,7 +138,7 @@ impl Settings {
 
     fn section_of(variable: &str) -> Option<&'static str> {
         let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query", "alert"]
+        ["limits", "lake", "query", "alert", "server"]
             .into_iter()
             .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
     }

@@ -94,6 +94,9 @@ pub enum Fault {
     /// A number that the column's type can't hold.
     #[error("the value {0} does not fit a column of 32 bits")]
     Range(i64),
+    /// What a worker process found, in its words.
+    #[error("{0}")]
+    Reported(String),
 }
 
 /// Checks a batch against the declared tables and takes it over as Arrow.

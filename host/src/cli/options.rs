@@ -31,7 +31,7 @@ pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Comman
     let Some((name, plugins)) = found else { return command };
     let data_dir = words.iter().position(|word| word == "--data-dir").and_then(|index| words.get(index + 1));
     let data_dir = data_dir.map(PathBuf::from).or_else(|| std::env::var_os("TELEMILL_DATA_DIR").map(PathBuf::from));
-    let Ok(app) = App::new(Origin { data_dir, settings: Vec::new() }) else { return command };
+    let Ok(app) = super::open(Origin { data_dir, settings: Vec::new() }) else { return command };
     let Ok(options) = slots(&app, &plugins) else { return command };
     command.mut_subcommand(name, |mut command| {
         let taken: Vec<String> = command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();

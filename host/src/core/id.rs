@@ -55,8 +55,9 @@ pub fn check_plugin_name(name: &str) -> Result<(), BadName> {
 
 /// A run's id: `r` and sixteen hex digits, the first eleven of which are the milliseconds since 1970, so that ids
 /// sort by time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^r[0-9a-f]{16}$", example = "r019a8f3c1d20f00d")]
 pub struct RunId(String);
 
 impl RunId {

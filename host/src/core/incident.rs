@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 /// How an effect combines with the base value of its signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Multiplies.
@@ -20,7 +20,7 @@ pub enum Operation {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth knowing.
@@ -48,7 +48,7 @@ impl fmt::Display for Severity {
 }
 
 /// Whether trouble is real.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Trouble; rows are marked with it.
@@ -58,7 +58,7 @@ pub enum Role {
 }
 
 /// One signal of one target bent over time: in full force from `full` to `release`, linear ramps before and after.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Effect {
     /// The target, or a parent of targets.
     pub target: String,
@@ -79,7 +79,7 @@ pub struct Effect {
 }
 
 /// Something that went wrong, with its effects.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Incident {
     /// Unique in a run.
     pub id: String,
@@ -103,9 +103,27 @@ pub struct Incident {
     pub attributes: Vec<Attribute>,
 }
 
+/// The names that effects may use, gathered once for all incidents of a simulation.
+#[derive(Debug)]
+pub struct Bendable<'a> {
+    targets: BTreeSet<&'a str>,
+    signals: BTreeSet<&'a str>,
+}
+
+impl<'a> Bendable<'a> {
+    /// The names of `simulation`: its targets, their parents, and its signals.
+    pub fn of(simulation: &'a Simulation) -> Self {
+        let targets = simulation.targets.iter().flat_map(|t| t.parents.iter().chain([&t.name]));
+        Self {
+            targets: targets.map(String::as_str).collect(),
+            signals: simulation.signals.iter().map(|signal| signal.name.as_str()).collect(),
+        }
+    }
+}
+
 impl Incident {
     /// What is wrong with the incident by itself and against the simulation that it is meant for.
-    pub fn problems(&self, simulation: &Simulation) -> Vec<Problem> {
+    pub fn problems(&self, bendable: &Bendable<'_>) -> Vec<Problem> {
         let mut found = Vec::new();
         let mut add = |message: String| found.push(Problem::new(format!("incident {}", self.id), message));
         if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
@@ -114,9 +132,6 @@ impl Incident {
         if self.window.is_empty() || self.recovered < self.window.end {
             add("the window must not be empty, and `recovered` not before its end".into());
         }
-        let known: BTreeSet<_> =
-            simulation.targets.iter().flat_map(|t| t.parents.iter().chain([&t.name])).map(String::as_str).collect();
-        let signals: BTreeSet<_> = simulation.signals.iter().map(|signal| signal.name.as_str()).collect();
         for effect in &self.effects {
             if !(effect.start <= effect.full && effect.full <= effect.release && effect.release <= effect.end) {
                 add(format!("an effect on {} must have start <= full <= release <= end", effect.target));
@@ -124,10 +139,10 @@ impl Incident {
             if !effect.value.is_finite() {
                 add(format!("an effect on {} has the value {}", effect.target, effect.value));
             }
-            if !known.contains(effect.target.as_str()) {
+            if !bendable.targets.contains(effect.target.as_str()) {
                 add(format!("acts on a target that the simulation does not have: {:?}", effect.target));
             }
-            if !signals.contains(effect.signal.as_str()) {
+            if !bendable.signals.contains(effect.signal.as_str()) {
                 add(format!("bends a signal that the simulation does not have: {:?}", effect.signal));
             }
         }

@@ -5,7 +5,7 @@ use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A rule that rows broke.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Finding {
     /// The rule's name.
     pub rule: String,
@@ -26,7 +26,7 @@ pub struct Finding {
 }
 
 /// A figure that the validator measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Metric {
     /// Its name.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct Metric {
 }
 
 /// All that a validator said of some rows.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Report {
     /// What is wrong.
     pub findings: Vec<Finding>,

@@ -12,9 +12,11 @@ pub const MAX_TABLES: usize = 256;
 pub const MAX_FIELDS: usize = 1_024;
 /// Most targets of one simulation.
 pub const MAX_TARGETS: usize = 100_000;
+/// Most signals of one simulation: each is a column.
+pub const MAX_SIGNALS: usize = 10_000;
 
 /// A named text for what the fixed fields do not say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attribute {
     /// The attribute's name; docs/PLUGINS.md lists those that the host knows.
     pub name: String,
@@ -23,7 +25,7 @@ pub struct Attribute {
 }
 
 /// The logical type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataType {
     /// True or false.
@@ -45,7 +47,7 @@ pub enum DataType {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Field {
     /// Its name, unique in the table.
     pub name: String,
@@ -62,7 +64,7 @@ pub struct Field {
 }
 
 /// How rows of a table relate to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TableKind {
     /// Rows are added.
@@ -72,7 +74,7 @@ pub enum TableKind {
 }
 
 /// A table that a simulation emits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Table {
     /// Its name, unique in the dataset.
     pub name: String,
@@ -103,7 +105,7 @@ impl Table {
 }
 
 /// A quantity that effects can bend, and the column that shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Signal {
     /// Its name, unique in the simulation.
     pub name: String,
@@ -120,7 +122,7 @@ pub struct Signal {
 }
 
 /// A part of a simulated system that incidents can act on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Target {
     /// Its name, unique in the simulation.
     pub name: String,
@@ -133,7 +135,7 @@ pub struct Target {
 }
 
 /// Rows from outside that a simulation builds on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Input {
     /// The input's name.
     pub table: String,
@@ -144,7 +146,7 @@ pub struct Input {
 }
 
 /// All that a generator says of what it is going to simulate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Simulation {
     /// The tables, in the order that batches count them.
     pub tables: Vec<Table>,
@@ -176,8 +178,15 @@ impl Simulation {
         if self.targets.len() > MAX_TARGETS {
             found.push(Problem::new("targets", format!("{}; at most {MAX_TARGETS} are allowed", self.targets.len())));
         }
+        if self.signals.len() > MAX_SIGNALS {
+            found.push(Problem::new("signals", format!("{}; at most {MAX_SIGNALS} are allowed", self.signals.len())));
+        }
+        if !found.is_empty() {
+            // Looking closer would take as long as a guest likes.
+            return found;
+        }
         let mut names = BTreeSet::new();
-        for table in self.tables.iter().take(MAX_TABLES) {
+        for table in &self.tables {
             if !names.insert(table.name.as_str()) {
                 found.push(Problem::new(&table.name, "is declared twice"));
             }
@@ -216,7 +225,7 @@ impl Simulation {
             found.push(Problem::new("targets", "a name is declared twice"));
         }
         let signals: BTreeSet<_> = self.signals.iter().map(|signal| signal.name.as_str()).collect();
-        for target in self.targets.iter().take(MAX_TARGETS) {
+        for target in &self.targets {
             if let Some(signal) = target.signals.iter().find(|signal| !signals.contains(signal.as_str())) {
                 found.push(Problem::new(&target.name, format!("names a signal that is not declared: {signal:?}")));
             }
@@ -240,6 +249,9 @@ impl Table {
         if self.fields.is_empty() || self.fields.len() > MAX_FIELDS {
             add("", format!("has {} fields; 1 to {MAX_FIELDS} are allowed", self.fields.len()));
         }
+        if self.primary_key.len() > self.fields.len() {
+            add("", format!("has {} key columns and {} fields", self.primary_key.len(), self.fields.len()));
+        }
         let mut names = BTreeSet::new();
         for field in self.fields.iter().take(MAX_FIELDS) {
             if let Err(BadName { reason, .. }) = id::check_identifier("column", &field.name) {
@@ -249,8 +261,8 @@ impl Table {
                 add(&format!(".{}", field.name), "is declared twice".into());
             }
         }
-        for key in &self.primary_key {
-            if self.field_index(key).is_none() {
+        for key in self.primary_key.iter().take(MAX_FIELDS) {
+            if !names.contains(key.as_str()) {
                 add("", format!("has a key column that is no field: {key:?}"));
             }
         }

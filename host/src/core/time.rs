@@ -9,7 +9,8 @@ use std::str::FromStr;
 pub const DAY_US: i64 = 86_400_000_000;
 
 /// A point of simulated time: microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-11-09T06:00:00Z")]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
@@ -36,11 +37,15 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Parses RFC 3339 (`2026-11-09T00:00:00Z`, any offset) or a bare date, which means its midnight in UTC.
+/// Parses RFC 3339 (`2026-11-09T00:00:00Z`, any offset) or a bare date, which means its midnight in UTC; and what is
+/// displayed of a time outside the calendar.
 impl FromStr for Timestamp {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(us) = text.strip_suffix("us").and_then(|us| us.parse().ok()) {
+            return Ok(Self(us));
+        }
         let full = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
         let instant: Instant =
             full.parse().map_err(|_| format!("{text:?} is no time; write 2026-11-09T00:00:00Z or 2026-11-09"))?;
@@ -61,7 +66,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// A half-open span of simulated time: `start <= t < end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Window {
     /// The first point inside.
     pub start: Timestamp,

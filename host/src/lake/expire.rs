@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// What [`Lake::expire`] let go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Expired {
     /// Snapshots that can't be read any more.
     pub snapshots: u64,
@@ -20,7 +20,7 @@ pub struct Expired {
 }
 
 /// What [`Lake::sweep`] removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, utoipa::ToSchema)]
 pub struct Swept {
     /// Files.
     pub files: u64,

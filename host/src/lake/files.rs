@@ -26,8 +26,11 @@ impl LakeFiles {
         Self::open(root)
     }
 
-    /// The folder `root`, which is there.
-    pub(super) fn open(root: &Path) -> Result<Self, LakeError> {
+    /// The folder `root`, which is there: for a process that writes files and knows nothing of the catalog.
+    ///
+    /// # Errors
+    /// It is not there, or can't be used.
+    pub fn open(root: &Path) -> Result<Self, LakeError> {
         let unusable = |source| LakeError::File { path: root.to_owned(), source };
         let root: Arc<Path> = std::fs::canonicalize(root).map_err(unusable)?.into();
         let failed = |source| LakeError::Objects { path: root.display().to_string(), source };

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::BTreeMap;
 
 /// A dataset in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DatasetSummary {
     /// Its name.
     pub name: String,
@@ -26,7 +26,7 @@ pub struct DatasetSummary {
 }
 
 /// A dataset with its tables.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Dataset {
     /// Its name.
     pub name: String,
@@ -37,7 +37,7 @@ pub struct Dataset {
 }
 
 /// A table with its files.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct LakeTable {
     /// Its id in the catalog.
     pub id: i64,
@@ -52,7 +52,7 @@ pub struct LakeTable {
 }
 
 /// A file of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LakeFile {
     /// Below the lake's folder.
     pub path: String,
@@ -67,7 +67,7 @@ pub struct LakeFile {
 }
 
 /// A state of the lake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Snapshot {
     /// Its number.
     pub id: SnapshotId,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 /// A complete file of the lake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DataFile {
     /// Below the lake's folder: `<dataset>/<table>/<name>.parquet`.
     pub path: String,
@@ -25,7 +25,7 @@ pub struct DataFile {
 }
 
 /// What is known of a column in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ColumnStats {
     /// The column: its place in the table, from 1.
     pub field_id: i64,

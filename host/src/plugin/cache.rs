@@ -37,6 +37,11 @@ impl CodeCache {
         Ok(Self { dir: dir.to_owned(), configuration: Digest::of(&hasher.0) })
     }
 
+    /// Where entries are.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The code of the component `digest`; none where there is no entry, or one that is damaged or foreign.
     pub(super) fn load(&self, engine: &wasmtime::Engine, digest: Digest) -> Option<Component> {
         let path = self.path(digest);
@@ -56,9 +61,8 @@ impl CodeCache {
     }
 
     /// Keeps the code of a component.
-    pub(super) fn store(&self, digest: Digest, component: &Component) -> io::Result<()> {
-        let code = component.serialize().map_err(io::Error::other)?;
-        files::write_whole(&self.path(digest), &[&Self::header(&code), &code])?;
+    pub(super) fn store(&self, digest: Digest, code: &[u8]) -> io::Result<()> {
+        files::write_whole(&self.path(digest), &[&Self::header(code), code])?;
         files::sweep(&self.dir, SUFFIX, MAX_CACHE_BYTES)
     }
 
@@ -76,12 +80,13 @@ impl CodeCache {
 }
 
 /// The one place where bytes become machine code without wasmtime having compiled them in this process.
-#[expect(unsafe_code, reason = "compiled code is trusted: the folder is this user's alone, and the hash was checked")]
-fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize` wants bytes that `Component::serialize` made. Only `CodeCache::store` writes entries, into a
-    // folder with mode 0700 that belongs to this user (`files::private_dir`); the hash in the header excludes damage;
-    // wasmtime itself refuses other versions and configurations. The bytes are copied, so that no later change of the
-    // file reaches running code.
+#[expect(unsafe_code, reason = "compiled code is trusted: it comes from this program, or from this user's own folder")]
+pub(super) fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` wants bytes that `Component::serialize` made. They come from a worker process of this very
+    // program over a pipe (`vet::compile`), or from a file: only `CodeCache::store` writes entries, into a folder with mode
+    // 0700 that belongs to this user (`files::private_dir`), and the hash in the header excludes damage. wasmtime itself
+    // refuses other versions and configurations. The bytes are copied, so that no later change of the file reaches running
+    // code.
     unsafe { Component::deserialize(engine, code) }
 }
 

@@ -2,18 +2,20 @@
 //! compiled code, linking, and the plugin's own description. Knows nothing of where components are kept.
 
 use super::bindings::{about, generator, host, incident_model, types, validator};
-use super::cache::CodeCache;
+use super::cache::{self, CodeCache};
 use super::config::ConfigSchema;
 use super::convert;
 use super::descriptor::{self, Descriptor};
 use super::error::{PluginError, PluginId, Rejection};
 use super::instance::{Instance, State};
-use super::limits::Limits;
+use super::limits::{Guards, Limits};
 use super::log::{LogSink, log_to_tracing, printable};
 use super::ticker::Ticker;
+use super::vet;
 use super::world::{self, PluginKind};
 use crate::core::digest::Digest;
 use crate::core::problem::Problem;
+use crate::worker::Program;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,8 +30,10 @@ struct EngineParts {
     engine: wasmtime::Engine,
     linker: Linker<State>,
     cache: Option<CodeCache>,
+    /// Compiles what is not in the cache; without it, this process does.
+    compiler: Option<Program>,
     limits: Limits,
-    metered: bool,
+    guards: Guards,
     /// Last, so that the clock stops after everything that needs it.
     _ticker: Ticker,
 }
@@ -42,24 +46,38 @@ impl Engine {
     /// # Errors
     /// Limits that can't be used, or a machine that can't run WebAssembly.
     pub fn new(limits: Limits, cache_dir: Option<&Path>) -> Result<Self, PluginError> {
-        Self::build(limits, cache_dir, true)
+        Self::build(limits, cache_dir, None, Guards::ALL)
     }
 
-    /// An engine without fuel and deadlines, which nothing stops: what benchmarks measure the price of limits against.
+    /// An engine that lets processes of `program` compile and try what is not in the cache, within the limits
+    /// `compile_ms` and `compile_bytes`: for components that come from anybody.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn unmetered(limits: Limits, cache_dir: Option<&Path>) -> Result<Self, PluginError> {
-        Self::build(limits, cache_dir, false)
+    pub fn with_compiler(limits: Limits, cache_dir: Option<&Path>, program: Program) -> Result<Self, PluginError> {
+        Self::build(limits, cache_dir, Some(program), Guards::ALL)
     }
 
-    fn build(limits: Limits, cache_dir: Option<&Path>, metered: bool) -> Result<Self, PluginError> {
+    /// An engine without some of the guards: what benchmarks measure their price against.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_guards(limits: Limits, cache_dir: Option<&Path>, guards: Guards) -> Result<Self, PluginError> {
+        Self::build(limits, cache_dir, None, guards)
+    }
+
+    fn build(
+        limits: Limits,
+        cache_dir: Option<&Path>,
+        compiler: Option<Program>,
+        guards: Guards,
+    ) -> Result<Self, PluginError> {
         let problems = limits.problems();
         if !problems.is_empty() {
             return Err(PluginError::BadLimits { problems });
         }
         let broken = |error: wasmtime::Error| PluginError::Engine { message: format!("{error:#}") };
-        let engine = wasmtime::Engine::new(&configuration(&limits, metered)).map_err(broken)?;
+        let engine = wasmtime::Engine::new(&configuration(&limits, guards)).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         host::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(broken)?;
         types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(broken)?;
@@ -71,12 +89,17 @@ impl Engine {
             }
         });
         let ticker = Ticker::start(&engine).map_err(|error| PluginError::Engine { message: error.to_string() })?;
-        Ok(Self(Arc::new(EngineParts { engine, linker, cache, limits, metered, _ticker: ticker })))
+        Ok(Self(Arc::new(EngineParts { engine, linker, cache, compiler, limits, guards, _ticker: ticker })))
     }
 
     /// The limits that plugins run under.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The folder of compiled code; none where it is not kept.
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.0.cache.as_ref().map(CodeCache::dir)
     }
 
     /// Makes a plugin of a component: checks its world and imports, compiles it (or takes the code from the cache),
@@ -89,7 +112,7 @@ impl Engine {
         let world = self.inspect(bytes).map_err(rejected)?;
         let kind = world.kind().map_err(rejected)?;
         let digest = Digest::of(bytes);
-        let component = self.compile(digest, bytes).map_err(|error| rejected(invalid(&error)))?;
+        let component = self.compile(&printable(origin), digest, bytes)?;
         let (pre, exports) = self.link(kind, &component).map_err(|error| rejected(invalid(&error)))?;
         let unnamed = Arc::new(PluginId { name: printable(origin), version: String::new() });
         let (mut instance, made) = self.instantiate(&pre, &unnamed, log_to_tracing())?;
@@ -123,17 +146,29 @@ impl Engine {
         plugin: &Arc<PluginId>,
         sink: LogSink,
     ) -> Result<(Instance, component::Instance), PluginError> {
-        Instance::new(pre, plugin, &self.0.limits, self.0.metered, sink)
+        Instance::new(pre, plugin, &self.0.limits, self.0.guards, sink)
     }
 
-    fn compile(&self, digest: Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let cached = self.0.cache.as_ref().and_then(|cache| cache.load(&self.0.engine, digest));
-        if let Some(component) = cached {
+    fn compile(&self, origin: &str, digest: Digest, bytes: &[u8]) -> Result<Component, PluginError> {
+        let EngineParts { engine, cache, compiler, limits, guards, .. } = &*self.0;
+        if let Some(component) = cache.as_ref().and_then(|cache| cache.load(engine, digest)) {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.0.engine, bytes)?;
-        if let Some(cache) = &self.0.cache
-            && let Err(error) = cache.store(digest, &component)
+        let rejected =
+            |error: wasmtime::Error| PluginError::Rejected { origin: origin.to_owned(), reason: invalid(&error) };
+        let (component, code) = match compiler {
+            Some(program) => {
+                let code = vet::compile(program, limits, *guards, origin, bytes)?;
+                (cache::deserialize(engine, &code).map_err(rejected)?, code)
+            }
+            None => {
+                let component = Component::from_binary(engine, bytes).map_err(rejected)?;
+                let code = if cache.is_some() { component.serialize().map_err(rejected)? } else { Vec::new() };
+                (component, code)
+            }
+        };
+        if let Some(cache) = cache
+            && let Err(error) = cache.store(digest, &code)
         {
             tracing::warn!(component = %digest.short(), "compiled code is not kept: {error}");
         }
@@ -160,14 +195,14 @@ fn invalid(error: &wasmtime::Error) -> Rejection {
 
 /// Deterministic, interruptible and no larger than plugins need: what could make two machines disagree (NaN patterns,
 /// relaxed SIMD, threads) is fixed or off, and so are proposals that no tool chain for plugins uses.
-fn configuration(limits: &Limits, metered: bool) -> wasmtime::Config {
+fn configuration(limits: &Limits, guards: Guards) -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
         .wasm_component_model(true)
         .concurrency_support(false)
-        .consume_fuel(metered)
-        .epoch_interruption(metered)
-        .cranelift_nan_canonicalization(true)
+        .consume_fuel(guards.fuel)
+        .epoch_interruption(guards.epochs)
+        .cranelift_nan_canonicalization(guards.canonical_nans)
         .relaxed_simd_deterministic(true)
         .shared_memory(false)
         .wasm_memory64(false)
@@ -225,6 +260,16 @@ impl Plugin {
         self.0.digest
     }
 
+    /// The limits that its instances run under.
+    pub fn limits(&self) -> &Limits {
+        self.0.engine.limits()
+    }
+
+    /// The folder of its compiled code; none where it is not kept.
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.0.engine.cache_dir()
+    }
+
     /// What it does.
     pub fn kind(&self) -> PluginKind {
         self.0.kind
@@ -260,6 +305,12 @@ impl Plugin {
 
     pub(super) fn instantiate(&self, sink: LogSink) -> Result<(Instance, component::Instance), PluginError> {
         self.0.engine.instantiate(&self.0.pre, &self.0.id, sink)
+    }
+
+    /// Its machine code, for an engine of the same configuration.
+    pub(super) fn machine_code(&self) -> Result<Vec<u8>, PluginError> {
+        let failed = |error: wasmtime::Error| PluginError::Engine { message: format!("{error:#}") };
+        self.0.pre.component().serialize().map_err(failed)
     }
 
     pub(super) fn generator_exports(&self) -> Result<&generator::GeneratorOnlyIndices, PluginError> {

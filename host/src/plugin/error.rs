@@ -1,15 +1,16 @@
 //! What can go wrong with a plugin, told apart by what the caller does next: mend the input, choose another component,
 //! report to the plugin's author, raise a limit.
 
-use super::world::PluginKind;
+use super::world::{CONTRACT_VERSION, PluginKind};
 use crate::batch::BadBatch;
 use crate::core::problem::{self, Problem};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Which plugin an error or a line of its log is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PluginId {
     /// Its name; where it has not described itself yet, the digest of its component.
     pub name: String,
@@ -24,7 +25,8 @@ impl fmt::Display for PluginId {
 }
 
 /// A limit of [`super::Limits`], or one of the fixed ones that stand in `limits.rs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Memories of an instance, summed, in bytes.
     MemoryBytes,
@@ -50,6 +52,12 @@ pub enum Limit {
     TableElements,
     /// Memories of an instance; fixed.
     Memories,
+    /// Handles of an instance; fixed.
+    Handles,
+    /// Wall time of compiling a component, in milliseconds.
+    CompileMs,
+    /// Memory of compiling a component, in bytes.
+    CompileBytes,
 }
 
 impl Limit {
@@ -68,6 +76,9 @@ impl Limit {
             Self::Tables => "tables",
             Self::TableElements => "table_elements",
             Self::Memories => "memories",
+            Self::Handles => "handles",
+            Self::CompileMs => "compile_ms",
+            Self::CompileBytes => "compile_bytes",
         }
     }
 }
@@ -79,7 +90,7 @@ impl fmt::Display for Limit {
 }
 
 /// Why bytes can't be used as a plugin at all, found before any of their code runs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
     /// More bytes than the setting `component_bytes` allows.
     #[error("it has {bytes} bytes, more than the limit component_bytes = {allowed}")]
@@ -117,6 +128,7 @@ pub enum Rejection {
         /// Names of the interfaces.
         names: Vec<String>,
         /// The version of this host.
+        #[serde(skip, default = "our_version")]
         ours: &'static str,
     },
     /// None of the three worlds, or more than one.
@@ -129,6 +141,20 @@ pub enum Rejection {
     #[error("it can't be compiled and linked: {message}")]
     Invalid {
         /// What the compiler says.
+        message: String,
+    },
+    /// Compiling it takes more than the settings allow.
+    #[error("compiling it takes more than the limit {limit} = {allowed}")]
+    CompileCost {
+        /// Time or memory.
+        limit: Limit,
+        /// Its value.
+        allowed: u64,
+    },
+    /// It crashes the compiler: report the component to Telemill's authors.
+    #[error("it can't be compiled: {message}")]
+    CompilerCrashed {
+        /// How the process that compiled it ended.
         message: String,
     },
     /// It describes itself in a way that can't be used.
@@ -260,12 +286,22 @@ pub enum PluginError {
         /// Which, and why.
         problems: Vec<Problem>,
     },
+    /// A process of this program that worked for a plugin could not be started, or ended before its work.
+    #[error("a worker process failed: {message}")]
+    Worker {
+        /// How.
+        message: String,
+    },
     /// The machine can't run components; a fault of the host.
     #[error("can't start the WebAssembly engine: {message}")]
     Engine {
         /// What the engine says.
         message: String,
     },
+}
+
+fn our_version() -> &'static str {
+    CONTRACT_VERSION
 }
 
 fn used_suffix(used: Option<u64>) -> String {

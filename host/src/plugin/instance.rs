@@ -3,7 +3,7 @@
 
 use super::bindings::{host, types};
 use super::error::{Limit, PluginError, PluginId};
-use super::limits::{LimitHit, Limits, Usage};
+use super::limits::{self, Guards, LimitHit, Limits, Usage};
 use super::log::{LogLevel, LogSink, Logger, printable};
 use super::ticker;
 use crate::core::problem::Problem;
@@ -43,7 +43,7 @@ impl host::Host for State {
 pub(super) struct Instance {
     plugin: Arc<PluginId>,
     limits: Limits,
-    metered: bool,
+    guards: Guards,
     /// None once a call has failed.
     store: Option<Store<State>>,
 }
@@ -54,16 +54,17 @@ impl Instance {
         pre: &InstancePre<State>,
         plugin: &Arc<PluginId>,
         limits: &Limits,
-        metered: bool,
+        guards: Guards,
         sink: LogSink,
     ) -> Result<(Self, component::Instance), PluginError> {
         let logger = Logger::new(Arc::clone(plugin), sink, limits);
         let mut store = Store::new(pre.engine(), State { usage: Usage::new(limits), logger });
         store.limiter(|state| &mut state.usage);
+        store.set_max_component_handles(limits::MAX_HANDLES);
         store.set_hostcall_fuel(usize::try_from(limits.host_bytes).unwrap_or(usize::MAX));
         store.epoch_deadline_trap();
         let limits = limits.clone();
-        let mut instance = Self { plugin: Arc::clone(plugin), limits, metered, store: Some(store) };
+        let mut instance = Self { plugin: Arc::clone(plugin), limits, guards, store: Some(store) };
         let made = instance.call("instantiate", |store| pre.instantiate(store))?;
         Ok((instance, made))
     }
@@ -94,12 +95,10 @@ impl Instance {
             return Err(PluginError::Dead { plugin: Arc::clone(&self.plugin), call: name });
         };
         store.data_mut().logger.begin(name);
-        let filled = if self.metered {
+        if self.guards.epochs {
             store.set_epoch_deadline(ticker::ticks(self.limits.call_ms));
-            store.set_fuel(self.limits.call_fuel)
-        } else {
-            Ok(())
-        };
+        }
+        let filled = if self.guards.fuel { store.set_fuel(self.limits.call_fuel) } else { Ok(()) };
         let called = filled.and_then(|()| function(store));
         called.map_err(|error| {
             let error = self.explain(name, &error);
@@ -167,6 +166,9 @@ impl Instance {
                 let message = format!("{error:#}");
                 if message.contains(HOST_BYTES_MESSAGE) {
                     return self.over(call, Limit::HostBytes, limits.host_bytes, None);
+                }
+                if let Some((limit, allowed)) = limits::said(&message) {
+                    return self.over(call, limit, allowed, None);
                 }
                 self.broken(
                     call,

@@ -43,6 +43,11 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Bytes of a component. Default 64 MiB; a Python guest has 18.
     pub component_bytes: u64,
+    /// Wall time of compiling a component in a process of its own, in milliseconds. Default 180,000: a Python guest takes
+    /// half a minute on two idle cores.
+    pub compile_ms: u64,
+    /// Memory of compiling a component in a process of its own, in bytes. Default 3 GiB.
+    pub compile_bytes: u64,
 }
 
 impl Default for Limits {
@@ -57,8 +62,29 @@ impl Default for Limits {
             log_bytes: 256 * KIB,
             output_bytes: 16 * MIB,
             component_bytes: 64 * MIB,
+            compile_ms: 180_000,
+            compile_bytes: 3072 * MIB,
         }
     }
+}
+
+/// What costs running code time, for the sake of limits and of equal results. All of it is always on, but where its
+/// price is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guards {
+    /// Instructions are counted: `call_fuel` holds.
+    pub fuel: bool,
+    /// Code looks at the clock: `call_ms` holds.
+    pub epochs: bool,
+    /// NaNs have one pattern of bits on every machine.
+    pub canonical_nans: bool,
+}
+
+impl Guards {
+    /// All of them.
+    pub const ALL: Self = Self { fuel: true, epochs: true, canonical_nans: true };
+    /// None of them.
+    pub const NONE: Self = Self { fuel: false, epochs: false, canonical_nans: false };
 }
 
 impl Limits {
@@ -74,12 +100,31 @@ impl Limits {
             ("log_bytes", self.log_bytes, 0, 64 * MIB),
             ("output_bytes", self.output_bytes, 64 * KIB, 256 * MIB),
             ("component_bytes", self.component_bytes, 1, 1024 * MIB),
+            ("compile_ms", self.compile_ms, 10, 24 * 3_600_000),
+            ("compile_bytes", self.compile_bytes, 64 * MIB, 1 << 40),
         ];
         let outside = ranges.into_iter().filter(|(_, value, least, most)| !(least..=most).contains(&value));
         outside
             .map(|(key, value, least, most)| Problem::new(key, format!("is {value}; {least} to {most} is possible")))
             .collect()
     }
+}
+
+/// Most handles to resources that an instance may hold: the contract has no resources, a tool chain's own parts may.
+pub(super) const MAX_HANDLES: usize = 10_000;
+
+/// What wasmtime says of limits that it has no types for.
+const SAID: [(&str, Limit, usize); 4] = [
+    ("instance count too high", Limit::Instances, MAX_INSTANCES),
+    ("memory count too high", Limit::Memories, MAX_MEMORIES),
+    ("table count too high", Limit::Tables, MAX_TABLES),
+    ("store handle limit exceeded", Limit::Handles, MAX_HANDLES),
+];
+
+/// The fixed limit that a message of wasmtime's is about, and its value.
+pub(super) fn said(message: &str) -> Option<(Limit, u64)> {
+    let found = SAID.into_iter().find(|(said, ..)| message.contains(said));
+    found.map(|(_, limit, allowed)| (limit, allowed as u64))
 }
 
 /// What a guest ran into while its code ran; wasmtime carries it out of the call as the cause of the trap.

@@ -80,6 +80,19 @@ impl Registry {
         self.load(&format!("{BY_DIGEST}{digest}"))
     }
 
+    /// Whether the component of this digest ships with this binary.
+    pub fn ships(&self, digest: Digest) -> bool {
+        shipped::SHIPPED.iter().any(|(_, bytes)| Digest::of(bytes) == digest)
+    }
+
+    /// The bytes of a digest, without loading or keeping them.
+    ///
+    /// # Errors
+    /// Not in the store, or damaged there.
+    pub fn bytes_of(&self, digest: Digest) -> Result<Vec<u8>, PluginError> {
+        self.bytes(&format!("{BY_DIGEST}{digest}"))
+    }
+
     /// The bytes that a reference means, without loading or keeping them.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What is in a table's columns: missing values, extremes, and about how many distinct values.
 
-use super::{Engine, QueryError};
+use super::{Engine, QueryError, quoted};
 use crate::core::schema::DataType;
 use arrow::array::{Array, Int64Array, UInt64Array};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 /// What a column holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ColumnProfile {
     /// The column.
     pub name: String,
@@ -65,10 +65,6 @@ impl Engine {
         });
         profiles.collect()
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn count(column: Option<&arrow::array::ArrayRef>) -> Option<u64> {

@@ -62,6 +62,12 @@ impl Rows {
         Ok(batches)
     }
 
+    /// The same rows, which end early when `done` is: for somebody who may stop listening.
+    #[must_use]
+    pub fn until(self, done: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { stream: Box::pin(self.stream.take_until(Box::pin(done))), ..self }
+    }
+
     /// The batches for a thread outside of the runtime. Must not be used on a thread of the runtime itself.
     pub fn blocking(self, runtime: Handle) -> Blocking {
         Blocking { rows: self, runtime }

@@ -32,6 +32,12 @@ pub enum RunError {
         /// Why.
         source: Box<RunError>,
     },
+    /// The process that worked for a shard failed, and so did those that took its place.
+    #[error("a worker process failed: {message}")]
+    Worker {
+        /// How.
+        message: String,
+    },
     /// An incident model made incidents that the generator can't take: report to its author.
     #[error("the incidents of {model} can't be used: {}", problem::join(problems))]
     Incidents {
@@ -61,6 +67,15 @@ pub enum RunError {
     /// Somebody stopped it; `telemill run resume` goes on.
     #[error("the run was stopped; `telemill run resume` goes on where it was")]
     Cancelled,
+    /// Too many are under way: try again when one has ended.
+    #[error("{active} runs are under way, which is as many as may be; wait for one to end, or cancel one")]
+    Busy {
+        /// How many.
+        active: usize,
+    },
+    /// The system gives no thread for the run.
+    #[error("can't start a thread for the run")]
+    Thread(#[source] std::io::Error),
     /// There is nothing to resume, or not from this state.
     #[error("run {id} is {state}: {message}")]
     State {

@@ -5,10 +5,10 @@ use super::inputs::ReadInput;
 use super::judge::{Judgement, judge};
 use super::output::{FilesByTable, LakeOutput};
 use super::plan::Plan;
-use super::shard::{Cancel, Observer, Progress, Watch, run_shard};
+use super::shard::{Cancel, Observer, Progress, Watch};
 use super::spec::{Existing, ResolvedSpec, RunSpec};
 use super::truth::{effect_rows, effects_layout, incident_rows, incidents_layout};
-use super::workers::{LocalWorkers, Workers};
+use super::workers;
 use crate::batch::{TableFingerprint, TableLayout, dataset_fingerprint};
 use crate::core::id::RunId;
 use crate::core::problem::chain;
@@ -18,6 +18,7 @@ use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, SnapshotId, TableFile
 use crate::plugin::{LogSink, Registry};
 use crate::query::{self, QueryError};
 use crate::store::{Outcome as Recorded, RunRecord, RunState, Segment, Store, TableTotal};
+use crate::worker::Program;
 use arrow::array::RecordBatch;
 use rand::TryRng as _;
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ pub struct Host {
     pub query: query::Limits,
     /// Where sorts spill.
     pub spill_dir: PathBuf,
+    /// What runs as a worker process; without it all code of plugins runs on threads of this process.
+    pub worker: Option<Program>,
 }
 
 impl Host {
@@ -190,14 +193,12 @@ fn make_rows(
     cancel: &Cancel,
 ) -> Result<(), RunError> {
     let segments = host.runtime.block_on(host.store.segments(id))?;
-    let output = LakeOutput { host, plan, id };
-    let watch = Watch::new(observer, cancel);
-    let work = |partition| {
+    let before = |partition| {
         let mine: Vec<&Segment> = segments.iter().filter(|segment| segment.partition == partition).collect();
         let state = mine.last().and_then(|segment| segment.state.clone());
-        run_shard(plan, partition, Progress { segments: mine.len(), state }, &output, &watch)
+        Progress { segments: mine.len(), state }
     };
-    LocalWorkers::new(request.workers).run(plan.spec.spec().partitions, &work, &|| watch.stop())
+    workers::make_shards(host, plan, request, &before, &LakeOutput::new(host, plan, id), &Watch::new(observer, cancel))
 }
 
 /// Makes everything visible together: files, ground truth, fingerprint and record.

@@ -14,7 +14,7 @@ use crate::store::NewReport;
 use serde::Serialize;
 
 /// What one validator said.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Judgement {
     /// The validator.
     pub plugin: String,

@@ -3,11 +3,12 @@
 
 use super::error::RunError;
 use super::inputs::{self, ReadInput};
-use super::spec::{PluginUse, ResolvedSpec};
+use super::shard::Making;
+use super::spec::{Isolation, PluginUse, ResolvedSpec};
 use super::truth::PlannedIncident;
 use crate::batch::{GuestBatch, TableLayout};
 use crate::core::digest::Digest;
-use crate::core::incident::Incident;
+use crate::core::incident::{Bendable, Incident};
 use crate::core::problem::Problem;
 use crate::core::schema::Simulation;
 use crate::core::time::Window;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub components: Vec<store::PluginUse>,
     /// Rows from outside, for every shard.
     pub inputs: Vec<GuestBatch>,
+    /// Where the generator's code runs.
+    pub isolation: Isolation,
     /// Where plugins' logs go.
     pub log: LogSink,
 }
@@ -87,7 +90,10 @@ impl Plan {
         let incidents = plan_incidents(&spec, &models, &simulation, &log)?;
         let inputs = inputs::read(&spec, &simulation, read_input)?;
         let layouts = simulation.tables.iter().cloned().map(TableLayout::new).collect();
-        Ok(Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, log })
+        let isolation = spec.spec().isolation.unwrap_or_else(|| {
+            if registry.ships(generator.plugin.digest()) { Isolation::Thread } else { Isolation::Process }
+        });
+        Ok(Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, isolation, log })
     }
 
     /// The part of the simulation that partition `partition` of `partitions` makes.
@@ -100,16 +106,20 @@ impl Plan {
     /// # Errors
     /// The plugin failed.
     pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
-        let mut generator = self.generator.plugin.generator(self.log.clone())?;
-        match state {
-            Some(state) => generator.restore(&self.generator.config, shard, &state)?,
-            None => generator.open(&self.generator.config, shard)?,
+        self.making().begin(shard, state)
+    }
+
+    /// What every shard is made of.
+    pub(super) fn making(&self) -> Making<'_> {
+        Making {
+            generator: &self.generator,
+            segments: self.spec.segments(),
+            step_us: self.simulation.step_us,
+            layouts: &self.layouts,
+            incidents: self.bare_incidents(),
+            inputs: &self.inputs,
+            log: &self.log,
         }
-        for batch in &self.inputs {
-            generator.feed(batch.clone())?;
-        }
-        generator.inject(&self.bare_incidents())?;
-        Ok(generator)
     }
 
     /// The incidents alone, as generators take them.
@@ -181,13 +191,14 @@ fn plan_incidents(
     log: &LogSink,
 ) -> Result<Vec<PlannedIncident>, RunError> {
     let span = spec.window();
+    let bendable = Bendable::of(simulation);
     let mut planned = Vec::new();
     for (index, Configured { plugin, config }) in models.iter().enumerate() {
         let name = &plugin.id().name;
         let mut model = plugin.incident_model(log.clone())?;
         model.open(config, model_seed(spec, index), span, &simulation.targets)?;
         let mut take = |incidents: Vec<Incident>, placed: bool| {
-            let problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(simulation)).collect();
+            let problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(&bendable)).collect();
             if !problems.is_empty() {
                 return Err(RunError::Incidents { model: name.clone(), problems });
             }

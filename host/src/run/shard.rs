@@ -3,10 +3,12 @@
 
 use super::error::RunError;
 use super::output::Output;
-use super::plan::Plan;
+use super::plan::Configured;
 use super::windows::Windows;
-use crate::batch::TableFingerprint;
+use crate::batch::{GuestBatch, TableFingerprint, TableLayout};
+use crate::core::incident::Incident;
 use crate::core::time::Window;
+use crate::plugin::{Generator, LogSink, Shard};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Set by whoever wants the run to stop; seen between two calls.
@@ -52,13 +54,15 @@ impl<'a> Watch<'a> {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    fn done(&self, window: Window, rows: u64) {
-        let done_us = self.done_us.fetch_add(window.length_us(), Ordering::Relaxed) + window.length_us();
+    /// Tells of `us` more of simulated time, and of the rows in it.
+    pub(super) fn done(&self, us: u64, rows: u64) {
+        let done_us = self.done_us.fetch_add(us, Ordering::Relaxed) + us;
         let rows = self.rows.fetch_add(rows, Ordering::Relaxed) + rows;
         self.observer.progress(done_us, rows);
     }
 
-    fn check(&self) -> Result<(), RunError> {
+    /// Whether somebody wants the run to stop.
+    pub(super) fn check(&self) -> Result<(), RunError> {
         let ended = self.cancel.is_cancelled() || self.stop.load(Ordering::Relaxed);
         if ended { Err(RunError::Cancelled) } else { Ok(()) }
     }
@@ -72,66 +76,98 @@ pub(super) struct SegmentDone {
 }
 
 /// How far a shard had come before: segments that are kept, and what the last one saved.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Progress {
     pub(super) segments: usize,
     pub(super) state: Option<Vec<u8>>,
 }
 
-/// Runs partition `partition` from where `before` says to the end of the span.
-pub(super) fn run_shard(
-    plan: &Plan,
-    partition: u32,
-    before: Progress,
-    output: &dyn Output,
-    watch: &Watch<'_>,
-) -> Result<(), RunError> {
-    let partitions = plan.spec.spec().partitions;
-    let mut at = None;
-    let result = run_segments(plan, partition, before, output, watch, &mut at);
-    result.map_err(|source| match source {
-        RunError::Cancelled => RunError::Cancelled,
-        source => RunError::Shard { partition, partitions, window: at, source: Box::new(source) },
-    })
+/// What the shards of a run are made of: all that a worker has to know of its plan.
+pub(super) struct Making<'a> {
+    pub(super) generator: &'a Configured,
+    pub(super) segments: Vec<Window>,
+    pub(super) step_us: u64,
+    pub(super) layouts: &'a [TableLayout],
+    pub(super) incidents: Vec<Incident>,
+    pub(super) inputs: &'a [GuestBatch],
+    pub(super) log: &'a LogSink,
 }
 
-fn run_segments(
-    plan: &Plan,
-    partition: u32,
-    before: Progress,
-    output: &dyn Output,
-    watch: &Watch<'_>,
-    at: &mut Option<Window>,
-) -> Result<(), RunError> {
-    let segments = plan.spec.segments();
-    let (kept, rest) = segments.split_at(before.segments.min(segments.len()));
-    kept.iter().for_each(|window| watch.done(*window, 0));
-    if rest.is_empty() {
-        return Ok(());
-    }
-    let mut generator = plan.begin(plan.shard(partition, plan.spec.spec().partitions), before.state)?;
-    for (index, segment) in rest.iter().enumerate() {
-        let number = kept.len() + index;
-        let mut writer = output.begin(partition, number)?;
-        let mut fingerprints = vec![TableFingerprint::default(); plan.layouts.len()];
-        let mut windows = Windows::new(*segment, plan.simulation.step_us);
-        while let Some(window) = windows.next() {
-            watch.check()?;
-            *at = Some(window);
-            let (mut rows, mut bytes) = (0, 0);
-            for (table, batch) in generator.rows(&plan.layouts, window)? {
-                rows += batch.num_rows() as u64;
-                bytes += batch.get_array_memory_size() as u64;
-                if let Some(fingerprint) = fingerprints.get_mut(table) {
-                    fingerprint.add(&batch)?;
-                }
-                writer.write(table, &batch)?;
-            }
-            windows.returned(rows, bytes);
-            watch.done(window, rows);
+impl Making<'_> {
+    /// Makes an instance ready for its first window: from a saved state or from the start, fed and warned.
+    pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
+        let Configured { plugin, config } = self.generator;
+        let mut generator = plugin.generator(self.log.clone())?;
+        match state {
+            Some(state) => generator.restore(config, shard, &state)?,
+            None => generator.open(config, shard)?,
         }
-        let state = generator.save()?;
-        writer.finish(SegmentDone { window: *segment, state, fingerprints })?;
+        for batch in self.inputs {
+            generator.feed(batch.clone())?;
+        }
+        generator.inject(&self.incidents)?;
+        Ok(generator)
     }
-    Ok(())
+
+    /// Runs `shard` from where `before` says to the end of the span.
+    pub(super) fn run(
+        &self,
+        shard: Shard,
+        before: Progress,
+        output: &dyn Output,
+        watch: &Watch<'_>,
+    ) -> Result<(), RunError> {
+        let mut at = None;
+        let result = self.run_segments(shard, before, output, watch, &mut at);
+        result.map_err(|source| failed_at(shard, at, source))
+    }
+
+    fn run_segments(
+        &self,
+        shard: Shard,
+        before: Progress,
+        output: &dyn Output,
+        watch: &Watch<'_>,
+        at: &mut Option<Window>,
+    ) -> Result<(), RunError> {
+        let (kept, rest) = self.segments.split_at(before.segments.min(self.segments.len()));
+        kept.iter().for_each(|window| watch.done(window.length_us(), 0));
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let mut generator = self.begin(shard, before.state)?;
+        for (index, segment) in rest.iter().enumerate() {
+            let number = kept.len() + index;
+            let mut writer = output.begin(shard.partition, number)?;
+            let mut fingerprints = vec![TableFingerprint::default(); self.layouts.len()];
+            let mut windows = Windows::new(*segment, self.step_us);
+            while let Some(window) = windows.next() {
+                watch.check()?;
+                *at = Some(window);
+                let (mut rows, mut bytes) = (0, 0);
+                for (table, batch) in generator.rows(self.layouts, window)? {
+                    rows += batch.num_rows() as u64;
+                    bytes += batch.get_array_memory_size() as u64;
+                    if let Some(fingerprint) = fingerprints.get_mut(table) {
+                        fingerprint.add(&batch)?;
+                    }
+                    writer.write(table, &batch)?;
+                }
+                windows.returned(rows, bytes);
+                watch.done(window.length_us(), rows);
+            }
+            let state = generator.save()?;
+            writer.finish(SegmentDone { window: *segment, state, fingerprints })?;
+        }
+        Ok(())
+    }
+}
+
+/// An error with its place; a stop has none.
+pub(super) fn failed_at(shard: Shard, window: Option<Window>, source: RunError) -> RunError {
+    let Shard { partition, partitions, .. } = shard;
+    match source {
+        RunError::Cancelled => RunError::Cancelled,
+        source => RunError::Shard { partition, partitions, window, source: Box::new(source) },
+    }
 }

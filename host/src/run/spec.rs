@@ -100,6 +100,16 @@ pub enum Existing {
     Replace,
 }
 
+/// Where a generator's code runs. The rows do not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// On threads of this process.
+    Thread,
+    /// In a process of its own for each attempt at a shard, which may die alone.
+    Process,
+}
+
 /// A run as asked for; `seed` and `start` may be left open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,6 +133,9 @@ pub struct RunSpec {
     /// How much simulated time goes into one file of one partition: what a resume starts over at most.
     #[serde(default = "default_segment")]
     pub segment: Length,
+    /// Where the generator's code runs. Where it is left out, plugins that ship run on threads, and others in processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// Makes the rows.
     pub generator: PluginUse,
     /// Decide what goes wrong.
@@ -176,6 +189,14 @@ impl RunSpec {
         let spec: Self = if json { document::from_json(text) } else { document::from_toml(text) }.map_err(syntax)?;
         spec.check()?;
         Ok(spec)
+    }
+
+    /// A spec from its JSON; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// What is wrong, with the key that is at fault.
+    pub fn from_json(value: Value, origin: &str) -> Result<Self, SpecError> {
+        Self::parse(&value.to_string(), true, origin)
     }
 
     fn check(&self) -> Result<(), SpecError> {

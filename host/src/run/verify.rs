@@ -5,8 +5,8 @@ use super::error::RunError;
 use super::execute::{Host, Request, stored_spec, truth_rows};
 use super::output::FingerprintOutput;
 use super::plan::Plan;
-use super::shard::{Cancel, Observer, Progress, Watch, run_shard};
-use super::workers::{LocalWorkers, Workers};
+use super::shard::{Cancel, Observer, Progress, Watch};
+use super::workers;
 use crate::batch::{TableFingerprint, dataset_fingerprint};
 use crate::core::digest::Digest;
 use crate::core::id::RunId;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// One table, as recorded and as found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TableVerdict {
     /// The table.
     pub table: String,
@@ -30,7 +30,7 @@ pub struct TableVerdict {
 }
 
 /// What a verification found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Verification {
     /// The run.
     pub run: RunId,
@@ -60,8 +60,7 @@ pub fn verify(
         Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), host.read_input, request.log.clone())?;
     let output = FingerprintOutput::new(plan.layouts.len());
     let watch = Watch::new(observer, cancel);
-    let work = |partition| run_shard(&plan, partition, Progress::default(), &output, &watch);
-    LocalWorkers::new(request.workers).run(plan.spec.spec().partitions, &work, &|| watch.stop())?;
+    workers::make_shards(host, &plan, request, &|_| Progress::default(), &output, &watch)?;
     let names = plan.layouts.iter().map(|layout| layout.table.name.clone());
     let mut found: BTreeMap<_, _> = names.zip(output.totals()).collect();
     for (layout, rows) in truth_rows(&plan)? {

@@ -1,9 +1,49 @@
 //! Who runs the shards. Runs reach their workers through [`Workers`] alone, so that other machines can be some.
 
+use super::apart;
 use super::error::RunError;
+use super::execute::{Host, Request};
+use super::output::{Accept, Output};
+use super::plan::Plan;
+use super::shard::{Progress, Watch};
+use super::spec::{Isolation, SpecError};
+use crate::core::problem::Problem;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// Makes the shards of `plan`, each from where `before` says it was: on threads, or in processes that threads wait for.
+///
+/// # Errors
+/// The first shard that fails.
+pub(super) fn make_shards(
+    host: &Host,
+    plan: &Plan,
+    request: &Request,
+    before: &(dyn Fn(u32) -> Progress + Sync),
+    output: &(impl Output + Accept),
+    watch: &Watch<'_>,
+) -> Result<(), RunError> {
+    let partitions = plan.spec.spec().partitions;
+    let making = plan.making();
+    let pool = LocalWorkers::new(request.workers);
+    let stop = || watch.stop();
+    match (plan.isolation, &host.worker) {
+        (Isolation::Process, Some(program)) => {
+            let shards = apart::Shards::new(host, plan, program, output.destination())?;
+            let work = |partition| shards.run(plan.shard(partition, partitions), before(partition), output, watch);
+            pool.run(partitions, &work, &stop)
+        }
+        (Isolation::Process, None) if plan.spec.spec().isolation.is_some() => {
+            let problem = Problem::new("isolation", "this program can't start worker processes");
+            Err(SpecError::Values(vec![problem]).into())
+        }
+        _ => {
+            let work = |partition| making.run(plan.shard(partition, partitions), before(partition), output, watch);
+            pool.run(partitions, &work, &stop)
+        }
+    }
+}
 
 /// Runs work for every partition of a run, in any order and anywhere.
 pub(super) trait Workers {

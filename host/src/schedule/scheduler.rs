@@ -8,7 +8,7 @@ use crate::alert::Alerts;
 use crate::core::problem::chain;
 use crate::core::time::{Length, Timestamp};
 use crate::run::{Cancel, Host};
-use crate::store::{Cause, Claim, PipelineRun, RunRequest, StoreError, WorkState};
+use crate::store::{Cause, PipelineRun, RunClaim, RunRequest, StoreError, WorkState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::Scope;
 
@@ -168,7 +168,7 @@ impl Scheduler {
                 }
                 Decision::Skip(due) => {
                     let claim = claim(&tracked.pipeline, due, Cause::Schedule, WorkState::Skipped, now);
-                    commit_claim(host, &Claim { error: Some("an earlier run was under way"), ..claim })?;
+                    commit_claim(host, &RunClaim { error: Some("an earlier run was under way"), ..claim })?;
                     tracing::warn!(pipeline = %name, due = %due, "passed over: an earlier run is under way");
                     None
                 }
@@ -246,11 +246,11 @@ fn oldest(pipeline: &Pipeline, seen_until: Timestamp, now: Timestamp) -> Decisio
     pipeline.next_due(seen_until).filter(|due| *due <= now).map_or(Decision::Wait, Decision::Run)
 }
 
-fn claim(pipeline: &Pipeline, due: Timestamp, cause: Cause, state: WorkState, now: Timestamp) -> Claim<'_> {
-    Claim { pipeline: &pipeline.head.name, due, cause, state, error: None, clock: pipeline.own_clock(), now }
+fn claim(pipeline: &Pipeline, due: Timestamp, cause: Cause, state: WorkState, now: Timestamp) -> RunClaim<'_> {
+    RunClaim { pipeline: &pipeline.head.name, due, cause, state, error: None, clock: pipeline.own_clock(), now }
 }
 
-fn commit_claim(host: &Host, claim: &Claim<'_>) -> Result<Option<PipelineRun>, StoreError> {
+fn commit_claim(host: &Host, claim: &RunClaim<'_>) -> Result<Option<PipelineRun>, StoreError> {
     host.runtime.block_on(async {
         let mut tx = host.store.write().await?;
         let run = tx.claim_run(claim).await?;

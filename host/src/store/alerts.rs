@@ -8,9 +8,10 @@ use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use std::str::FromStr;
+use utoipa::ToSchema;
 
 /// How far an alert has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertState {
     /// Nobody has seen to it.
@@ -69,7 +70,7 @@ impl NewAlert {
 }
 
 /// An alert.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Alert {
     /// Its number, growing.
     pub id: i64,
@@ -106,7 +107,7 @@ pub struct Alert {
 }
 
 /// Something that channels are told.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertEvent {
     /// Its number, growing.
     pub id: i64,
@@ -321,6 +322,25 @@ impl Store {
         let mut tx = self.read().await?;
         let query = sqlx::query("SELECT * FROM alerts WHERE id = ?").bind(id);
         query.fetch_optional(tx.connection()).await?.as_ref().map(alert).transpose()
+    }
+
+    /// How many alerts are not resolved.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn unresolved_alerts(&self) -> Result<u64, StoreError> {
+        let mut tx = self.read().await?;
+        let query = sqlx::query("SELECT count(*) AS alerts FROM alerts WHERE state <> 'resolved'");
+        super::count(&query.fetch_one(tx.connection()).await?, "alerts")
+    }
+
+    /// The number of the newest event; 0 where there is none.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn newest_alert_event(&self) -> Result<i64, StoreError> {
+        let mut tx = self.read().await?;
+        Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM alert_events").fetch_one(tx.connection()).await?)
     }
 
     /// At most `limit` events with a greater number than `after`, oldest first.

@@ -10,7 +10,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 /// A report that is not recorded yet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct NewReport {
     /// The run whose rows were judged; none where a dataset was judged later.
     pub run_id: Option<RunId>,
@@ -33,7 +33,7 @@ pub struct NewReport {
 }
 
 /// A recorded report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ReportRecord {
     /// Its number, growing.
     pub id: i64,
@@ -79,14 +79,22 @@ impl Store {
         query.fetch_all(tx.connection()).await?.iter().map(record).collect()
     }
 
-    /// At most `limit` reports on a dataset, newest first.
+    /// At most `limit` reports, newest first: on `dataset`, where one is given, and with numbers below `before`.
     ///
     /// # Errors
     /// SQLite failed, or a record can't be read.
-    pub async fn dataset_reports(&self, dataset: &str, limit: u32) -> Result<Vec<ReportRecord>, StoreError> {
+    pub async fn reports(
+        &self,
+        dataset: Option<&str>,
+        limit: u32,
+        before: Option<i64>,
+    ) -> Result<Vec<ReportRecord>, StoreError> {
         let mut tx = self.read().await?;
-        let query = sqlx::query("SELECT * FROM reports WHERE dataset = ? ORDER BY id DESC LIMIT ?");
-        query.bind(dataset).bind(limit).fetch_all(tx.connection()).await?.iter().map(record).collect()
+        let query = sqlx::query(
+            "SELECT * FROM reports WHERE (?1 IS NULL OR dataset = ?1) AND id < ?2 ORDER BY id DESC LIMIT ?3",
+        );
+        let query = query.bind(dataset).bind(before.unwrap_or(i64::MAX)).bind(limit);
+        query.fetch_all(tx.connection()).await?.iter().map(record).collect()
     }
 }
 
@@ -151,7 +159,7 @@ mod tests {
         tx.commit().await.unwrap();
         let (first, second) = (ReportRecord { id: first, content: ours }, ReportRecord { id: second, content: later });
         assert_eq!(store.run_reports(&run_id).await.unwrap(), std::slice::from_ref(&first));
-        assert_eq!(store.dataset_reports("shop", 9).await.unwrap(), [second, first]);
-        assert_eq!(store.dataset_reports("other", 9).await.unwrap(), []);
+        assert_eq!(store.reports(Some("shop"), 9, None).await.unwrap(), [second, first]);
+        assert_eq!(store.reports(Some("other"), 9, None).await.unwrap(), []);
     }
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Recorded; no row was made yet.
@@ -69,7 +69,7 @@ impl FromStr for RunState {
 }
 
 /// A component that a run uses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PluginUse {
     /// What for: `generator`, `incident-model` or `validator`.
     pub role: String,
@@ -82,7 +82,7 @@ pub struct PluginUse {
 }
 
 /// What a run made of one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TableTotal {
     /// The table.
     pub table: String,
@@ -93,7 +93,7 @@ pub struct TableTotal {
 }
 
 /// A run, from its plan to its end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunRecord {
     /// Its id.
     pub id: RunId,

@@ -1,194 +1,14 @@
 //! Records of pipelines: which there are, which due times are claimed, and how runs and their steps ended.
 
+mod record;
+
 use super::{Store, StoreError, WriteTx, json, parsed, time, to_json};
 use crate::core::time::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use std::fmt;
-use std::str::FromStr;
 
-/// How far a pipeline's run, or one of its steps, has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkState {
-    /// It is under way.
-    Running,
-    /// It did what it was to do.
-    Succeeded,
-    /// It did not.
-    Failed,
-    /// The scheduler was stopped meanwhile.
-    Cancelled,
-    /// The process ended meanwhile; nobody knows how far it came.
-    Interrupted,
-    /// It was not begun: another run was under way, or a step that it needs did not succeed.
-    Skipped,
-}
-
-impl WorkState {
-    const ALL: [Self; 6] =
-        [Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::Interrupted, Self::Skipped];
-
-    /// The state's name, as the database and JSON have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Interrupted => "interrupted",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-impl fmt::Display for WorkState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for WorkState {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
-        found.ok_or_else(|| format!("{text:?} is no state of a pipeline's run"))
-    }
-}
-
-/// Why a pipeline runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Its schedule.
-    Schedule,
-    /// Somebody asked.
-    Manual,
-    /// Somebody asked for a run that was there before.
-    Again,
-}
-
-impl Cause {
-    /// The cause's name, as the database and JSON have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Schedule => "schedule",
-            Self::Manual => "manual",
-            Self::Again => "again",
-        }
-    }
-}
-
-impl FromStr for Cause {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = [Self::Schedule, Self::Manual, Self::Again].into_iter().find(|cause| cause.as_str() == text);
-        found.ok_or_else(|| format!("{text:?} is no cause of a pipeline's run"))
-    }
-}
-
-/// A pipeline as its file was last read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PipelineRecord {
-    /// Its name.
-    pub name: String,
-    /// Its file.
-    pub file: String,
-    /// What the file says.
-    pub definition: Value,
-    /// No due time up to here is looked at again.
-    pub seen_until: Timestamp,
-    /// When it runs next, where it has a schedule.
-    pub next_due: Option<Timestamp>,
-    /// The simulated time of its next run, where it has a clock of its own.
-    pub clock: Option<Timestamp>,
-}
-
-/// A run of a pipeline.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PipelineRun {
-    /// Its number, growing.
-    pub id: i64,
-    /// The pipeline.
-    pub pipeline: String,
-    /// The due time.
-    pub due: Timestamp,
-    /// 1, and more where somebody asked for it again.
-    pub attempt: u32,
-    /// Why it runs.
-    pub cause: Cause,
-    /// How far it is.
-    pub state: WorkState,
-    /// The simulated time, where the pipeline has a clock of its own.
-    pub clock: Option<Timestamp>,
-    /// When it was begun.
-    pub claimed_at: Timestamp,
-    /// When it ended.
-    pub finished_at: Option<Timestamp>,
-    /// Why it did not succeed.
-    pub error: Option<String>,
-}
-
-/// A step of a pipeline's run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct StepRun {
-    /// Its place in the file, from 0.
-    pub position: u32,
-    /// Its name.
-    pub name: String,
-    /// What it does.
-    pub kind: String,
-    /// How far it is.
-    pub state: WorkState,
-    /// How often it was tried.
-    pub tries: u32,
-    /// When the first try began.
-    pub started_at: Timestamp,
-    /// When the last one ended.
-    pub finished_at: Option<Timestamp>,
-    /// Why it did not succeed.
-    pub error: Option<String>,
-    /// What came of it.
-    pub result: Value,
-    /// The last lines that it wrote.
-    pub log: Vec<String>,
-}
-
-/// A run that is to be claimed.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
-    /// The pipeline.
-    pub pipeline: &'a str,
-    /// The due time.
-    pub due: Timestamp,
-    /// Why.
-    pub cause: Cause,
-    /// [`WorkState::Running`], or [`WorkState::Skipped`] for a due time that is passed over.
-    pub state: WorkState,
-    /// Why it is passed over.
-    pub error: Option<&'a str>,
-    /// Start and advance of the pipeline's own clock, in microseconds, where it has one.
-    pub clock: Option<(Timestamp, i64)>,
-    /// The time of day.
-    pub now: Timestamp,
-}
-
-/// A run that somebody asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunRequest {
-    /// Its number.
-    pub id: i64,
-    /// The pipeline.
-    pub pipeline: String,
-    /// The run that is to be done again, where it is one.
-    pub again: Option<i64>,
-    /// When it was asked for.
-    pub requested_at: Timestamp,
-}
+pub use record::{Cause, PipelineRecord, PipelineRun, RunClaim, RunRequest, StepRun, StepTotal, WorkState};
 
 impl WriteTx {
     /// Keeps what a pipeline's file says; due times before `now` are of no interest for one that is new.
@@ -231,7 +51,7 @@ impl WriteTx {
     ///
     /// # Errors
     /// SQLite failed.
-    pub async fn claim_run(&mut self, claim: &Claim<'_>) -> Result<Option<PipelineRun>, StoreError> {
+    pub async fn claim_run(&mut self, claim: &RunClaim<'_>) -> Result<Option<PipelineRun>, StoreError> {
         let begun = claim.state == WorkState::Running;
         let clock = if begun { self.next_clock(claim.pipeline, claim.clock).await? } else { None };
         let row = sqlx::query(
@@ -492,6 +312,49 @@ impl Store {
         query.fetch_all(tx.connection()).await?.iter().map(step).collect()
     }
 
+    /// How the steps of the runs that are kept ended, by pipeline and step.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn step_totals(&self) -> Result<Vec<StepTotal>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT r.pipeline, s.name, s.kind, sum(s.state = 'succeeded') AS succeeded, sum(s.state = 'failed') AS failed,
+                 (SELECT l.finished_at - l.started_at FROM pipeline_steps AS l JOIN pipeline_runs AS o ON o.id = l.run_id
+                  WHERE o.pipeline = r.pipeline AND l.name = s.name AND l.state = 'succeeded'
+                  ORDER BY l.run_id DESC LIMIT 1) AS last_us
+             FROM pipeline_steps AS s JOIN pipeline_runs AS r ON r.id = s.run_id
+             GROUP BY r.pipeline, s.name, s.kind ORDER BY r.pipeline, s.name",
+        )
+        .fetch_all(tx.connection())
+        .await?;
+        let total = |row: &SqliteRow| {
+            Ok(StepTotal {
+                pipeline: row.try_get("pipeline")?,
+                step: row.try_get("name")?,
+                kind: row.try_get("kind")?,
+                succeeded: super::count(row, "succeeded")?,
+                failed: super::count(row, "failed")?,
+                last_us: row.try_get("last_us")?,
+            })
+        };
+        rows.iter().map(total).collect()
+    }
+
+    /// When each pipeline last succeeded, by name; only those that did.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn last_successes(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT pipeline, max(finished_at) AS at FROM pipeline_runs WHERE state = 'succeeded'
+             GROUP BY pipeline ORDER BY pipeline",
+        );
+        let rows = rows.fetch_all(tx.connection()).await?;
+        rows.iter().map(|row| Ok((row.try_get("pipeline")?, time(row, "at")?))).collect()
+    }
+
     /// What was asked for and not taken yet, oldest first.
     ///
     /// # Errors
@@ -571,9 +434,9 @@ mod tests {
         (folder, store)
     }
 
-    fn claim(due: i64, clock: Option<(Timestamp, i64)>) -> Claim<'static> {
+    fn claim(due: i64, clock: Option<(Timestamp, i64)>) -> RunClaim<'static> {
         let (due, now) = (Timestamp(due), Timestamp(due + 1));
-        Claim { pipeline: "p", due, cause: Cause::Schedule, state: WorkState::Running, error: None, clock, now }
+        RunClaim { pipeline: "p", due, cause: Cause::Schedule, state: WorkState::Running, error: None, clock, now }
     }
 
     #[tokio::test]
@@ -584,7 +447,7 @@ mod tests {
         let first = tx.claim_run(&claim(200, clock)).await.unwrap().unwrap();
         assert_eq!((first.clock, first.attempt), (Some(Timestamp(1_000)), 1));
         assert_eq!(tx.claim_run(&claim(200, clock)).await.unwrap(), None);
-        let skipped = Claim { state: WorkState::Skipped, error: Some("busy"), ..claim(300, clock) };
+        let skipped = RunClaim { state: WorkState::Skipped, error: Some("busy"), ..claim(300, clock) };
         assert_eq!(tx.claim_run(&skipped).await.unwrap().unwrap().clock, None);
         assert_eq!(tx.claim_run(&claim(400, clock)).await.unwrap().unwrap().clock, Some(Timestamp(1_015)));
         tx.commit().await.unwrap();

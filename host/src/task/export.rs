@@ -6,10 +6,9 @@ use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::Span;
 use crate::query::{Blocking, Engine, Scan, TextForm};
 use crate::run::{Cancel, Host};
-use crate::sink::bulk::BulkEncoder;
 use crate::sink::files::{ProfileFiles, ProfiledFile, Sequence};
 use crate::sink::profile::Profile;
-use crate::sink::{self, Columns, Encoder, FileName, Format, ProfileEncoder};
+use crate::sink::{self, Encoder, FileName, Format, ProfileEncoder};
 use arrow::record_batch::RecordBatch;
 use serde::Deserialize;
 use std::fs::File;
@@ -233,22 +232,7 @@ impl Export {
     }
 
     fn encoder(&self, format: Format, layout: &TableLayout) -> Result<Box<dyn Encoder>, TaskError> {
-        let columns = match self.columns.as_slice() {
-            [] => Columns::all(&layout.schema),
-            names => Columns::select(&layout.schema, names)?,
-        };
-        Ok(match format {
-            Format::Csv => Box::new(sink::csv::CsvEncoder::new(columns)),
-            Format::Ndjson => Box::new(sink::ndjson::NdjsonEncoder::new(columns, sink::ndjson::Nulls::Written)),
-            Format::Parquet => Box::new(sink::parquet::ParquetEncoder::new(&layout.schema, columns)?),
-            Format::Opensearch => {
-                let index = Some(self.index.as_deref().unwrap_or(&layout.table.name));
-                Box::new(match self.columns.as_slice() {
-                    [] => BulkEncoder::for_table(layout, index)?,
-                    names => BulkEncoder::for_columns(layout, names, index)?,
-                })
-            }
-        })
+        Ok(sink::encoder(format, layout, &self.columns, self.index.as_deref())?)
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 /// Show what a plugin says of itself: kind, version, configuration, digest
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin inspect ecommerce")]
-pub(super) struct Inspect {
+pub(in crate::cli) struct Inspect {
     /// A name, a .wasm file or sha256:DIGEST
     plugin: String,
     /// Print its configuration's JSON Schema alone

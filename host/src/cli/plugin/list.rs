@@ -8,7 +8,7 @@ use clap::Args;
 /// List the plugins that ship and those in the data folder
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin list")]
-pub(super) struct List {}
+pub(in crate::cli) struct List {}
 
 impl List {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[command(
     after_help = "Example:\n  telemill plugin test ecommerce\n  telemill plugin test target/wasm32-unknown-unknown/release/mine.wasm --generator ecommerce"
 )]
-pub(super) struct Test {
+pub(in crate::cli) struct Test {
     /// A .wasm file, a name or sha256:DIGEST
     plugin: String,
     /// Try the laws with this configuration, a JSON file, instead of the defaults

@@ -2,7 +2,7 @@
 
 use super::sample::Sample;
 use super::{CheckOptions, Config, Record};
-use crate::core::incident::Incident;
+use crate::core::incident::{Bendable, Incident};
 use crate::core::problem;
 use crate::core::schema::{Simulation, Target};
 use crate::core::time::{DAY_US, Window};
@@ -122,7 +122,8 @@ impl Trial<'_> {
 
     /// Ids are unique, causes are known, effects act on what there is.
     fn sound(&self, incidents: &[Incident]) -> Result<(String, ()), String> {
-        let mut problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(self.simulation)).collect();
+        let bendable = Bendable::of(self.simulation);
+        let mut problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(&bendable)).collect();
         let mut ids = BTreeSet::new();
         for incident in incidents {
             if !ids.insert(incident.id.as_str()) {

@@ -2,6 +2,7 @@
 //! `cargo xtask bench` builds and starts it; docs/BENCHMARKS.md tells what the figures mean.
 
 mod clock;
+mod isolation;
 mod lake;
 mod parts;
 mod peers;
@@ -22,7 +23,7 @@ Measure the e-commerce example's way from the sandbox to files
 Usage: bench [--only PART] [--peers] [--runs N] [--json] [--strict]
 
 Options:
-      --only P  Only one part: sandbox, lake, texts, parts or processes
+      --only P  Only one part: sandbox, lake, texts, parts, processes or isolation
       --peers   Also measure tpchgen-cli 4.0.0 and a script with pandas, installed from PyPI into a folder under target/
       --runs N  Rounds of each measurement, of which the median counts [default: 5]
       --json    Print one JSON document
@@ -31,7 +32,7 @@ Options:
 ";
 
 /// What can be measured by itself.
-const PARTS: [&str; 5] = ["sandbox", "lake", "texts", "parts", "processes"];
+const PARTS: [&str; 6] = ["sandbox", "lake", "texts", "parts", "processes", "isolation"];
 
 struct Options {
     only: Option<String>,
@@ -67,6 +68,9 @@ fn main() -> Result<ExitCode> {
     }
     if wanted("processes") {
         processes::measure(&shop, &folder.path().join("week"), &mut report)?;
+    }
+    if wanted("isolation") {
+        isolation::measure(&shop, &folder.path().join("days"), options.runs, &mut report)?;
     }
     let missed = report.finish()?;
     Ok(if missed && options.strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -1,4 +1,4 @@
-//! The generators that ship in the sandbox, each beside itself compiled for this machine; and what limits cost.
+//! The generators that ship in the sandbox, each beside itself compiled for this machine; and what its guards cost.
 
 use crate::clock::{thread, timed};
 use crate::report::{Bar, Report, Work, compare};
@@ -6,7 +6,7 @@ use crate::shop::{Shop, open, plan};
 use anyhow::Result;
 use std::hint::black_box;
 use telemill::core::time::{Length, Window};
-use telemill::plugin::{Engine, Plugin};
+use telemill::plugin::{Engine, Guards, Plugin};
 use telemill::run::Plan;
 use telemill_sdk::native::Run;
 
@@ -57,17 +57,35 @@ pub(crate) fn measure(shop: &Shop, runs: usize, report: &mut Report) -> Result<(
     price_of_limits(shop, runs, report)
 }
 
-/// The first model with and without fuel and epochs.
+/// What each guard costs alone, and all together, on a model of random text and on one that computes with floats.
 fn price_of_limits(shop: &Shop, runs: usize, report: &mut Report) -> Result<()> {
-    let [model, ..] = &MODELS;
-    let bytes = shop.app.registry()?.bytes(model.plugin)?;
+    const NONE: Guards = Guards::NONE;
+    let guards = [
+        ("fuel", Guards { fuel: true, ..NONE }),
+        ("epochs", Guards { epochs: true, ..NONE }),
+        ("fuel and epochs", Guards { fuel: true, epochs: true, ..NONE }),
+        ("canonical NaNs", Guards { canonical_nans: true, ..NONE }),
+        ("all three guards", Guards::ALL),
+    ];
     let cache = shop.app.data_dir().join("cache");
-    let unmetered = Engine::unmetered(shop.app.settings().limits.clone(), Some(&cache))?.load(model.plugin, &bytes)?;
-    let metered = &shop.plan.generator.plugin;
-    let both = || sandboxed(model, &shop.plan, metered);
-    let compared = compare(runs, both, || sandboxed(model, &shop.plan, &unmetered))?;
-    let price = (1.0 / compared.ratio - 1.0) * 100.0;
-    report.figure("price of the limits (fuel, epochs) on the sandbox's time", price, "%", Bar::None);
+    let registry = shop.app.registry()?;
+    for model in MODELS.iter().filter(|model| ["ecommerce", "user-workloads"].contains(&model.plugin)) {
+        let length = Length::from_us((MORNING + model.minutes) * MINUTE_US);
+        let (_, plan) = plan(&shop.app, model.plugin, length)?;
+        let bytes = registry.bytes(model.plugin)?;
+        let with = |guards| {
+            let engine = Engine::with_guards(shop.app.settings().limits.clone(), Some(&cache), guards)?;
+            engine.load(model.plugin, &bytes)
+        };
+        let bare = with(NONE)?;
+        for (name, guards) in guards {
+            let guarded = with(guards)?;
+            let ours = || sandboxed(model, &plan, &guarded);
+            let compared = compare(runs, ours, || sandboxed(model, &plan, &bare))?;
+            let price = (1.0 / compared.ratio - 1.0) * 100.0;
+            report.figure(&format!("{}: price of {name}", model.plugin), price, "%", Bar::None);
+        }
+    }
     Ok(())
 }
 

@@ -1,0 +1,83 @@
+//! The HTTP API: a file for each resource, over the same functions that the command line calls.
+//!
+//! Handlers are thin: they read a request, call a lower layer on a thread that may block ([`work`]), and write its
+//! answer. `error` alone knows which error is which status. Everything that axum and hyper bring stays in here.
+
+mod access;
+mod alerts;
+mod answer;
+mod audit;
+mod body;
+mod datasets;
+mod error;
+mod events;
+mod files;
+mod health;
+mod idempotency;
+mod incidents;
+mod metrics;
+mod openapi;
+mod page;
+mod query;
+mod reports;
+mod runs;
+mod schedules;
+mod serve;
+mod spec;
+mod work;
+
+pub use access::Access;
+pub use openapi::document;
+pub use serve::{Limits, Server};
+
+use crate::alert::Alerts;
+use crate::run::{Host, Supervisor};
+use std::sync::Arc;
+use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
+
+/// What the routes work with; built by `app`.
+pub struct Services {
+    /// Lake, store and plugins.
+    pub host: Arc<Host>,
+    /// Runs under way.
+    pub runs: Arc<Supervisor>,
+    /// What is found wrong, and who is told.
+    pub alerts: Alerts,
+    /// Who may do what.
+    pub access: Access,
+    /// What was counted.
+    metrics: metrics::Metrics,
+    /// Threads for what blocks.
+    work: work::Work,
+    /// Turns true when the server stops: answers without an end end then.
+    stopping: watch::Sender<bool>,
+}
+
+impl Services {
+    /// Services over a data folder that this process writes.
+    pub fn new(host: Arc<Host>, runs: Arc<Supervisor>, access: Access) -> Self {
+        let alerts = Alerts::new(host.store.clone(), host.runtime.clone());
+        let (metrics, work) = (metrics::Metrics::default(), work::Work::default());
+        Self { host, runs, alerts, access, metrics, work, stopping: watch::Sender::new(false) }
+    }
+}
+
+/// How handlers get at the services.
+type Shared = Arc<Services>;
+
+/// All documented routes.
+fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .merge(health::routes())
+        .merge(runs::routes())
+        .merge(datasets::routes())
+        .merge(files::routes())
+        .merge(incidents::routes())
+        .merge(reports::routes())
+        .merge(query::routes())
+        .merge(schedules::routes())
+        .merge(alerts::routes())
+        .merge(metrics::routes())
+        .merge(audit::routes())
+}

@@ -1,0 +1,71 @@
+//! Reading requests: JSON bodies, queries and paths whose faults name the field.
+
+use super::error::Problem;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+/// Largest JSON body: specs and queries are far smaller.
+pub(super) const MAX_JSON_BYTES: usize = 4 << 20;
+
+/// A JSON body.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if media != "application/json" && !media.ends_with("+json") {
+            let detail = format!("the body must be JSON, with Content-Type application/json instead of {media:?}");
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        parse_json(&bytes).map(Self)
+    }
+}
+
+/// A value from JSON; faults name the field.
+pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { String::new() } else { path };
+        Problem::bad_field(field, error.inner().to_string())
+    })
+}
+
+/// Why a body could not be read.
+pub(super) fn unread(rejection: BytesRejection) -> Problem {
+    Problem::new(rejection.status(), rejection.body_text())
+}
+
+/// Parameters behind the question mark.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = AxumQuery::from_request_parts(parts, state).await;
+        query.map(|AxumQuery(value)| Self(value)).map_err(|rejection| Problem::bad_request(rejection.body_text()))
+    }
+}
+
+/// Parts of the path.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = AxumPath::from_request_parts(parts, state).await;
+        // A path that does not parse names nothing that there is.
+        path.map(|AxumPath(value)| Self(value)).map_err(|rejection| Problem::not_found(rejection.body_text()))
+    }
+}

@@ -1,0 +1,299 @@
+//! What is in the lake: datasets, tables, columns, rows and series.
+
+use super::Shared;
+use super::answer;
+use super::body::{Path, Query};
+use super::error::{Problem, ProblemDocument};
+use super::work::blocking;
+use crate::batch::TableLayout;
+use crate::core::schema::Table;
+use crate::core::time::{Timestamp, Window};
+use crate::lake::{DatasetSummary, LakeTable, SnapshotId};
+use crate::query::{ColumnProfile, Downsampling, Engine, Format, MAX_POINTS, Scan, Series, TextForm, quoted};
+use crate::run;
+use crate::sink::{self, SinkError};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Rows of a preview where nobody says.
+const PREVIEW_ROWS: u32 = 20;
+/// Most rows of a preview: an export brings more.
+const MAX_PREVIEW_ROWS: u32 = 1_000;
+/// Points of a series where nobody says: about what a picture is wide.
+const SERIES_POINTS: u32 = 1_000;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show, remove))
+        .routes(routes!(columns))
+        .routes(routes!(preview))
+        .routes(routes!(series))
+        .routes(routes!(export))
+}
+
+/// A dataset with its tables.
+#[derive(Debug, Serialize, ToSchema)]
+struct DatasetDetail {
+    /// Its name.
+    name: String,
+    /// The snapshot that this was read at.
+    snapshot: SnapshotId,
+    /// Its tables, by name.
+    tables: Vec<TableSummary>,
+}
+
+/// A table, without its files.
+#[derive(Debug, Serialize, ToSchema)]
+struct TableSummary {
+    /// Its declaration: fields with types, units and meaning, keys, time.
+    table: Table,
+    /// Rows.
+    rows: u64,
+    /// Size of its files.
+    bytes: u64,
+    /// How many files.
+    files: usize,
+}
+
+impl From<LakeTable> for TableSummary {
+    fn from(table: LakeTable) -> Self {
+        Self { rows: table.rows, bytes: table.bytes, files: table.files.len(), table: table.table }
+    }
+}
+
+/// A span of time.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SpanQuery {
+    /// From here on; from the first row where it is left out.
+    from: Option<Timestamp>,
+    /// Up to here, exclusive; to the last row where it is left out.
+    to: Option<Timestamp>,
+}
+
+impl SpanQuery {
+    /// The window, where anything was said of it.
+    pub(super) fn window(&self) -> Result<Option<Window>, Problem> {
+        let (start, end) = (self.from.unwrap_or(Timestamp(i64::MIN)), self.to.unwrap_or(Timestamp::MAX));
+        match (self.from, self.to) {
+            (None, None) => Ok(None),
+            _ if start >= end => Err(Problem::bad_field("to", "must be after from")),
+            _ => Ok(Some(Window { start, end })),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ColumnsQuery {
+    /// Count distinct values, which reads all rows.
+    #[serde(default)]
+    distinct: bool,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PreviewQuery {
+    /// Rows at most, 1 to 1,000; 20 where it is left out.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SeriesQuery {
+    /// The column, which must hold numbers.
+    column: String,
+    /// Points at most, 1 to 10,000; 1,000 where it is left out.
+    #[param(minimum = 1, maximum = 10000)]
+    max_points: Option<u32>,
+    /// `min-max` keeps peaks, `average` smooths.
+    downsampling: Option<String>,
+    /// From here on; from the first row where it is left out.
+    from: Option<Timestamp>,
+    /// Up to here, exclusive; to the last row where it is left out.
+    to: Option<Timestamp>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ExportQuery {
+    /// `csv`, `ndjson`, `parquet` or `opensearch`; `ndjson` where it is left out.
+    format: Option<String>,
+    /// Only these columns, in this order, with commas between.
+    columns: Option<String>,
+    /// The index that OpenSearch's action lines name.
+    index: Option<String>,
+    /// From here on; from the first row where it is left out.
+    from: Option<Timestamp>,
+    /// Up to here, exclusive; to the last row where it is left out.
+    to: Option<Timestamp>,
+}
+
+/// A query engine over the newest snapshot.
+pub(super) async fn engine(services: &Shared) -> Result<Engine, Problem> {
+    let host = &services.host;
+    Ok(Engine::open(&host.lake, None, host.query.clone(), host.spill_dir.clone()).await?)
+}
+
+/// Datasets with their rows and sizes, by name.
+#[utoipa::path(get, path = "/api/v1/datasets", tag = "data", responses((status = 200, body = Vec<DatasetSummary>)))]
+async fn list(State(services): State<Shared>) -> Result<Json<Vec<DatasetSummary>>, Problem> {
+    Ok(Json(services.host.lake.datasets(None).await?))
+}
+
+/// A dataset with its tables and their fields.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}", tag = "data", params(("dataset" = String, Path)),
+    responses((status = 200, body = DatasetDetail), (status = 404, body = ProblemDocument)))]
+async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<DatasetDetail>, Problem> {
+    let dataset = services.host.lake.dataset(&name, None).await?;
+    let tables = dataset.tables.into_iter().map(TableSummary::from).collect();
+    Ok(Json(DatasetDetail { name, snapshot: dataset.snapshot, tables }))
+}
+
+/// Takes a dataset away; older snapshots keep it until they expire.
+#[utoipa::path(delete, path = "/api/v1/datasets/{dataset}", tag = "data", params(("dataset" = String, Path)),
+    responses((status = 204, description = "It is gone"), (status = 404, body = ProblemDocument)))]
+async fn remove(State(services): State<Shared>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    blocking(&services, move |host| {
+        host.runtime.block_on(async {
+            let mut tx = host.store.write().await?;
+            host.lake.drop_dataset(&mut tx, &name, run::now(), "telemill").await?;
+            tx.commit().await.map_err(Problem::from)
+        })
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a table's columns hold: missing values, extremes, and about how many distinct values.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/tables/{table}/columns", tag = "data",
+    params(("dataset" = String, Path), ("table" = String, Path), ColumnsQuery),
+    responses((status = 200, body = Vec<ColumnProfile>), (status = 404, body = ProblemDocument)))]
+async fn columns(
+    State(services): State<Shared>,
+    Path((dataset, table)): Path<(String, String)>,
+    Query(query): Query<ColumnsQuery>,
+) -> Result<Json<Vec<ColumnProfile>>, Problem> {
+    Ok(Json(engine(&services).await?.profile(&dataset, &table, query.distinct).await?))
+}
+
+/// The first rows of a table.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/tables/{table}/preview", tag = "data",
+    params(("dataset" = String, Path), ("table" = String, Path), PreviewQuery),
+    responses((status = 200, body = Vec<Object>), (status = 404, body = ProblemDocument)))]
+async fn preview(
+    State(services): State<Shared>,
+    Path((dataset, table)): Path<(String, String)>,
+    Query(query): Query<PreviewQuery>,
+) -> Result<Response, Problem> {
+    let limit = query.limit.unwrap_or(PREVIEW_ROWS);
+    if !(1..=MAX_PREVIEW_ROWS).contains(&limit) {
+        return Err(Problem::bad_field("limit", format!("must be 1 to {MAX_PREVIEW_ROWS}, not {limit}")));
+    }
+    let sql = format!("SELECT * FROM {}.{} LIMIT {limit}", quoted(&dataset), quoted(&table));
+    answer::rows(engine(&services).await?.sql(&sql).await?, Format::Json).await
+}
+
+/// A column over time, cut into at most `max_points` points; null where there are no rows.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/tables/{table}/series", tag = "data",
+    params(("dataset" = String, Path), ("table" = String, Path), SeriesQuery),
+    responses((status = 200, body = Option<Series>), (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+async fn series(
+    State(services): State<Shared>,
+    Path((dataset, table)): Path<(String, String)>,
+    Query(query): Query<SeriesQuery>,
+) -> Result<Json<Option<Series>>, Problem> {
+    let points = query.max_points.unwrap_or(SERIES_POINTS);
+    if !(1..=MAX_POINTS).contains(&points) {
+        return Err(Problem::bad_field("max_points", format!("must be 1 to {MAX_POINTS}, not {points}")));
+    }
+    let how: Downsampling = match &query.downsampling {
+        Some(name) => name.parse().map_err(|error: String| Problem::bad_field("downsampling", error))?,
+        None => Downsampling::default(),
+    };
+    let span = match (query.from, query.to) {
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(Problem::bad_field("from", "goes together with to: give both, or neither"));
+        }
+        (from, to) => SpanQuery { from, to }.window()?,
+    };
+    let engine = engine(&services).await?;
+    Ok(Json(engine.series(&dataset, &table, &query.column, span, points, how).await?))
+}
+
+/// A table's rows as a file, as `telemill export` writes it.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/tables/{table}/export", tag = "data",
+    params(("dataset" = String, Path), ("table" = String, Path), ExportQuery),
+    responses((status = 200, description = "The rows", content(
+            (String = "application/x-ndjson"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet"))),
+        (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+async fn export(
+    State(services): State<Shared>,
+    Path((dataset, table)): Path<(String, String)>,
+    Query(query): Query<ExportQuery>,
+) -> Result<Response, Problem> {
+    let format: sink::Format = match &query.format {
+        Some(name) => name.parse().map_err(|error: String| Problem::bad_field("format", error))?,
+        None => sink::Format::Ndjson,
+    };
+    let found = services.host.lake.dataset(&dataset, None).await?;
+    let declared =
+        found.table(&table).ok_or_else(|| Problem::not_found(format!("{dataset} has no table {table:?}")))?;
+    let layout = TableLayout::new(declared.table.clone());
+    let names: Vec<String> = query.columns.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
+    let mut encoder = sink::encoder(format, &layout, &names, query.index.as_deref())?;
+    let window = SpanQuery { from: query.from, to: query.to }.window()?;
+    let scan = Scan { window, text: TextForm::AsStored, ..Scan::new(&dataset, &table) };
+    let rows = engine(&services).await?.scan(&scan).await?;
+    let media = match format {
+        sink::Format::Csv => "text/csv; charset=utf-8",
+        sink::Format::Ndjson | sink::Format::Opensearch => "application/x-ndjson",
+        sink::Format::Parquet => "application/vnd.apache.parquet",
+    };
+    let mut response = answer::written(rows, media, move |rows, out| -> Result<(), ExportError> {
+        let mut buffer = Vec::new();
+        encoder.begin(&mut buffer)?;
+        for batch in rows {
+            encoder.encode(&batch?, &mut buffer)?;
+            out.write_all(&buffer)?;
+            buffer.clear();
+        }
+        encoder.finish(&mut buffer)?;
+        Ok(out.write_all(&buffer)?)
+    })
+    .await?;
+    let name = format!("attachment; filename=\"{table}.{}\"", format.extension());
+    if let Ok(name) = name.parse() {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+/// Why an export ended early.
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    #[error(transparent)]
+    Query(#[from] crate::query::QueryError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error("the client takes no more")]
+    Gone(#[from] std::io::Error),
+}
+
+impl From<ExportError> for Problem {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Query(error) => error.into(),
+            ExportError::Sink(error) => error.into(),
+            ExportError::Gone(_) => Self::internal(&error),
+        }
+    }
+}

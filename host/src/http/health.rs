@@ -1,0 +1,39 @@
+//! Whether the server lives, and whether it can work.
+
+use super::Shared;
+use super::error::{Problem, ProblemDocument};
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// That all is well.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+    /// The server's version.
+    version: &'static str,
+}
+
+const WELL: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready))
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = Health)))]
+async fn alive() -> Json<Health> {
+    Json(WELL)
+}
+
+/// Whether the catalog can be read.
+#[utoipa::path(get, path = "/readyz", tag = "server",
+    responses((status = 200, body = Health), (status = 503, body = ProblemDocument)))]
+async fn ready(State(services): State<Shared>) -> Result<Json<Health>, Problem> {
+    services.host.lake.latest_snapshot().await?;
+    Ok(Json(WELL))
+}

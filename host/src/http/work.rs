@@ -1,0 +1,45 @@
+//! Work that blocks: on threads beside the runtime's own, few at a time, with a short queue in front.
+
+use super::Shared;
+use super::error::Problem;
+use crate::run::Host;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Requests that are worked on at once: SQLite has four readers and one writer, and there are few cores.
+const AT_ONCE: usize = 16;
+/// Requests that wait for one of these: with milliseconds each, the last waits for less than a second.
+const WAITING: usize = 256;
+
+/// Bounds how much blocking work is under way.
+pub(super) struct Work {
+    slots: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
+    }
+}
+
+/// Calls `f` with the host on a thread that may block.
+///
+/// # Errors
+/// Those of `f`, and too much work under way already.
+pub(super) async fn blocking<T, E, F>(services: &Shared, f: F) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    E: Into<Problem> + Send + 'static,
+    F: FnOnce(&Host) -> Result<T, E> + Send + 'static,
+{
+    let _queued = Arc::clone(&services.work.queue).try_acquire_owned().map_err(|_| Problem::overloaded())?;
+    let slot = Arc::clone(&services.work.slots).acquire_owned().await.map_err(|_| Problem::overloaded())?;
+    let host = Arc::clone(&services.host);
+    let done = tokio::task::spawn_blocking(move || {
+        // Held by the work itself: a client that goes away does not end it.
+        let _slot = slot;
+        f(&host).map_err(Into::into)
+    });
+    done.await.map_err(|error| Problem::internal(&error))?
+}

@@ -1,0 +1,214 @@
+//! Shards in processes of their own: a process that dies fails one attempt, which is made again from the last finished
+//! segment. A shard is a pure function, so the rows are the same.
+//!
+//! The worker writes the files of its segments itself, and says what they are; rows never cross the pipe. What makes them
+//! visible, the record and the commit, stays on this side.
+
+mod job;
+mod serve;
+
+pub use serve::serve;
+
+use self::job::{Failure, Job, Word};
+use super::error::RunError;
+use super::execute::Host;
+use super::output::{Accept, Destination};
+use super::plan::Plan;
+use super::shard::{Progress, SegmentDone, Watch, failed_at};
+use crate::core::time::Window;
+use crate::plugin::Shard;
+use crate::worker::{Bounds, End, Frame, Process, Program, Said};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// The word for this job on a worker's command line.
+pub const JOB: &str = "shard";
+
+/// Attempts at a shard in a row that finish no segment; then the shard has failed.
+const FUTILE_ATTEMPTS: u32 = 3;
+/// How often a waiting thread looks whether the run was stopped.
+const LOOK: Duration = Duration::from_millis(100);
+/// Files that a worker has open besides one for each table: pipes, the runtime's, and what Rust's library reads.
+const FILES: u64 = 64;
+/// Heap and stacks of a worker besides what its guest and its writers take.
+const BASE_BYTES: u64 = 512 << 20;
+/// What a writer holds for each byte of a row group: the encoded bytes and the rows that they came from.
+const WRITER_COPIES: u64 = 4;
+/// What a worker holds of its component: the bytes, and machine code twice, as read and as mapped.
+const COMPONENT_COPIES: u64 = 16;
+/// Copies of incidents and inputs: as sent, as read, and as handed to the guest.
+const GIVEN_COPIES: u64 = 8;
+/// What a worker says of a segment's files, at most.
+const FILES_BYTES: u64 = 64 << 20;
+
+/// Makes shards of one plan in processes.
+pub(super) struct Shards<'a> {
+    program: &'a Program,
+    plan: &'a Plan,
+    destination: Option<Destination>,
+    component: Vec<u8>,
+    given: Vec<u8>,
+    bounds: Bounds,
+    /// How long a worker may be silent: a start without cached code and a call in full, and as much again.
+    patience: Duration,
+}
+
+/// How far a shard is.
+struct Standing {
+    progress: Progress,
+    /// Simulated time and rows of which the run's observer was told.
+    told: (u64, u64),
+    /// Rows of finished segments that this process has seen made.
+    finished_rows: u64,
+}
+
+impl<'a> Shards<'a> {
+    /// Gathers what workers need.
+    ///
+    /// # Errors
+    /// The component is not in the store.
+    pub(super) fn new(
+        host: &Host,
+        plan: &'a Plan,
+        program: &'a Program,
+        destination: Option<Destination>,
+    ) -> Result<Self, RunError> {
+        let component = host.registry.bytes_of(plan.generator.plugin.digest())?;
+        let making = plan.making();
+        let given = job::pack(&making.incidents, making.inputs).map_err(failed)?;
+        let limits = plan.generator.plugin.limits();
+        let tables = plan.layouts.len() as u64;
+        let writers = destination.as_ref().map_or(0, |to| to.writer.row_group_bytes as u64 * tables * WRITER_COPIES);
+        let data_bytes = BASE_BYTES
+            + limits.memory_bytes
+            + limits.host_bytes * 2
+            + writers
+            + component.len() as u64 * COMPONENT_COPIES
+            + given.len() as u64 * GIVEN_COPIES;
+        let bounds = Bounds { data_bytes, files: FILES + tables, file_bytes: u64::MAX };
+        let patience = Duration::from_millis(limits.compile_ms + limits.call_ms) * 2;
+        Ok(Self { program, plan, destination, component, given, bounds, patience })
+    }
+
+    /// Makes `shard` from where `before` says to the end of the span.
+    pub(super) fn run(
+        &self,
+        shard: Shard,
+        before: Progress,
+        output: &dyn Accept,
+        watch: &Watch<'_>,
+    ) -> Result<(), RunError> {
+        let segments = self.plan.spec.segments();
+        let mut at = Standing { progress: before, told: (0, 0), finished_rows: 0 };
+        let mut futile = 0;
+        while let Some(segment) = segments.get(at.progress.segments) {
+            let kept = at.progress.segments;
+            let died = |message| failed_at(shard, Some(*segment), RunError::Worker { message });
+            let end = self.attempt(shard, &segments, &mut at, output, watch)?;
+            let progressed = at.progress.segments > kept;
+            if at.progress.segments == segments.len() {
+                break;
+            }
+            futile = if progressed { 1 } else { futile + 1 };
+            // The same work would take the same memory again.
+            if end.out_of_memory() {
+                return Err(died(format!("{end}; it may use {} bytes of memory", self.bounds.data_bytes)));
+            }
+            if futile >= FUTILE_ATTEMPTS {
+                return Err(died(format!("{end}, as did {} before it", futile - 1)));
+            }
+            tracing::warn!(run.partition = shard.partition, "{end}; its segment is made again");
+        }
+        // What an earlier process had finished already is progress as well.
+        let all_us = self.plan.spec.window().length_us();
+        watch.done(all_us.saturating_sub(at.told.0), 0);
+        Ok(())
+    }
+
+    /// One process, from its start to its end.
+    fn attempt(
+        &self,
+        shard: Shard,
+        segments: &[Window],
+        at: &mut Standing,
+        output: &dyn Accept,
+        watch: &Watch<'_>,
+    ) -> Result<End, RunError> {
+        let mut worker = self.start(shard, segments, &at.progress).map_err(failed)?;
+        tracing::debug!(run.partition = shard.partition, worker.id = worker.id(), "a worker process began");
+        let mut heard = Instant::now();
+        loop {
+            watch.check()?;
+            match worker.listen(LOOK).map_err(failed)? {
+                Said::Frame(frame) => {
+                    heard = Instant::now();
+                    self.take(shard, frame, at, output, watch)?;
+                }
+                Said::Nothing if heard.elapsed() > self.patience => return worker.kill().map_err(failed),
+                Said::Nothing => {}
+                Said::Ended(end) => return Ok(end),
+            }
+        }
+    }
+
+    fn start(&self, shard: Shard, segments: &[Window], progress: &Progress) -> io::Result<Process> {
+        let Plan { generator, simulation, .. } = self.plan;
+        let plugin = &generator.plugin;
+        let job = Job {
+            origin: plugin.id().name.clone(),
+            config: generator.config.clone(),
+            shard,
+            segments: segments.to_vec(),
+            kept: progress.segments,
+            saved: progress.state.is_some(),
+            step_us: simulation.step_us,
+            tables: simulation.tables.clone(),
+            limits: plugin.limits().clone(),
+            cache_dir: plugin.cache_dir().map(std::path::absolute).transpose()?,
+            destination: self.destination.clone(),
+        };
+        let state = progress.state.clone().unwrap_or_default();
+        let frame = Frame::new(&job, vec![self.component.clone(), self.given.clone(), state])?;
+        Process::start(self.program, self.bounds, JOB, frame, plugin.limits().output_bytes + FILES_BYTES)
+    }
+
+    fn take(
+        &self,
+        shard: Shard,
+        mut frame: Frame,
+        at: &mut Standing,
+        output: &dyn Accept,
+        watch: &Watch<'_>,
+    ) -> Result<(), RunError> {
+        match frame.head().map_err(failed)? {
+            Word::Progress { us, rows } => {
+                let (us, rows) = (us.max(at.told.0), (at.finished_rows + rows).max(at.told.1));
+                watch.done(us - at.told.0, rows - at.told.1);
+                at.told = (us, rows);
+            }
+            Word::Line(line) => line.pass_on(&self.plan.log),
+            Word::Segment { segment, window, saved, fingerprints, files } => {
+                if segment != at.progress.segments {
+                    return Err(failed(io::Error::other("it told of another segment than the next")));
+                }
+                let state = saved.then(|| frame.blobs.pop()).flatten();
+                let rows = fingerprints.iter().map(|table| table.rows).sum::<u64>();
+                let done = SegmentDone { window, state: state.clone(), fingerprints };
+                output.accept(shard.partition, segment, done, files)?;
+                at.finished_rows += rows;
+                at.progress = Progress { segments: segment + 1, state };
+            }
+            Word::Failed { window, failure: Failure::Plugin(form) } => {
+                return Err(failed_at(shard, window, RunError::Plugin(form.into())));
+            }
+            Word::Failed { window, failure: Failure::Other(message) } => {
+                return Err(failed_at(shard, window, RunError::Worker { message }));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: io::Error) -> RunError {
+    RunError::Worker { message: error.to_string() }
+}

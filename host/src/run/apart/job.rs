@@ -1,0 +1,106 @@
+//! What crosses the pipes between a run and the workers of its shards.
+
+use crate::batch::{GuestBatch, TableFingerprint};
+use crate::core::incident::Incident;
+use crate::core::schema::Table;
+use crate::core::time::Window;
+use crate::plugin::{ErrorForm, Limits, LineForm, Shard};
+use crate::run::output::{Destination, FilesByTable};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
+
+/// What a worker is asked to make. The frame's blobs: the component, what [`pack`] made, and the saved state.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Job {
+    pub(super) origin: String,
+    pub(super) config: Value,
+    pub(super) shard: Shard,
+    pub(super) segments: Vec<Window>,
+    /// Segments that are finished.
+    pub(super) kept: usize,
+    /// Whether the last of them saved a state.
+    pub(super) saved: bool,
+    pub(super) step_us: u64,
+    pub(super) tables: Vec<Table>,
+    pub(super) limits: Limits,
+    pub(super) cache_dir: Option<PathBuf>,
+    /// Where rows go; nowhere where they are only summed.
+    pub(super) destination: Option<Destination>,
+}
+
+/// What a worker says.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Word {
+    /// Simulated time that is done and rows that were made, since the worker began.
+    Progress { us: u64, rows: u64 },
+    /// The guest logged something.
+    Line(LineForm),
+    /// A segment is complete; the state that was saved is the frame's blob.
+    Segment { segment: usize, window: Window, saved: bool, fingerprints: Vec<TableFingerprint>, files: FilesByTable },
+    /// The shard has failed, as it would anywhere.
+    Failed { window: Option<Window>, failure: Failure },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Failure {
+    Plugin(ErrorForm),
+    Other(String),
+}
+
+/// Incidents and inputs as bytes: numbers keep every bit, and buffers their size.
+pub(super) fn pack(incidents: &[Incident], inputs: &[GuestBatch]) -> io::Result<Vec<u8>> {
+    postcard::to_stdvec(&(incidents, inputs)).map_err(io::Error::other)
+}
+
+/// What [`pack`] packed.
+pub(super) fn unpack(bytes: &[u8]) -> io::Result<(Vec<Incident>, Vec<GuestBatch>)> {
+    postcard::from_bytes(bytes).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::batch::{GuestColumn, GuestText, GuestValues};
+    use crate::core::incident::{Effect, Operation, Role, Severity};
+    use crate::core::time::Timestamp;
+
+    #[test]
+    fn incidents_and_inputs_keep_every_bit() {
+        let window = Window { start: Timestamp(-1), end: Timestamp(i64::MAX) };
+        let effect = Effect {
+            target: "t".into(),
+            signal: "s".into(),
+            operation: Operation::Offset,
+            value: f64::from_bits(0x3fb9_9999_9999_999b),
+            start: window.start,
+            full: window.start,
+            release: window.end,
+            end: window.end,
+        };
+        let incident = Incident {
+            id: "i".into(),
+            kind: "k".into(),
+            role: Role::Decoy,
+            title: String::new(),
+            severity: Severity::Low,
+            cause: None,
+            window,
+            recovered: window.end,
+            effects: vec![effect],
+            attributes: Vec::new(),
+        };
+        let text = GuestText { offsets: vec![0; 8], bytes: vec![255] };
+        let values = [
+            GuestValues::Packed(vec![1, 2]),
+            GuestValues::Float64s(vec![-0.0, f64::INFINITY]),
+            GuestValues::Dictionary(vec![0; 4], text),
+        ];
+        let columns = values.map(|values| GuestColumn { values, validity: Some(vec![1]) }).into();
+        let inputs = vec![GuestBatch { table: 1, rows: 1, columns }];
+        let packed = pack(std::slice::from_ref(&incident), &inputs).unwrap();
+        assert_eq!(unpack(&packed).unwrap(), (vec![incident], inputs));
+    }
+}

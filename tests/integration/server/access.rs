@@ -1,0 +1,152 @@
+//! Who may do what, and manners: tokens, hosts, keys, limits, stopping.
+
+use crate::program::{Place, send};
+use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+fn minute(dataset: &str) -> Value {
+    json!({ "scenario": "ecommerce", "duration": "1m", "dataset": dataset, "validators": [] })
+}
+
+#[test]
+fn tokens_open_as_much_as_their_scope_says() {
+    let place = Place::new();
+    let secret = |name: &str, scope: &str| {
+        let made = place.json(["token", "create", name, "--scope", scope, "--json"]);
+        made["secret"].as_str().unwrap().to_owned()
+    };
+    let (reader, writer, gone) = (secret("reader", "read"), secret("writer", "write"), secret("gone", "admin"));
+    place.good(["token", "revoke", "gone"]);
+    place.ask(["token", "create", "reader"]).refused(&["reader"]);
+    place.ask(["token", "revoke", "gone"]).refused(&["gone"]);
+    let stored = std::fs::read(place.data().join("telemill.sqlite")).unwrap();
+    assert!(!stored.windows(reader.len()).any(|bytes| bytes == reader.as_bytes()), "a secret is kept as a digest");
+
+    let server = place.serve([]);
+    let ask = |method: &str, path: &str, authorization: &str| {
+        let headers = [("authorization", authorization), ("content-type", "application/json")];
+        server.send(method, path, &headers, minute("a").to_string().as_bytes()).status
+    };
+    let basic = format!("Basic {}", base64(&format!("anybody:{reader}")));
+    for authorization in [format!("Bearer {reader}"), format!("Token {reader}"), basic] {
+        assert_eq!(ask("GET", "/api/v1/runs", &authorization), 200);
+        assert_eq!(ask("POST", "/api/v1/runs", &authorization), 403);
+    }
+    assert_eq!(ask("POST", "/api/v1/runs", &format!("Bearer {writer}")), 201);
+    for wrong in [format!("Bearer {gone}"), "Bearer x".to_owned(), "Basic x".to_owned(), "x".to_owned()] {
+        assert_eq!(ask("GET", "/api/v1/runs", &wrong), 401, "{wrong}");
+    }
+    let audit = server.get("/api/v1/audit").with_status(200).json();
+    let callers: Vec<_> =
+        audit["items"].as_array().unwrap().iter().map(|e| (e["caller"].clone(), e["status"].clone())).collect();
+    assert!(callers.contains(&(json!("writer"), json!(201))), "{audit}");
+}
+
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let word = chunk.iter().chain([0, 0].iter()).take(3).fold(0u32, |word, byte| word << 8 | u32::from(*byte));
+        for place in 0..=chunk.len() {
+            encoded.push(char::from(DIGITS[(word >> (18 - 6 * place)) as usize & 63]));
+        }
+        (chunk.len()..3).for_each(|_| encoded.push('='));
+    }
+    encoded
+}
+
+#[test]
+fn an_address_beyond_loopback_needs_a_token() {
+    let place = Place::new();
+    place.ask(["serve", "--listen", "0.0.0.0:0"]).refused(&["telemill token create"]);
+}
+
+#[test]
+fn a_page_under_a_name_of_its_own_can_not_reach_the_server() {
+    let place = Place::new();
+    let server = place.serve([]);
+    server.send("GET", "/api/v1/runs", &[("host", "example.org")], &[]).with_status(421);
+    let preflight = [("origin", "http://example.org"), ("access-control-request-method", "POST")];
+    let reply = server.send("OPTIONS", "/api/v1/runs", &preflight, &[]);
+    assert_eq!((reply.status, reply.header("access-control-allow-origin")), (405, None));
+}
+
+#[test]
+fn the_same_key_does_nothing_twice() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let start = |key: &str, dataset: &str| {
+        let headers = [("idempotency-key", key), ("content-type", "application/json")];
+        server.send("POST", "/api/v1/runs", &headers, minute(dataset).to_string().as_bytes())
+    };
+    let first = start("k1", "a").with_status(201);
+    let again = start("k1", "a").with_status(201);
+    assert_eq!((first.json(), first.header("location")), (again.json(), again.header("location")));
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    start("k1", "b").with_status(422);
+    start("", "b").with_status(400);
+    start("k2", "b").with_status(201);
+    assert_eq!(server.get("/api/v1/runs").json()["items"].as_array().unwrap().len(), 2);
+    // A key outlives the server.
+    server.stop().with_code(0);
+    let server = place.serve([]);
+    let headers = [("idempotency-key", "k1"), ("content-type", "application/json")];
+    let kept = send(&server.url, "POST", "/api/v1/runs", &headers, minute("a").to_string().as_bytes()).with_status(201);
+    assert_eq!(kept.json(), first.json());
+}
+
+#[test]
+fn slow_clients_and_too_many_are_let_go() {
+    let place = Place::new();
+    let limits =
+        ["--setting", "server.connections=2", "--setting", "server.header_ms=300", "--setting", "server.body_ms=300"];
+    let server = place.serve(limits);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let connect = || {
+        let client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        client
+    };
+    let read = |mut client: TcpStream| {
+        let mut text = String::new();
+        // A connection that is cut off is as good as one that is closed.
+        let _ = client.read_to_string(&mut text);
+        text
+    };
+    // Half a head, then nothing: both are closed after their time, the third is turned away at once.
+    let mut slow: Vec<TcpStream> = (0..2).map(|_| connect()).collect();
+    slow.iter_mut().for_each(|client| client.write_all(b"GET /healthz HT").unwrap());
+    std::thread::sleep(Duration::from_millis(100));
+    let third = read(connect());
+    assert!(third.starts_with("HTTP/1.1 503") && third.contains("retry-after"), "{third}");
+    for client in slow {
+        let text = read(client);
+        assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
+    }
+    let mut body = connect();
+    write!(body, "POST /api/v1/query HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{{").unwrap();
+    let text = read(body);
+    assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
+    let huge = vec![b' '; 5 << 20];
+    server.send("POST", "/api/v1/query", &[("content-type", "application/json")], &huge).with_status(413);
+    server.get("/healthz").with_status(200);
+}
+
+#[test]
+fn one_sigterm_ends_streams_of_events_and_the_server() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let day = json!({ "scenario": "ecommerce", "duration": "30d", "validators": [] });
+    let id = server.post("/api/v1/runs", &day).with_status(201).json()["id"].as_str().unwrap().to_owned();
+    let url = server.url.clone();
+    let watching = std::thread::spawn(move || send(&url, "GET", &format!("/api/v1/runs/{id}/events"), &[], &[]));
+    std::thread::sleep(Duration::from_millis(300));
+    server.stop().with_code(0);
+    let events = watching.join().unwrap().text();
+    assert!(events.contains("event: progress"), "{events}");
+    assert_eq!(place.runs()[0]["state"], "cancelled");
+    // The lock is free, and what is there can be read.
+    place.good(["dataset", "list"]);
+}

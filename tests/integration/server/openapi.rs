@@ -1,0 +1,26 @@
+//! The OpenAPI document: served, checked in, and the same.
+
+use crate::program::Place;
+use serde_json::Value;
+use std::{env, fs};
+use telemill_tests::repository;
+
+/// Where it is checked in.
+const CHECKED_IN: &str = "docs/openapi.json";
+
+#[test]
+fn the_document_is_served_and_checked_in() {
+    let made: Value = serde_json::from_str(&telemill::http::document()).unwrap();
+    let path = repository().join(CHECKED_IN);
+    // As with the snapshots of help texts.
+    if env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(&path, telemill::http::document() + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert!(kept == made, "{CHECKED_IN} is not what the code says: run this test with INSTA_UPDATE=always");
+    let place = Place::new();
+    let server = place.serve([]);
+    let served = server.get("/api/v1/openapi.json").with_status(200).json();
+    assert!(served == made, "the served document is another");
+    assert_eq!(served["openapi"], "3.1.0");
+}
