@@ -73,7 +73,7 @@ impl Device {
         if weekdays && (day + 3).rem_euclid(7) >= 5 {
             return false;
         }
-        let minute = local.rem_euclid(DAY) / MINUTE;
+        let minute = (local - day * DAY) / MINUTE;
         let mut shift = 0;
         if (minute - from).abs() <= EDGE_MINUTES || (minute - until).abs() <= EDGE_MINUTES {
             shift = (hash(seed, EDGE, index, day) % (2 * EDGE_MINUTES as u64 + 1)) as i64 - EDGE_MINUTES;

@@ -3,6 +3,8 @@
 //! Every tick of every machine is a draw of its own, so that the last connection before any instant is found by going back
 //! from it, and no snapshot needs another.
 
+use std::cell::Cell;
+
 use telemill_sdk::time::{DAY, MINUTE, SECOND};
 use telemill_sdk::{Blame, Process, Steps, Timestamp, hash};
 
@@ -42,7 +44,7 @@ pub struct Reports {
 }
 
 /// What a machine does not have in common with others; times in microseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Rhythm {
     /// How late after the start of a tick it reports; whole seconds.
     phase: i64,
@@ -52,8 +54,13 @@ struct Rhythm {
     installed: Timestamp,
     /// The probability that a report gets through while it is on and well.
     probability: f64,
+    /// The same, and while it is in trouble but not silent, as bounds on 32 uniform bits.
+    passes_below: u64,
+    hampered_below: u64,
     reports: Steps,
     faults: Steps,
+    /// The fault that was asked for last: a cache, never state.
+    fault: Cell<Fault>,
 }
 
 /// A machine, found once for all that is asked of it.
@@ -83,23 +90,40 @@ struct Fault {
     share: f64,
     /// From when on this one is, until the next visit; the largest timestamp where it stays well.
     sets_in: Timestamp,
+    /// Whether a machine in trouble gets nothing through at all.
+    silent: bool,
+}
+
+impl Fault {
+    /// Of no visit that ever was.
+    const UNKNOWN: Self = Self { visited: Timestamp::MAX, share: 0.0, sets_in: Timestamp::MAX, silent: false };
+
     /// What a machine in trouble gets through.
-    passes: f64,
+    fn passes(&self) -> f64 {
+        if self.silent { 0.0 } else { HAMPERED }
+    }
 }
 
 impl Reports {
     /// The law of a configuration.
     pub fn new(config: &Config, fleet: &Fleet) -> Self {
         let frequency = i64::from(config.frequency_minutes.max(1)) * MINUTE;
-        let rhythm = |(index, device): (u64, &Device)| Rhythm {
-            phase: (hash(fleet.seed, PHASE, index, 0) % (frequency / SECOND) as u64) as i64 * SECOND,
-            visit: (hash(fleet.seed, PHASE, index, 1) % VISIT as u64) as i64,
-            acquired: device.acquired * DAY,
-            installed: device.installed(),
-            probability: config.update_probability
-                * fleet.branches.get(device.branch as usize).map_or(1.0, |branch| branch.link),
-            reports: Steps::of(fleet.seed, REPORT, index),
-            faults: Steps::of(fleet.seed, FAULT, index),
+        let bound = |probability: f64| (probability.clamp(0.0, 1.0) * ONE).ceil() as u64;
+        let rhythm = |(index, device): (u64, &Device)| {
+            let link = fleet.branches.get(device.branch as usize).map_or(1.0, |branch| branch.link);
+            let probability = config.update_probability * link;
+            Rhythm {
+                phase: (hash(fleet.seed, PHASE, index, 0) % (frequency / SECOND) as u64) as i64 * SECOND,
+                visit: (hash(fleet.seed, PHASE, index, 1) % VISIT as u64) as i64,
+                acquired: device.acquired * DAY,
+                installed: device.installed(),
+                probability,
+                passes_below: bound(probability),
+                hampered_below: bound(probability * HAMPERED),
+                reports: Steps::of(fleet.seed, REPORT, index),
+                faults: Steps::of(fleet.seed, FAULT, index),
+                fault: Cell::new(Fault::UNKNOWN),
+            }
         };
         Self {
             frequency,
@@ -176,7 +200,18 @@ impl Reports {
 
     /// The fault of a machine between the two visits around an instant: it sets in at any time, so that half of what ever breaks
     /// is broken at an instant.
+    #[inline]
     fn fault(&self, rhythm: &Rhythm, t: Timestamp) -> Fault {
+        let known = rhythm.fault.get();
+        if known.visited <= t && t - known.visited < VISIT {
+            return known;
+        }
+        let fault = self.fault_at(rhythm, t);
+        rhythm.fault.set(fault);
+        fault
+    }
+
+    fn fault_at(&self, rhythm: &Rhythm, t: Timestamp) -> Fault {
         let visited = (t + rhythm.visit).div_euclid(VISIT) * VISIT - rhythm.visit;
         let bits = rhythm.faults.hash(visited);
         let years = ((visited - rhythm.acquired) as f64 * YEARS).max(0.0);
@@ -184,12 +219,7 @@ impl Reports {
         let breaks = f64::from((bits >> 40) as u32) < 2.0 * share * f64::from(1u32 << 24);
         let after = (bits & 0xff_ffff) as i64 * (VISIT >> 24);
         let silent = f64::from((bits >> 24) as u16) < SILENT * 65_536.0;
-        Fault {
-            visited,
-            share,
-            sets_in: if breaks { visited + after } else { Timestamp::MAX },
-            passes: if silent { 0.0 } else { HAMPERED },
-        }
+        Fault { visited, share, sets_in: if breaks { visited + after } else { Timestamp::MAX }, silent }
     }
 
     /// The incident to blame for how a machine stands at an instant: of those that kept reports of the window from getting
@@ -216,12 +246,20 @@ impl Reports {
 /// Whether a machine's report of a tick gets through.
 fn reports(machine: &Machine<'_>, tick: Timestamp, fault: &Fault, trouble: &Trouble<'_>) -> bool {
     let &Machine { fleet, index, device, rhythm } = machine;
-    let draw = f64::from((rhythm.reports.hash(tick) >> 32) as u32);
-    // What fails for a machine that is well need not be looked into.
-    if trouble.is_none() && draw >= rhythm.probability * ONE || !device.is_on(fleet.seed, index as u64, tick) {
+    let bits = rhythm.reports.hash(tick) >> 32;
+    if trouble.is_none() {
+        let below = match (tick >= fault.sets_in, fault.silent) {
+            (false, _) => rhythm.passes_below,
+            (true, false) => rhythm.hampered_below,
+            (true, true) => 0,
+        };
+        return bits < below && device.is_on(fleet.seed, index as u64, tick);
+    }
+    if !device.is_on(fleet.seed, index as u64, tick) {
         return false;
     }
-    let passes = if faulty(machine, tick, fault, trouble) { fault.passes } else { 1.0 };
+    let draw = f64::from(bits as u32);
+    let passes = if faulty(machine, tick, fault, trouble) { fault.passes() } else { 1.0 };
     draw < trouble.availability(fleet, index, tick, rhythm.probability * passes).clamp(0.0, 1.0) * ONE
 }
 

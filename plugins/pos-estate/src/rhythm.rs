@@ -145,8 +145,10 @@ impl Rhythm {
 
     /// The local minute of a day at which a terminal begins its update, if its group is the day's.
     pub fn update(&self, terminal: usize, group: usize, day: i64) -> Option<i64> {
-        let within = hash(self.seed, ROLLOUT, terminal as u64, day) % ROLLOUT_MINUTES;
-        (group == self.group_of_day(day)).then_some(self.rollout_minute + within as i64)
+        (group == self.group_of_day(day)).then(|| {
+            let within = hash(self.seed, ROLLOUT, terminal as u64, day) % ROLLOUT_MINUTES;
+            self.rollout_minute + within as i64
+        })
     }
 
     /// Whether a terminal is busy with an update at a local time.

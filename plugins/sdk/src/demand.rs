@@ -71,6 +71,11 @@ impl Poisson {
         Self { mean, root: mean.sqrt(), none }
     }
 
+    /// Bits below this give 0, which one who draws often for a small mean can look at first.
+    pub fn none_below(&self) -> u64 {
+        (self.none * 18_446_744_073_709_551_616.0) as u64
+    }
+
     /// One count from 64 uniform bits: by inversion where the mean is small, else by the
     /// Cornish-Fisher expansion of the quantile to third order.
     #[inline]
@@ -107,6 +112,8 @@ mod tests {
             let law = Poisson::new(mean);
             let (got, variance) = moments((0..100_000).map(|i| f64::from(law.draw(hash(3, BURST, 0, i)))));
             assert!((got / mean - 1.0).abs() < 0.02, "{mean}: mean {got}");
+            let last = law.none_below().checked_sub(1);
+            assert!(last.is_none_or(|bits| law.draw(bits) == 0) && last.is_some() == (mean < EXPAND_FROM));
             assert!((variance / mean - 1.0).abs() < 0.03, "{mean}: variance {variance}");
         }
     }

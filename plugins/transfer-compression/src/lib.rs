@@ -1,5 +1,6 @@
 //! The generator `transfer-compression`: metrics of compressed transfers between nodes. The model is in [`model`]; this is its plug.
 
+pub mod chunk;
 pub mod config;
 pub mod curve;
 pub mod laws;

@@ -2,19 +2,21 @@
 
 use telemill_sdk::column::NULL_KEY;
 use telemill_sdk::time::SECOND;
+use telemill_sdk::whole::Score;
 use telemill_sdk::{Blame, Effects, Error, Output, Process, Rows, Shard, Simulation, Stream, Timestamp, Window, hash};
 
+use crate::chunk::{Chunk, Fate};
 use crate::config::{Config, Executed, Selection};
-use crate::curve::Score;
-use crate::metrics::{Chunk, CompressionMetrics};
+use crate::metrics::CompressionMetrics;
 use crate::network::{LINK_TYPES, Loads, Network, REGIONS, Route, STEP, ZONES};
-use crate::outcome::{ALGORITHMS, AMST, HDE};
+use crate::outcome::ALGORITHMS;
 use crate::targets::{self, Signals};
 use crate::transfer::{Bend, Circumstances, Scene, Transfers};
 
 const COUNT: Process = Process::named("transfer count");
 const TRANSFER: Process = Process::named("transfer");
-const LOST: Process = Process::named("missing value");
+/// What a missing value is drawn by.
+pub(crate) const LOST: Process = Process::named("missing value");
 const NODE: Process = Process::named("node");
 const DISTANCE: Process = Process::named("link distance");
 
@@ -31,8 +33,7 @@ pub struct TransferCompression {
     /// How busy each node always is.
     nodes: Vec<Score>,
     policy: bool,
-    selected_alone: bool,
-    missing_below: u32,
+    missing: bool,
     copied_below: u32,
     chunk: Box<Chunk>,
     rows: CompressionMetrics,
@@ -59,7 +60,12 @@ impl TransferCompression {
     /// Opens a shard.
     pub fn new(config: &Config, shard: Shard) -> Self {
         let transfers = Transfers::new(config);
-        let node = |index: u32| transfers.laws().scores.at(hash(shard.seed, NODE, u64::from(index), 0) as u32);
+        let node = |index: u32| transfers.laws().scores.draw(hash(shard.seed, NODE, u64::from(index), 0) as u32);
+        let fate = Fate {
+            cpu_weight: config.cpu_weight,
+            selected_alone: config.executed == Executed::Selected,
+            missing_below: bound(config.missing_share),
+        };
         let mut rows = CompressionMetrics::default();
         rows.region.set_values(REGIONS);
         rows.az.set_values((0..ZONES).map(targets::zone_name));
@@ -74,10 +80,9 @@ impl TransferCompression {
             nodes: (0..config.nodes).map(node).collect(),
             transfers,
             policy: config.selection == Selection::Policy,
-            selected_alone: config.executed == Executed::Selected,
-            missing_below: bound(config.missing_share),
+            missing: fate.missing_below > 0,
             copied_below: bound(config.duplicate_share),
-            chunk: Box::default(),
+            chunk: Box::new(Chunk::new(fate)),
             rows,
             shard,
         }
@@ -120,23 +125,15 @@ impl TransferCompression {
             let route = self.network.route(first, second);
             let scene = self.scene(route);
             let mut bend = bend_at(t);
-            let mut row = self.transfers.draw(&scene, &mut stream, &mut bend);
-            row.timestamp = t + (((place >> 32) as i64 * (STEP / SECOND)) >> 32) * SECOND;
-            row.incident_id = bend.name();
-            if self.selected_alone {
-                if row.current_compression != HDE as u32 {
-                    row.without_hde();
-                }
-                if row.current_compression != AMST as u32 {
-                    row.without_amst();
-                }
+            let mut draft = self.transfers.draw(&scene, &mut stream, &mut bend);
+            draft.timestamp = t + (((place >> 32) as i64 * (STEP / SECOND)) >> 32) * SECOND;
+            draft.incident_id = bend.name();
+            if self.missing {
+                draft.lost = hash(self.shard.seed, LOST, u64::from(index), number);
             }
-            if self.missing_below > 0 {
-                row.lose(self.missing_below, &mut Stream::of(self.shard.seed, LOST, u64::from(index), number));
-            }
-            self.chunk.push(&row, &mut self.rows);
+            self.chunk.push(&draft, &mut self.rows);
             if (place as u32) < self.copied_below {
-                self.chunk.push(&row, &mut self.rows);
+                self.chunk.push(&draft, &mut self.rows);
             }
         }
     }
@@ -151,7 +148,7 @@ impl TransferCompression {
         Scene {
             route,
             load: self.loads.groups()[route.group()],
-            distance: self.transfers.laws().scores.at(hash(self.shard.seed, DISTANCE, pair, 0) as u32),
+            distance: self.transfers.laws().scores.draw(hash(self.shard.seed, DISTANCE, pair, 0) as u32),
             node: self.nodes[route.node as usize],
         }
     }

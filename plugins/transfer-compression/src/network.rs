@@ -5,12 +5,10 @@
 use std::f64::consts::TAU;
 
 use telemill_sdk::demand::{BurstScale, Bursts, Poisson};
-use telemill_sdk::noise::OrnsteinUhlenbeck;
 use telemill_sdk::quantile::normal_quantile;
 use telemill_sdk::time::{DAY, HOUR, MINUTE, SECOND};
-use telemill_sdk::{Process, hash};
-
-use crate::curve::{Score, score};
+use telemill_sdk::whole::{POINT, Score, Wander, score};
+use telemill_sdk::{Process, Window, hash};
 
 /// The example system's regions.
 pub const REGIONS: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
@@ -40,6 +38,7 @@ const BUSIEST_HOUR: f64 = 15.0;
 /// What the time of day and the wander of two hours have in a link's load; the rest of its variance is none.
 const OF_DAY: f64 = 0.75;
 const OF_WANDER: f64 = 0.661_437_827_766_147_7;
+const OF_WANDER_WHOLE: Score = score(OF_WANDER);
 const WANDER_TICKS: f64 = (2 * HOUR / TICK) as f64;
 /// Variance of the logarithm of the demand, for ten minutes and two hours.
 const BURST_SCALES: [BurstScale; 2] =
@@ -111,11 +110,12 @@ pub struct Loads {
     transfers_per_step: f64,
     /// The demand of each tick of a UTC day in relation to its mean.
     profile: Vec<f64>,
-    /// For each region and tick of a day, the score of its load: standard normal over the transfers of a day.
-    daily: Vec<Vec<f64>>,
+    /// For each region and tick of a day, what it has in the score of its load: standard normal over the transfers of a day, times its share.
+    daily: Vec<Vec<Score>>,
     bursts: Bursts,
-    wander: Vec<OrnsteinUhlenbeck>,
-    tick: i64,
+    wander: Vec<Wander>,
+    /// The instants of the tick that it stands at.
+    lasts: Window,
     arrivals: Poisson,
     groups: [Score; GROUPS],
 }
@@ -130,16 +130,17 @@ impl Loads {
         let profile: Vec<f64> = (0..TICKS_A_DAY)
             .map(|tick| (0..REGIONS.len()).map(|region| 1.0 + swing * wave(region, tick)).sum::<f64>() / 3.0)
             .collect();
-        let daily = (0..REGIONS.len()).map(|region| ranked(&profile, |tick| wave(region, tick))).collect();
+        let daily = |region: usize| {
+            ranked(&profile, |tick| wave(region, tick)).into_iter().map(|z| score(OF_DAY * z)).collect()
+        };
+        let daily = (0..REGIONS.len()).map(daily).collect();
         Self {
             transfers_per_step: transfers_per_hour * STEP as f64 / HOUR as f64,
             profile,
             daily,
             bursts: Bursts::new(hash(seed, DEMAND, 0, 0), &BURST_SCALES),
-            wander: (0..GROUPS)
-                .map(|group| OrnsteinUhlenbeck::new(hash(seed, WANDER, group as u64, 0), WANDER_TICKS))
-                .collect(),
-            tick: i64::MIN,
+            wander: (0..GROUPS).map(|group| Wander::new(hash(seed, WANDER, group as u64, 0), WANDER_TICKS)).collect(),
+            lasts: Window::new(0, 0),
             arrivals: Poisson::default(),
             groups: [0; GROUPS],
         }
@@ -147,16 +148,16 @@ impl Loads {
 
     /// Goes to the tick of an instant, forth or back.
     pub fn go_to(&mut self, t: i64) {
-        let tick = t.div_euclid(TICK);
-        if tick == self.tick {
+        if self.lasts.contains(t) {
             return;
         }
-        self.tick = tick;
+        let tick = t.div_euclid(TICK);
+        self.lasts = Window::new(tick * TICK, (tick + 1) * TICK);
         let of_day = tick.rem_euclid(TICKS_A_DAY as i64) as usize;
         self.arrivals = Poisson::new(self.transfers_per_step * self.profile[of_day] * self.bursts.factor(tick, 1.0));
         for (group, (load, wander)) in self.groups.iter_mut().zip(&mut self.wander).enumerate() {
             let region = group / (GROUPS / REGIONS.len());
-            *load = score(OF_DAY * self.daily[region][of_day] + OF_WANDER * wander.at(tick));
+            *load = self.daily[region][of_day] + ((OF_WANDER_WHOLE * wander.at(tick)) >> POINT);
         }
     }
 

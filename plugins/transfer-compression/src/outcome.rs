@@ -68,7 +68,8 @@ impl Link {
 /// Mbit/s of the original data over the whole transfer.
 #[inline]
 pub fn throughput_mbps(bytes: f64, transfer_ms: f64) -> f64 {
-    bytes * MEGABIT_MS / transfer_ms.max(0.1)
+    let ms = if transfer_ms > 0.1 { transfer_ms } else { 0.1 };
+    bytes * MEGABIT_MS / ms
 }
 
 /// Milliseconds of processor time: the baseline always runs beside the selected one. The example row has 12.3 + 5.8 = 18.1.

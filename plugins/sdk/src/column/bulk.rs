@@ -131,6 +131,23 @@ impl Nullable<I64Column> {
     }
 }
 
+macro_rules! bulk_present {
+    ($name:ident, $native:ty) => {
+        impl Nullable<$name> {
+            /// Adds a row for each value, none of which is missing.
+            pub fn push_present(&mut self, values: &[$native]) {
+                if let Some(validity) = &mut self.validity {
+                    validity.push_slice(values, |_| true);
+                }
+                self.values.push_slice(values);
+            }
+        }
+    };
+}
+
+bulk_present!(I64Column, i64);
+bulk_present!(F64Column, f64);
+
 impl Nullable<F64Column> {
     /// Adds a row for each number; one that is no number stands for none.
     pub fn push_numbers(&mut self, values: &[f64]) {
@@ -177,7 +194,10 @@ mod tests {
             let fraction: Vec<f64> =
                 some.iter().map(|&i| if i == NULL_NUMBER { f64::NAN } else { i as f64 / 8.0 }).collect();
             numbers.push_numbers(&some);
-            fractions.push_numbers(&fraction);
+            match fraction.iter().any(|value| value.is_nan()) {
+                true => fractions.push_numbers(&fraction),
+                false => fractions.push_present(&fraction),
+            }
             fraction.iter().for_each(|&value| fractions_by_one.push_option((!value.is_nan()).then_some(value)));
             keys.push_keys(&key);
             ids.push_hex16_slice(&id);
