@@ -63,7 +63,7 @@ fn metrics_tell_of_requests_steps_and_watched_tables() {
     assert_eq!(figure("telemill_step_success_ratio{pipeline=\"watcher\",step=\"files\"}"), 1.0);
     assert_eq!(figure("telemill_step_success_ratio{pipeline=\"watcher\",step=\"breaks\"}"), 0.0);
     assert!(figure("telemill_export_seconds{pipeline=\"watcher\",step=\"files\"}") > 0.0);
-    assert_eq!(figure("telemill_alerts_unresolved"), 1.0);
+    assert_eq!(figure("telemill_alerts_unresolved{}"), 1.0);
 
     let table = "table=\"ecommerce.transactions\"";
     let rows = &server
