@@ -11,6 +11,7 @@ use crate::plugin::{self, Registry};
 use crate::query;
 use crate::run::{self, Host};
 use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
+use crate::versions;
 use crate::worker::Program;
 use anyhow::Context as _;
 use std::path::Path;
@@ -92,11 +93,16 @@ impl App {
         self.runtime.shutdown_background();
     }
 
-    /// The plugins; needs no database.
+    /// The plugins: those that ship, and those that are installed, where there is a database that says so.
     ///
     /// # Errors
     /// The machine can't run components, or limits that can't be used.
     pub fn registry(&self) -> anyhow::Result<Registry> {
+        let names = versions::names_of_file(self.data_dir().join(DATABASE_FILE), self.runtime.handle().clone());
+        Ok(self.bare_registry()?.with_names(names))
+    }
+
+    fn bare_registry(&self) -> anyhow::Result<Registry> {
         let cache = self.data_dir().join(CACHE_FOLDER);
         let limits = self.settings.limits.clone();
         let engine = match &self.worker {
@@ -104,6 +110,18 @@ impl App {
             None => plugin::Engine::new(limits, Some(&cache))?,
         };
         Ok(Registry::new(engine, self.data_dir()))
+    }
+
+    /// The database alone, for reading; none where there is no data yet.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn records(&self) -> anyhow::Result<Option<Store>> {
+        let path = self.data_dir().join(DATABASE_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(self.runtime.block_on(Store::open_read_only(&path))?))
     }
 
     /// The data folder for writing; it is made where it does not exist.
@@ -144,8 +162,9 @@ impl App {
     }
 
     fn host(&self, store: Store, lake: Lake) -> anyhow::Result<Host> {
+        let names = versions::names(store.clone(), self.runtime.handle().clone());
         Ok(Host {
-            registry: self.registry()?,
+            registry: self.bare_registry()?.with_names(names),
             store,
             lake,
             read_input: self.input_reader(),

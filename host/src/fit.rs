@@ -7,6 +7,7 @@
 
 mod closeness;
 mod columns;
+mod comparison;
 mod config;
 mod dependence;
 mod document;
@@ -17,6 +18,7 @@ mod season;
 mod series;
 
 pub use closeness::{ColumnCloseness, PairCloseness};
+pub use comparison::{ColumnComparison, ColumnSide, MOST_COMPARED, Measure, Rows as ComparedRows};
 
 use crate::core::id::{self, MAX_NAME_BYTES};
 use crate::core::schema::{DataType, RESERVED_TABLES};

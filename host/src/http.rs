@@ -18,6 +18,7 @@ mod incidents;
 mod metrics;
 mod openapi;
 mod page;
+mod plugins;
 mod query;
 mod reports;
 mod runs;
@@ -71,6 +72,7 @@ fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(health::routes())
         .merge(runs::routes())
+        .merge(plugins::routes())
         .merge(datasets::routes())
         .merge(files::routes())
         .merge(incidents::routes())

@@ -1,8 +1,8 @@
 //! Telemill's host: runs sandboxed components that simulate systems and keeps what they emit in a lake.
 //!
 //! Layers, lowest first: [`core`]; [`batch`] and [`worker`]; [`plugin`], [`lake`] and [`store`]; [`sink`] and [`query`]; [`run`],
-//! [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`task`] and [`alert`]; [`schedule`]; [`http`]; [`app`] and [`cli`]. A lower
-//! layer never names a higher one.
+//! [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`task`] and [`alert`]; [`schedule`] and [`versions`]; [`http`]; [`app`] and
+//! [`cli`]. A lower layer never names a higher one.
 
 pub mod alert;
 pub mod app;
@@ -22,4 +22,5 @@ pub mod sink;
 pub mod store;
 pub mod task;
 pub mod user_data;
+pub mod versions;
 pub mod worker;

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 9] = [
     &["sink", "query"],
     &["run", "ingest", "clean"],
     &["user_data", "fit", "collect", "task", "alert"],
-    &["stream", "schedule"],
+    &["stream", "schedule", "versions"],
     &["http"],
     &["app", "cli", "main"],
 ];

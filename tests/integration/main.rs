@@ -24,3 +24,4 @@ mod server;
 mod tidy;
 mod transfers;
 mod user_data;
+mod versions;

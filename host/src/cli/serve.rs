@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::http::{Access, Server, Services};
 use crate::run::{Cancel, Supervisor};
 use crate::schedule::{Scheduler, SystemClock, read_all};
+use crate::versions;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
@@ -34,6 +35,9 @@ pub(super) struct Serve {
     /// Run this pipeline, a file, when it is due; can be given several times
     #[arg(long = "pipeline", value_name = "FILE")]
     pipelines: Vec<PathBuf>,
+    /// A folder to watch: a component that is in it, or comes into it, is installed as if it were uploaded
+    #[arg(long, value_name = "DIR")]
+    plugins_dir: Option<PathBuf>,
 }
 
 impl Serve {
@@ -50,6 +54,8 @@ impl Serve {
         }
         let host = Arc::clone(&writer.host);
         let runs = Arc::new(Supervisor::new(Arc::clone(&host)));
+        // Held until the server ends.
+        let _watch = self.plugins_dir.as_deref().map(|dir| versions::watch(Arc::clone(&host), dir)).transpose()?;
         let services = Arc::new(Services::new(Arc::clone(&host), Arc::clone(&runs), access));
         let notifier = Notifier::new(services.alerts.clone(), &app.settings().alert)?;
         let scheduler = Scheduler::new(pipelines, services.alerts.clone());

@@ -8,6 +8,7 @@ use crate::query::QueryError;
 use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
+use crate::versions::VersionsError;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -225,6 +226,26 @@ impl From<PluginError> for Problem {
             | PluginError::Io { .. }
             | PluginError::BadLimits { .. }
             | PluginError::Engine { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<VersionsError> for Problem {
+    fn from(error: VersionsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            VersionsError::Plugin(error) => error.into(),
+            VersionsError::Store(error) => error.into(),
+            VersionsError::NotInstalled { .. } => Self::not_found(detail),
+            VersionsError::Tables { problems, .. } => Self::new(StatusCode::CONFLICT, detail).with_errors(problems),
+            VersionsError::NameTaken { .. } | VersionsError::InUse { .. } | VersionsError::NothingBefore(_) => {
+                Self::new(StatusCode::CONFLICT, detail)
+            }
+            VersionsError::Pin { .. } | VersionsError::Refused { .. } | VersionsError::Scenario { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+            }
+            VersionsError::Source { .. } => Self::bad_request(detail),
+            VersionsError::File { .. } | VersionsError::Registry { .. } => Self::internal(&error),
         }
     }
 }

@@ -19,6 +19,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, SecurityRequi
     ),
     tags(
         (name = "runs", description = "Rows from a spec, committed at once"),
+        (name = "plugins", description = "Versions of plugins, and which of them a name means"),
         (name = "data", description = "What is in the lake"),
         (name = "schedules", description = "Pipelines, and what became of their runs"),
         (name = "alerts", description = "What validators and pipelines found wrong"),

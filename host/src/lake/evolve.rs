@@ -55,6 +55,15 @@ pub(super) fn fit(old: &Table, new: &Table) -> Fit {
     }
 }
 
+/// What keeps rows of `new` from being those of `old` with columns added at the end; empty where nothing does.
+pub fn added_only(old: &Table, new: &Table) -> Vec<Problem> {
+    let gone = old.fields.iter().skip(new.fields.len()).map(|field| Problem::new(&field.name, "is missing"));
+    match fit(old, new) {
+        Fit::Clash(problems) => problems,
+        Fit::Same(_) | Fit::Grown { .. } => gone.collect(),
+    }
+}
+
 fn clash(old: &Field, new: &Field) -> Option<String> {
     if old.name != new.name {
         return Some(format!("{} stands in its place; new columns go to the end", new.name));
@@ -102,6 +111,14 @@ mod tests {
         assert_eq!(fit(&short, &long), Fit::Grown { known: 1, table: long.clone() });
         assert_eq!(fit(&long, &short), Fit::Same(long.clone()));
         assert_eq!(fit(&long, &long), Fit::Same(long));
+    }
+
+    #[test]
+    fn columns_that_go_are_no_addition() {
+        let (short, long) = (table(&[A]), table(&[A, B]));
+        assert_eq!(added_only(&short, &long), []);
+        assert_eq!(added_only(&long, &short), [Problem::new("b", "is missing")]);
+        assert!(!added_only(&short, &table(&[("a", DataType::Int32, false)])).is_empty());
     }
 
     #[test]

@@ -3,13 +3,21 @@
 //!
 //! A check that finds nothing wrong in a sample proves nothing for all time; what it does find is certain.
 
+mod bend;
+mod configs;
 mod generator;
 mod incident_model;
+mod meter;
 mod pass;
+mod rows;
 mod sample;
 mod validator;
 
+pub use meter::{CallCost, Margin, Profile};
+pub use rows::{FirstRows, TableRows};
 pub use sample::Sample;
+
+pub(super) use meter::Metered;
 
 use super::engine::{Engine, Plugin};
 use super::error::{PluginError, Rejection};
@@ -18,9 +26,11 @@ use super::world::PluginKind;
 use crate::core::digest::Digest;
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
+use configs::Config;
+use meter::Meter;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What to check with.
 #[derive(Debug, Clone)]
@@ -38,6 +48,8 @@ pub struct CheckOptions {
     pub sample: Option<Sample>,
     /// Tables that a dataset has beside the generator's own: the ground truth.
     pub other_tables: Vec<Table>,
+    /// How long the check may take; a component that needs longer fails. One call more may be under way at the end.
+    pub most_time: Duration,
 }
 
 impl Default for CheckOptions {
@@ -50,6 +62,7 @@ impl Default for CheckOptions {
             config: None,
             sample: None,
             other_tables: Vec::new(),
+            most_time: Duration::from_secs(300),
         }
     }
 }
@@ -92,6 +105,10 @@ pub struct CheckReport {
     pub kind: Option<PluginKind>,
     /// The checks in the order in which they were made; the first that fails may keep others from being made.
     pub checks: Vec<Check>,
+    /// What its calls cost.
+    pub profile: Profile,
+    /// A generator's first rows.
+    pub first_rows: FirstRows,
 }
 
 impl CheckReport {
@@ -103,14 +120,21 @@ impl CheckReport {
 
 /// Checks a component. Nothing is kept of it but compiled code.
 pub fn check(engine: &Engine, origin: &str, bytes: &[u8], options: &CheckOptions) -> CheckReport {
-    let mut record = Record::default();
+    let mut record = Record::new(options.most_time);
+    let meter = Meter::default();
+    let mut first_rows = FirstRows::new();
     let plugin = component(&mut record, engine, origin, bytes);
     if let Some(plugin) = &plugin {
-        let configs = configurations(&mut record, plugin, options);
+        let configs = configs::accepted(&mut record, plugin, options, &meter);
+        if let Some(good) = configs.first() {
+            configs::refused(&mut record, plugin, good);
+        }
         match plugin.kind() {
-            PluginKind::Generator => generator::check(&mut record, plugin, &configs, options),
-            PluginKind::IncidentModel => incident_model::check(&mut record, engine, plugin, &configs, options),
-            PluginKind::Validator => validator::check(&mut record, engine, plugin, &configs, options),
+            PluginKind::Generator => {
+                first_rows = generator::check(&mut record, plugin, &configs, options, &meter);
+            }
+            PluginKind::IncidentModel => incident_model::check(&mut record, engine, plugin, &configs, options, &meter),
+            PluginKind::Validator => validator::check(&mut record, engine, plugin, &configs, options, &meter),
         }
     }
     let id = plugin.as_ref().map(Plugin::id);
@@ -120,6 +144,8 @@ pub fn check(engine: &Engine, origin: &str, bytes: &[u8], options: &CheckOptions
         version: id.map(|id| id.version.clone()),
         kind: plugin.as_ref().map(Plugin::kind),
         checks: record.checks,
+        profile: meter.profile(engine.limits()),
+        first_rows,
     }
 }
 
@@ -147,41 +173,28 @@ fn component(record: &mut Record, engine: &Engine, origin: &str, bytes: &[u8]) -
     })
 }
 
-/// A configuration to check with, and what it is called.
-struct Config {
-    name: String,
-    effective: Value,
-}
-
-/// What the options ask for, the defaults and the examples, each of which has to be accepted. The laws are tried with the
-/// first.
-fn configurations(record: &mut Record, plugin: &Plugin, options: &CheckOptions) -> Vec<Config> {
-    let mut configs = Vec::new();
-    let empty = Value::Object(serde_json::Map::new());
-    let asked = options.config.iter().map(|config| ("the configuration given".to_owned(), config));
-    let examples = plugin.descriptor().examples.iter();
-    let examples = examples.map(|example| (format!("example {}", example.name), &example.config));
-    for (name, config) in asked.chain([("defaults".to_owned(), &empty)]).chain(examples) {
-        let made = record.make(&format!("configuration: {name}"), || {
-            let effective = plugin.check_config(config).map_err(|error| error.to_string())?;
-            Ok((String::new(), effective))
-        });
-        configs.extend(made.map(|effective| Config { name, effective }));
-    }
-    configs
-}
-
 /// Collects checks as they are made.
-#[derive(Default)]
 struct Record {
     checks: Vec<Check>,
+    started: Instant,
+    most_time: Duration,
 }
 
 impl Record {
+    fn new(most_time: Duration) -> Self {
+        Self { checks: Vec::new(), started: Instant::now(), most_time }
+    }
+
     /// Makes a check: its message and what later checks need of it, or what is wrong.
     fn make<T>(&mut self, name: &str, check: impl FnOnce() -> Result<(String, T), String>) -> Option<T> {
         let started = Instant::now();
-        let (outcome, message, value) = match check() {
+        let late = self.started.elapsed() > self.most_time;
+        let checked = if late {
+            Err(format!("it was not looked at: the check's {} s were up", self.most_time.as_secs()))
+        } else {
+            check()
+        };
+        let (outcome, message, value) = match checked {
             Ok((message, value)) => (Outcome::Passed, message, Some(value)),
             Err(message) => (Outcome::Failed, message, None),
         };

@@ -18,7 +18,7 @@ use crate::core::problem::Problem;
 use crate::worker::Program;
 use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use wasmtime::Store;
 use wasmtime::component::{self, Component, HasSelf, InstancePre, Linker};
 
@@ -126,7 +126,8 @@ impl Engine {
         let (descriptor, schema) =
             descriptor::accept(raw).map_err(|problems| rejected(Rejection::BadDescriptor { problems }))?;
         let id = Arc::new(PluginId { name: descriptor.name.clone(), version: descriptor.version.clone() });
-        Ok(Plugin(Arc::new(PluginParts { engine: self.clone(), id, digest, kind, descriptor, schema, pre, exports })))
+        let (engine, imports) = (self.clone(), world.imports);
+        Ok(Plugin(Arc::new(PluginParts { engine, id, digest, imports, kind, descriptor, schema, pre, exports })))
     }
 
     /// What can be known before compiling: size, format, imports.
@@ -238,10 +239,21 @@ impl OwnExports {
 #[derive(Clone)]
 pub struct Plugin(Arc<PluginParts>);
 
+/// A plugin that goes when nobody uses it any more.
+pub(super) struct LoadedPlugin(Weak<PluginParts>);
+
+impl LoadedPlugin {
+    /// The plugin, where somebody uses it still.
+    pub(super) fn get(&self) -> Option<Plugin> {
+        self.0.upgrade().map(Plugin)
+    }
+}
+
 struct PluginParts {
     engine: Engine,
     id: Arc<PluginId>,
     digest: Digest,
+    imports: Vec<String>,
     kind: PluginKind,
     descriptor: Descriptor,
     schema: ConfigSchema,
@@ -258,6 +270,11 @@ impl Plugin {
     /// The digest of the component's bytes.
     pub fn digest(&self) -> Digest {
         self.0.digest
+    }
+
+    /// Names of what it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
     }
 
     /// The limits that its instances run under.
@@ -301,6 +318,10 @@ impl Plugin {
     /// A schema whose defaults alone are no valid configuration.
     pub fn default_config(&self) -> Result<Value, Vec<Problem>> {
         self.0.schema.effective(&Value::Object(serde_json::Map::new()))
+    }
+
+    pub(super) fn downgrade(&self) -> LoadedPlugin {
+        LoadedPlugin(Arc::downgrade(&self.0))
     }
 
     pub(super) fn instantiate(&self, sink: LogSink) -> Result<(Instance, component::Instance), PluginError> {

@@ -2,6 +2,7 @@
 
 use super::bindings::generator::GeneratorOnly;
 use super::bindings::generator::exports::telemill::plugin::generator as wit;
+use super::check::Metered;
 use super::convert;
 use super::engine::Plugin;
 use super::error::PluginError;
@@ -44,6 +45,12 @@ impl Shard {
 pub struct Generator {
     instance: Instance,
     exports: GeneratorOnly,
+}
+
+impl Metered for Generator {
+    fn instance(&self) -> &Instance {
+        &self.instance
+    }
 }
 
 impl Plugin {

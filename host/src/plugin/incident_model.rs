@@ -1,6 +1,7 @@
 //! An incident model's instance: the contract's functions with the host's own types, and checks on what comes back.
 
 use super::bindings::incident_model::IncidentModelOnly;
+use super::check::Metered;
 use super::convert;
 use super::engine::Plugin;
 use super::error::PluginError;
@@ -32,6 +33,12 @@ pub struct IncidentKind {
 pub struct IncidentModel {
     instance: Instance,
     exports: IncidentModelOnly,
+}
+
+impl Metered for IncidentModel {
+    fn instance(&self) -> &Instance {
+        &self.instance
+    }
 }
 
 impl Plugin {

@@ -80,6 +80,11 @@ impl Instance {
         Some(self.limits.call_fuel.saturating_sub(left))
     }
 
+    /// Bytes of its memories; none where the instance has ended.
+    pub(super) fn memory_bytes(&self) -> Option<u64> {
+        Some(self.store.as_ref()?.data().usage.memory_bytes())
+    }
+
     /// The limits that it runs under.
     pub(super) fn limits(&self) -> &Limits {
         &self.limits

@@ -154,6 +154,13 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// Bytes of all memories.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+}
+
 impl ResourceLimiter for Usage {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {

@@ -2,7 +2,7 @@
 //! by digest under the data folder, which is what lets a run be made again after its plugins have changed.
 
 use super::descriptor::Descriptor;
-use super::engine::{Engine, Plugin};
+use super::engine::{Engine, LoadedPlugin, Plugin};
 use super::error::PluginError;
 use super::files;
 use super::log::printable;
@@ -14,11 +14,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The folder in the data folder.
 const FOLDER: &str = "plugins";
 /// How a reference by digest starts.
 const BY_DIGEST: &str = "sha256:";
+
+/// Tells which installed component a name means; none where it means the plugin that ships, or nothing. What it says when
+/// it can't tell ends the look-up.
+pub type Names = Arc<dyn Fn(&str) -> Result<Option<Digest>, String> + Send + Sync>;
 
 /// A plugin as a list shows it; no code of it has to run for that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +34,12 @@ pub struct Listed {
     pub kind: PluginKind,
     /// Whether it ships with this binary.
     pub shipped: bool,
+    /// Bytes of its component.
+    pub size_bytes: u64,
+    /// Names of what it imports.
+    pub imports: Vec<String>,
+    /// Whether its `describe` was called just now; else what it said before is shown, and nothing of it ran.
+    pub described_now: bool,
     /// What it says of itself.
     pub descriptor: Descriptor,
 }
@@ -46,12 +57,21 @@ struct Described {
 pub struct Registry {
     engine: Engine,
     dir: PathBuf,
+    names: Option<Names>,
+    /// What this process has loaded and not let go: loaded once for all, and never taken away from under them.
+    loaded: Arc<Mutex<BTreeMap<Digest, LoadedPlugin>>>,
 }
 
 impl Registry {
     /// The registry of a data folder; nothing is written before a plugin is used.
     pub fn new(engine: Engine, data_dir: &Path) -> Self {
-        Self { engine, dir: data_dir.join(FOLDER) }
+        Self { engine, dir: data_dir.join(FOLDER), names: None, loaded: Arc::default() }
+    }
+
+    /// The same, whose names mean what `names` says first, and else plugins that ship.
+    #[must_use]
+    pub fn with_names(self, names: Names) -> Self {
+        Self { names: Some(names), ..self }
     }
 
     /// The engine that plugins are loaded with.
@@ -59,17 +79,62 @@ impl Registry {
         &self.engine
     }
 
-    /// Loads a plugin by the name of one that ships, by the path of a `.wasm` file, or by `sha256:` and the digest of one
-    /// that was used before; and keeps its component, so that it can be loaded by digest from now on.
+    /// Loads a plugin by the name of one that is installed or ships, by the path of a `.wasm` file, or by `sha256:` and the
+    /// digest of one that was used before; and keeps its component, so that it can be loaded by digest from now on.
     ///
     /// # Errors
     /// Nothing of that name, bytes that can't be used, a store that can't be written.
     pub fn load(&self, reference: &str) -> Result<Plugin, PluginError> {
         let (origin, bytes) = self.find(reference)?;
-        let plugin = self.engine.load(&origin, &bytes)?;
-        self.keep(plugin.digest(), &bytes)?;
+        self.load_bytes(&origin, &bytes)
+    }
+
+    /// Loads these bytes, and keeps them.
+    ///
+    /// # Errors
+    /// Bytes that can't be used, a store that can't be written.
+    pub fn load_bytes(&self, origin: &str, bytes: &[u8]) -> Result<Plugin, PluginError> {
+        let digest = Digest::of(bytes);
+        let plugin = match self.loaded(digest) {
+            Some(plugin) => plugin,
+            None => self.engine.load(origin, bytes)?,
+        };
         self.keep_description(&plugin);
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        self.keep(digest, bytes)?;
+        loaded.retain(|_, plugin| plugin.get().is_some());
+        loaded.insert(digest, plugin.downgrade());
         Ok(plugin)
+    }
+
+    /// The plugin of this component, where this process uses it just now.
+    fn loaded(&self, digest: Digest) -> Option<Plugin> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&digest)?.get()
+    }
+
+    /// Takes the component of a digest out of the store; whether it did. It stays where something in this process uses it.
+    ///
+    /// # Errors
+    /// A file that can't be removed.
+    pub fn forget(&self, digest: Digest) -> Result<bool, PluginError> {
+        // Held until the files are gone, so that nobody begins to use what is about to go.
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if loaded.get(&digest).is_some_and(|plugin| plugin.get().is_some()) {
+            return Ok(false);
+        }
+        for path in [self.component_path(digest), self.description_path(digest)] {
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(PluginError::Io { action: "remove", path, source }),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The digest of the plugin of this name that ships.
+    pub fn shipped(&self, name: &str) -> Option<Digest> {
+        shipped::find(name).map(Digest::of)
     }
 
     /// Loads the component of a digest: what a run was made with, or a shipped one.
@@ -143,17 +208,19 @@ impl Registry {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return Ok((name, self.read(path)?));
         }
-        match shipped::find(reference) {
-            Some(bytes) => Ok((reference.to_owned(), bytes.to_vec())),
-            None => {
-                let names: Vec<_> = shipped::SHIPPED.iter().map(|(name, _)| *name).collect();
-                let message = format!(
-                    "{} ship with this binary; others are named by the path of a .wasm file or by {BY_DIGEST} and a digest",
-                    if names.is_empty() { "no plugins".to_owned() } else { names.join(", ") }
-                );
-                Err(PluginError::NotFound { reference: printable(reference), message })
-            }
+        let not_found = |message: String| PluginError::NotFound { reference: printable(reference), message };
+        if let Some(digest) = self.names.as_ref().map_or(Ok(None), |names| names(reference)).map_err(not_found)? {
+            let (_, bytes) = self.find_digest(reference, &digest.to_string())?;
+            return Ok((reference.to_owned(), bytes));
         }
+        let names = || shipped::SHIPPED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        shipped::find(reference).map(|bytes| (reference.to_owned(), bytes.to_vec())).ok_or_else(|| {
+            not_found(format!(
+                "{} ship with this binary; `telemill plugin list` shows those that are installed; others are named by the \
+                 path of a .wasm file or by {BY_DIGEST} and a digest",
+                if shipped::SHIPPED.is_empty() { "no plugins".to_owned() } else { names() }
+            ))
+        })
     }
 
     fn find_digest(&self, reference: &str, digest: &str) -> Result<(String, Vec<u8>), PluginError> {
@@ -166,7 +233,7 @@ impl Registry {
         let path = self.component_path(wanted);
         if !path.exists() {
             return Err(not_found(format!(
-                "no run in this data folder used it; {} lists those that were",
+                "nothing in this data folder used it; {} lists what did",
                 "`telemill plugin list`"
             )));
         }
@@ -188,14 +255,18 @@ impl Registry {
     }
 
     fn describe_bytes(&self, origin: &str, bytes: &[u8]) -> Result<Listed, PluginError> {
+        let rejected = |reason| PluginError::Rejected { origin: printable(origin), reason };
+        let imports = self.engine.inspect(bytes).map_err(rejected)?.imports;
         let digest = Digest::of(bytes);
         let shipped = shipped::SHIPPED.iter().any(|(_, shipped)| *shipped == bytes);
+        let size_bytes = bytes.len() as u64;
         if let Some(Described { kind, descriptor, .. }) = self.described(digest) {
-            return Ok(Listed { digest, kind, shipped, descriptor });
+            return Ok(Listed { digest, kind, shipped, size_bytes, imports, described_now: false, descriptor });
         }
         let plugin = self.engine.load(origin, bytes)?;
         self.keep_description(&plugin);
-        Ok(Listed { digest, kind: plugin.kind(), shipped, descriptor: plugin.descriptor().clone() })
+        let (kind, descriptor) = (plugin.kind(), plugin.descriptor().clone());
+        Ok(Listed { digest, kind, shipped, size_bytes, imports, described_now: true, descriptor })
     }
 
     fn described(&self, digest: Digest) -> Option<Described> {

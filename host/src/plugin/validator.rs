@@ -2,6 +2,7 @@
 
 use super::bindings::validator::ValidatorOnly;
 use super::bindings::validator::exports::telemill::plugin::validator as wit;
+use super::check::Metered;
 use super::convert;
 use super::engine::Plugin;
 use super::error::PluginError;
@@ -37,6 +38,12 @@ pub struct Selection {
 pub struct Validator {
     instance: Instance,
     exports: ValidatorOnly,
+}
+
+impl Metered for Validator {
+    fn instance(&self) -> &Instance {
+        &self.instance
+    }
 }
 
 impl Plugin {

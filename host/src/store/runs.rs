@@ -289,7 +289,7 @@ impl Store {
     }
 }
 
-fn record(row: &SqliteRow) -> Result<RunRecord, StoreError> {
+pub(super) fn record(row: &SqliteRow) -> Result<RunRecord, StoreError> {
     let maybe_time = |column| Ok::<_, StoreError>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp));
     let fingerprint: Option<String> = row.try_get("fingerprint")?;
     let bad_digest = |reason| StoreError::Corrupt { what: "fingerprint", reason };

@@ -66,9 +66,9 @@ fn metrics_tell_of_requests_steps_and_watched_tables() {
     assert_eq!(figure("telemill_alerts_unresolved{}"), 1.0);
 
     let table = "table=\"ecommerce.transactions\"";
-    let rows = &server
-        .sql("SELECT count(*) AS total, count(*) FILTER (WHERE status = 'error') AS errors FROM ecommerce.transactions")
-        [0];
+    let rows = &server.sql(
+        "SELECT count(*) AS total, count(*) FILTER (WHERE status = 'error') AS errors FROM ecommerce.transactions",
+    )[0];
     let count = |name: &str| rows[name].as_f64().unwrap();
     assert_eq!(figure(&format!("telemill_table_rows_per_hour{{{table}}}")), count("total"));
     assert!(

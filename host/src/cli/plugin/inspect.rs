@@ -2,10 +2,12 @@
 
 use crate::app::App;
 use crate::cli::Verdict;
-use crate::cli::output::{Output, table};
+use crate::cli::output::{Output, bytes, table};
+use crate::plugin;
+use anyhow::Context as _;
 use clap::Args;
 
-/// Show what a plugin says of itself: kind, version, configuration, digest
+/// Show what a plugin is: kind, version, imports, size, digest, configuration; nothing of it runs but its descriptor
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill plugin inspect ecommerce")]
 pub(in crate::cli) struct Inspect {
@@ -14,12 +16,27 @@ pub(in crate::cli) struct Inspect {
     /// Print its configuration's JSON Schema alone
     #[arg(long)]
     schema: bool,
+    /// Print the run spec alone that was installed with it
+    #[arg(long, conflicts_with = "schema")]
+    scenario: bool,
 }
 
 impl Inspect {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let listed = app.registry()?.describe(&self.plugin)?;
         let descriptor = &listed.descriptor;
+        if self.scenario {
+            let store = app.records()?;
+            let version = match &store {
+                Some(store) => app.runtime().block_on(store.plugin_version(listed.digest))?,
+                None => None,
+            };
+            let shipped = plugin::scenario(&descriptor.name).filter(|_| listed.shipped).map(str::to_owned);
+            let scenario = version.and_then(|version| version.scenario).or(shipped);
+            let text = scenario.with_context(|| format!("no scenario came with {}", self.plugin))?;
+            out.print(&text, |out| out.write_all(text.as_bytes()))?;
+            return Ok(Verdict::Good);
+        }
         if self.schema {
             out.print(&descriptor.config_schema, |out| {
                 serde_json::to_writer_pretty(&mut *out, &descriptor.config_schema)?;
@@ -29,7 +46,15 @@ impl Inspect {
         }
         out.print(&listed, |out| {
             writeln!(out, "{} {}, a {}", descriptor.name, descriptor.version, listed.kind)?;
-            writeln!(out, "{}\ndigest sha256:{}\n\n{}", descriptor.summary, listed.digest, descriptor.documentation)?;
+            writeln!(out, "{}", descriptor.summary)?;
+            writeln!(out, "digest sha256:{}, {}", listed.digest, bytes(listed.size_bytes))?;
+            writeln!(out, "imports {}", listed.imports.join(", "))?;
+            let ran = if listed.described_now {
+                "its descriptor was asked for just now, and nothing else of it ran"
+            } else {
+                "nothing of it ran: this is what its descriptor said before"
+            };
+            writeln!(out, "{ran}\n\n{}", descriptor.documentation)?;
             let property = |(name, schema): (&String, &serde_json::Value)| {
                 let text = |key: &str| match schema.get(key) {
                     Some(serde_json::Value::String(text)) => text.split_whitespace().collect::<Vec<_>>().join(" "),

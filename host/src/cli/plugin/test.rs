@@ -2,13 +2,15 @@
 
 use crate::app::App;
 use crate::cli::Verdict;
-use crate::cli::output::{Output, table};
+use crate::cli::output::{Output, grouped, table};
 use crate::cli::value::read_json;
 use crate::plugin::PluginKind;
-use crate::plugin::check::{CheckOptions, Outcome, Sample, check};
+use crate::plugin::check::{CheckOptions, CheckReport, Outcome, Sample, check};
 use crate::run;
 use clap::Args;
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Hold a component to the contract; exit code 1 with the reason where it fails
 #[derive(Debug, Args)]
@@ -28,6 +30,9 @@ pub(in crate::cli) struct Test {
     /// The seed of the check
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    /// Seconds that the check may take; a component that needs longer fails
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    within: u64,
 }
 
 impl Test {
@@ -36,7 +41,13 @@ impl Test {
         let bytes = registry.bytes(&self.plugin)?;
         let config = self.config.as_deref().map(read_json).transpose()?;
         let other_tables = vec![run::incidents_layout().table, run::effects_layout().table];
-        let mut options = CheckOptions { seed: self.seed, config, other_tables, ..CheckOptions::default() };
+        let mut options = CheckOptions {
+            seed: self.seed,
+            config,
+            other_tables,
+            most_time: Duration::from_secs(self.within),
+            ..CheckOptions::default()
+        };
         if let Some(reference) = &self.generator {
             let generator = registry.load(reference)?;
             generator.expect_kind(PluginKind::Generator)?;
@@ -54,6 +65,7 @@ impl Test {
                 vec![outcome.to_owned(), check.name.clone(), format!("{} ms", check.duration_ms), check.message.clone()]
             });
             table(out, &["outcome", "check", "took", "what was seen"], &rows.collect::<Vec<_>>())?;
+            cost(out, &report)?;
             writeln!(
                 out,
                 "\n{}",
@@ -62,4 +74,32 @@ impl Test {
         })?;
         Ok(if report.passed() { Verdict::Good } else { Verdict::Negative })
     }
+}
+
+/// The first rows, and what the calls cost.
+fn cost(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
+    for shown in report.first_rows.iter().filter(|shown| !shown.rows.is_empty()) {
+        writeln!(out, "\n{}:", shown.table)?;
+        shown.rows.iter().try_for_each(|row| writeln!(out, "  {row}"))?;
+    }
+    let profile = &report.profile;
+    if profile.calls.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let calls = profile.calls.iter().map(|call| {
+        let (mean, longest) = (format!("{:.3} ms", call.mean_ms), format!("{:.3} ms", call.longest_ms));
+        vec![call.call.clone(), grouped(call.calls), mean, longest, grouped(call.most_fuel)]
+    });
+    table(out, &["call", "calls", "mean", "longest", "most fuel"], &calls.collect::<Vec<_>>())?;
+    if profile.rows > 0 {
+        let (rows, speed) = (grouped(profile.rows), grouped(profile.rows_per_second as u64));
+        writeln!(out, "\n{rows} rows at {speed} a second, {:.0} of fuel a row", profile.fuel_per_row)?;
+    }
+    writeln!(out)?;
+    let margins = profile.margins.iter().map(|margin| {
+        let share = margin.used as f64 * 100.0 / margin.allowed.max(1) as f64;
+        vec![format!("limits.{}", margin.limit), grouped(margin.used), grouped(margin.allowed), format!("{share:.1} %")]
+    });
+    table(out, &["limit", "most used", "allowed", "share"], &margins.collect::<Vec<_>>())
 }

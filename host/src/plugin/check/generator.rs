@@ -1,10 +1,13 @@
 //! The laws of generators: rows follow from configuration, seed and time alone, whatever way the host cuts the work.
 
-use super::pass::{Rows, Shown, Subject};
+use super::bend::{self, threefold};
+use super::meter::Meter;
+use super::pass::{Rows, Subject};
+use super::rows::{self, FirstRows};
 use super::{CheckOptions, Config, Record};
 use crate::batch::TableLayout;
-use crate::core::incident::{Effect, Incident, Operation, Role, Severity};
-use crate::core::schema::{Signal, Simulation};
+use crate::core::incident::Incident;
+use crate::core::schema::Simulation;
 use crate::core::time::{Timestamp, Window};
 use crate::plugin::engine::Plugin;
 use crate::plugin::error::PluginError;
@@ -15,41 +18,53 @@ use crate::plugin::log::log_nowhere;
 const PARTITIONS: [u32; 2] = [2, 3];
 /// Most calls of the pass that goes step by step; the rest of its window is left out.
 const MAX_STEPS: u64 = 1_000;
-/// How far a threefold signal has to move its column at least, relative to where it was.
-const LEAST_MOVE: f64 = 0.001;
 /// Fewest steps that a pass covers, whatever the options say.
 const LEAST_STEPS: u64 = 12;
 
-pub(super) fn check(record: &mut Record, plugin: &Plugin, configs: &[Config], options: &CheckOptions) {
+/// Returns the first rows of the first configuration.
+pub(super) fn check(
+    record: &mut Record,
+    plugin: &Plugin,
+    configs: &[Config],
+    options: &CheckOptions,
+    meter: &Meter,
+) -> FirstRows {
+    let mut shown = FirstRows::default();
     for (index, config) in configs.iter().enumerate() {
         let opened =
-            record.make(&format!("rows: {}", config.name), || first_rows(plugin, config, options).map_err(text));
+            record.make(&format!("rows: {}", config.name), || first_rows(plugin, config, options, meter).map_err(text));
         // The laws are tried with the first configuration that makes rows; the examples must only work.
         if index == 0
-            && let Some(first) = opened
+            && let Some(mut first) = opened
         {
-            laws(record, plugin, config, options, &first);
+            if let Some(first) = &mut first {
+                shown = std::mem::take(&mut first.shown);
+            }
+            laws(record, plugin, config, options, meter, &first);
         }
     }
+    shown
 }
 
 /// A first pass, and how the others are cut.
-struct First {
-    simulation: Simulation,
+pub(super) struct First {
+    pub(super) simulation: Simulation,
     layouts: Vec<TableLayout>,
-    window: Window,
+    pub(super) window: Window,
     /// The longest window of one call that stays well below the limit on output.
-    call_us: u64,
-    rows: Rows,
+    pub(super) call_us: u64,
+    pub(super) rows: Rows,
+    shown: FirstRows,
 }
 
 fn first_rows(
     plugin: &Plugin,
     config: &Config,
     options: &CheckOptions,
+    meter: &Meter,
 ) -> Result<(String, Option<First>), PluginError> {
     let mut generator = plugin.generator(log_nowhere())?;
-    let simulation = generator.plan(&config.effective)?;
+    let simulation = meter.call("plan", &mut generator, |generator| generator.plan(&config.effective))?;
     if let Some(input) = simulation.inputs.iter().find(|input| input.required) {
         return Ok((format!("not run: it needs the input {:?}", input.table), None));
     }
@@ -58,22 +73,31 @@ fn first_rows(
     let start = on_grid(options.start, simulation.step_us);
     let length = i64::try_from(steps.saturating_mul(simulation.step_us)).unwrap_or(i64::MAX);
     let window = Window::from_start(start, length);
-    let subject = Subject::new(plugin, &config.effective, &simulation, &layouts);
+    let subject = Subject::new(plugin, &config.effective, &simulation, &layouts, meter);
     // Short calls first, because nothing is known of how much it makes; about 60 of them, of whole steps.
     let short_us = (steps / 60).max(1) * simulation.step_us;
-    let rows = subject.pass(shard(options, window, 0, 1), &[], window.pieces(short_us))?;
+    let whole = shard(options, window, 0, 1);
+    let rows = subject.pass(whole, &[], window.pieces(short_us))?;
+    let shown = rows::first_rows(&subject, whole, window.pieces(short_us))?;
     let affordable = (generator.output_bytes() / 4).saturating_mul(window.length_us()) / rows.bytes.max(1);
     let call_us = (affordable.min(window.length_us()) / simulation.step_us).max(1) * simulation.step_us;
     let message = format!("{} rows of {} tables in {window}", rows.count(), simulation.tables.len());
-    Ok((message, Some(First { simulation, layouts, window, call_us, rows })))
+    Ok((message, Some(First { simulation, layouts, window, call_us, rows, shown })))
 }
 
-fn laws(record: &mut Record, plugin: &Plugin, config: &Config, options: &CheckOptions, first: &Option<First>) {
+fn laws(
+    record: &mut Record,
+    plugin: &Plugin,
+    config: &Config,
+    options: &CheckOptions,
+    meter: &Meter,
+    first: &Option<First>,
+) {
     let Some(first) = first else {
         record.skip("laws", "they need an input that is not here");
         return;
     };
-    let subject = Subject::new(plugin, &config.effective, &first.simulation, &first.layouts);
+    let subject = Subject::new(plugin, &config.effective, &first.simulation, &first.layouts, meter);
     let window = first.window;
     let whole = shard(options, window, 0, 1);
     let step = first.simulation.step_us;
@@ -121,15 +145,13 @@ fn laws(record: &mut Record, plugin: &Plugin, config: &Config, options: &CheckOp
         let rows = subject.pass(endless, &[], window.pieces(first.call_us)).map_err(text)?;
         same(rows, "with a span without an end it made other rows")
     });
-    for (index, signal) in first.simulation.signals.iter().enumerate() {
-        record
-            .make(&format!("signal {} moves its column", signal.name), || moved(&subject, first, whole, index, signal));
-    }
     if let Some(signal) = first.simulation.signals.first() {
         record.make("save and restore go on exactly under an incident", || {
-            saved_and_restored(&subject, first, whole, &[threefold(&first.simulation, signal, window)])
+            let targets: Vec<_> = first.simulation.targets.iter().collect();
+            saved_and_restored(&subject, first, whole, &[threefold(&signal.name, &targets, window)])
         });
     }
+    bend::check(record, &subject, options, first);
 }
 
 /// Cuts the window in the middle, saves there, and goes on in another instance.
@@ -148,96 +170,16 @@ fn saved_and_restored(
     let mut rows = subject.nothing();
     let mut one = subject.open(whole, incidents).map_err(text)?;
     subject.advance(&mut one, before.pieces(first.call_us), &mut rows).map_err(text)?;
-    let state = one.save().map_err(text)?;
+    let state = subject.save(&mut one).map_err(text)?;
     let saved = state.as_ref().map_or("no state".to_owned(), |state| format!("{} bytes of state", state.len()));
     let mut other = match state {
         None => subject.open(whole, incidents).map_err(text)?,
-        Some(state) => {
-            let mut other = subject.plugin.generator(log_nowhere()).map_err(text)?;
-            other.restore(subject.config, whole, &state).map_err(text)?;
-            if !incidents.is_empty() {
-                other.inject(incidents).map_err(text)?;
-            }
-            other
-        }
+        Some(state) => subject.restore(whole, &state, incidents).map_err(text)?,
     };
     subject.advance(&mut other, after.pieces(first.call_us), &mut rows).map_err(text)?;
     match expected.difference(&rows, &first.simulation) {
         None => Ok((saved, ())),
         Some(tables) => Err(format!("after {saved}, another instance went on with other rows: {tables}")),
-    }
-}
-
-fn moved(
-    subject: &Subject<'_>,
-    first: &First,
-    whole: Shard,
-    index: usize,
-    signal: &Signal,
-) -> Result<(String, ()), String> {
-    let incident = threefold(&first.simulation, signal, first.window);
-    if incident.effects.is_empty() {
-        return Err("no target names it, so that nothing can bend it".into());
-    }
-    // More load makes more rows: shorter calls than without the incident.
-    let call_us = (first.call_us / 4 / first.simulation.step_us).max(1) * first.simulation.step_us;
-    let rows = subject.pass(whole, &[incident], first.window.pieces(call_us)).map_err(text)?;
-    let shown = |rows: &Rows| rows.shown.get(index).copied().unwrap_or_default();
-    let (before, after) = (shown(&first.rows), shown(&rows));
-    let place = format!("{}.{}", signal.table, signal.column);
-    let change = |of: fn(Shown) -> f64| {
-        let (before, after) = (of(before), of(after));
-        let change = (after - before) / before.abs().max(f64::MIN_POSITIVE);
-        if signal.inverse { -change } else { change }
-    };
-    let (mean, sum) = (change(Shown::mean), change(|shown| shown.sum));
-    let way = if signal.inverse { "down" } else { "up" };
-    let seen = format!(
-        "the mean of {place} went from {:.4} to {:.4}, its sum from {:.4} to {:.4}",
-        before.mean(),
-        after.mean(),
-        before.sum,
-        after.sum
-    );
-    if mean > LEAST_MOVE || sum > LEAST_MOVE {
-        Ok((seen, ()))
-    } else {
-        Err(format!("three times as much of it must move {place} {way}; {seen}"))
-    }
-}
-
-/// An incident that makes `signal` three times as strong over the window, on every target that names it and is not
-/// reached through a parent that does.
-fn threefold(simulation: &Simulation, signal: &Signal, window: Window) -> Incident {
-    let names = |target: &str| {
-        let found = simulation.targets.iter().find(|other| other.name == target);
-        found.is_some_and(|target| target.signals.contains(&signal.name))
-    };
-    let outermost = simulation
-        .targets
-        .iter()
-        .filter(|target| names(&target.name) && !target.parents.iter().any(|parent| names(parent)));
-    let effects = outermost.map(|target| Effect {
-        target: target.name.clone(),
-        signal: signal.name.clone(),
-        operation: Operation::Scale,
-        value: 3.0,
-        start: window.start,
-        full: window.start,
-        release: window.end,
-        end: window.end,
-    });
-    Incident {
-        id: "conformance".into(),
-        kind: "conformance".into(),
-        role: Role::Incident,
-        title: format!("three times as much of {}", signal.name),
-        severity: Severity::High,
-        cause: None,
-        window,
-        recovered: window.end,
-        effects: effects.collect(),
-        attributes: Vec::new(),
     }
 }
 
@@ -254,7 +196,7 @@ fn uneven(window: Window, step_us: u64, call_us: u64) -> impl Iterator<Item = Wi
     })
 }
 
-fn shard(options: &CheckOptions, span: Window, partition: u32, partitions: u32) -> Shard {
+pub(super) fn shard(options: &CheckOptions, span: Window, partition: u32, partitions: u32) -> Shard {
     Shard { seed: options.seed, partition, partitions, span }
 }
 
@@ -267,7 +209,7 @@ fn micros(us: u64) -> i64 {
     i64::try_from(us).unwrap_or(i64::MAX)
 }
 
-fn text(error: PluginError) -> String {
+pub(super) fn text(error: PluginError) -> String {
     error.to_string()
 }
 

@@ -1,10 +1,12 @@
 //! The laws of incident models: incidents follow from configuration, seed and day, in whatever order days are asked for.
 
+use super::bend::alike;
+use super::meter::Meter;
 use super::sample::Sample;
 use super::{CheckOptions, Config, Record};
 use crate::core::incident::{Bendable, Incident};
 use crate::core::problem;
-use crate::core::schema::{Simulation, Target};
+use crate::core::schema::Simulation;
 use crate::core::time::{DAY_US, Window};
 use crate::plugin::engine::{Engine, Plugin};
 use crate::plugin::error::PluginError;
@@ -14,15 +16,20 @@ use std::collections::BTreeSet;
 
 /// Days that are planned.
 const DAYS: i64 = 7;
-/// The attribute that says what a target is.
-const ROLE: &str = "role";
 /// Most problems that a message lists.
 const MAX_LISTED: usize = 5;
 
-pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, configs: &[Config], options: &CheckOptions) {
+pub(super) fn check(
+    record: &mut Record,
+    engine: &Engine,
+    plugin: &Plugin,
+    configs: &[Config],
+    options: &CheckOptions,
+    meter: &Meter,
+) {
     let span = Window::from_start(options.start.day_start(), DAYS * DAY_US);
     let suits = |simulation: &Simulation| {
-        let trial = Trial { plugin, simulation, span, seed: options.seed };
+        let trial = Trial { plugin, simulation, span, seed: options.seed, meter };
         let kinds = trial.kinds().unwrap_or_default();
         let config = configs.first();
         kinds.iter().filter(|kind| config.is_some_and(|config| trial.trigger(config, kind).is_ok())).count()
@@ -34,7 +41,7 @@ pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, confi
             return;
         }
     };
-    let trial = Trial { plugin, simulation: &sample.simulation, span, seed: options.seed };
+    let trial = Trial { plugin, simulation: &sample.simulation, span, seed: options.seed, meter };
     for (index, config) in configs.iter().enumerate() {
         let planned = record.make(&format!("incidents: {}", config.name), || {
             let planned = trial.plan(config, false).map_err(text)?;
@@ -81,6 +88,7 @@ struct Trial<'a> {
     simulation: &'a Simulation,
     span: Window,
     seed: u64,
+    meter: &'a Meter,
 }
 
 impl Trial<'_> {
@@ -90,19 +98,10 @@ impl Trial<'_> {
         Ok(kinds.into_iter().map(|kind| kind.name).collect())
     }
 
-    /// The targets without those that differ from an earlier one in their name and place alone: thousands of devices are alike.
-    fn unlike_targets(&self) -> impl Iterator<Item = &Target> {
-        let mut seen = BTreeSet::new();
-        self.simulation.targets.iter().filter(move |target| {
-            let role = target.attributes.iter().find(|attribute| attribute.name == ROLE);
-            let names: Vec<_> = target.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
-            seen.insert((&target.signals, target.parents.len(), role.map(|role| role.value.as_str()), names))
-        })
-    }
-
     fn open(&self, config: &Config) -> Result<IncidentModel, PluginError> {
         let mut model = self.plugin.incident_model(log_nowhere())?;
-        model.open(&config.effective, self.seed, self.span, &self.simulation.targets)?;
+        let targets = &self.simulation.targets;
+        self.meter.call("open", &mut model, |model| model.open(&config.effective, self.seed, self.span, targets))?;
         Ok(model)
     }
 
@@ -113,7 +112,10 @@ impl Trial<'_> {
         if backwards {
             days.reverse();
         }
-        let mut planned = days.into_iter().map(|day| model.plan(day)).collect::<Result<Vec<_>, _>>()?;
+        let mut planned = days
+            .into_iter()
+            .map(|day| self.meter.call("plan", &mut model, |model| model.plan(day)))
+            .collect::<Result<Vec<_>, _>>()?;
         if backwards {
             planned.reverse();
         }
@@ -147,9 +149,11 @@ impl Trial<'_> {
     fn trigger(&self, config: &Config, kind: &str) -> Result<(String, ()), String> {
         let window = Window::from_start(self.span.start.plus_us(DAY_US / 2), 600_000_000);
         let mut refused = String::new();
-        for target in self.unlike_targets() {
+        for target in alike(self.simulation).iter().filter_map(|group| group.first()) {
             // An instance each, because a refusal may be a crash.
-            let made = self.open(config).and_then(|mut model| model.trigger(kind, &target.name, window));
+            let made = self.open(config).and_then(|mut model| {
+                self.meter.call("trigger", &mut model, |model| model.trigger(kind, &target.name, window))
+            });
             match made {
                 Ok(incidents) if incidents.iter().any(|incident| incident.kind == kind) => {
                     self.sound(&incidents)?;

@@ -1,6 +1,7 @@
 //! One pass of a generator over a window, reduced to what the laws compare: a fingerprint for each table and what the
 //! signals' columns show.
 
+use super::meter::Meter;
 use crate::batch::{TableFingerprint, TableLayout};
 use crate::core::incident::Incident;
 use crate::core::schema::{Signal, Simulation};
@@ -52,14 +53,23 @@ impl Shown {
         self.sum / (self.values as f64).max(1.0)
     }
 
-    fn add(&mut self, column: &ArrayRef) {
-        let values = (column.len() - column.null_count()) as u64;
-        self.values += values;
-        let numeric = column.data_type().is_numeric() || column.data_type() == &DataType::Boolean;
-        self.sum += match cast(column, &DataType::Float64) {
-            Ok(numbers) if numeric => numbers.as_primitive::<Float64Type>().iter().flatten().sum(),
-            _ => values as f64,
-        };
+    /// One more value; NaN is none.
+    pub(super) fn push(&mut self, value: f64) {
+        if !value.is_nan() {
+            self.sum += value;
+            self.values += 1;
+        }
+    }
+}
+
+/// A column as numbers: what has none counts 1 for a value; NaN where there is none.
+pub(super) fn numbers(column: &ArrayRef) -> Vec<f64> {
+    let numeric = column.data_type().is_numeric() || column.data_type() == &DataType::Boolean;
+    match cast(column, &DataType::Float64) {
+        Ok(numbers) if numeric => {
+            numbers.as_primitive::<Float64Type>().iter().map(|number| number.unwrap_or(f64::NAN)).collect()
+        }
+        _ => (0..column.len()).map(|row| if column.is_valid(row) { 1.0 } else { f64::NAN }).collect(),
     }
 }
 
@@ -68,6 +78,7 @@ pub(super) struct Subject<'a> {
     pub(super) plugin: &'a Plugin,
     pub(super) config: &'a Value,
     pub(super) layouts: &'a [TableLayout],
+    pub(super) meter: &'a Meter,
     /// Where signals show, as table and column; none where the column is not declared.
     shown_at: Vec<Option<(usize, usize)>>,
 }
@@ -78,23 +89,48 @@ impl<'a> Subject<'a> {
         config: &'a Value,
         simulation: &Simulation,
         layouts: &'a [TableLayout],
+        meter: &'a Meter,
     ) -> Self {
-        let place = |signal: &Signal| {
-            let table = simulation.tables.iter().position(|table| table.name == signal.table)?;
-            Some((table, simulation.tables.get(table)?.field_index(&signal.column)?))
-        };
-        let shown_at = simulation.signals.iter().map(place).collect();
-        Self { plugin, config, layouts, shown_at }
+        let shown_at = simulation.signals.iter().map(|signal| place(simulation, signal)).collect();
+        Self { plugin, config, layouts, meter, shown_at }
+    }
+
+    /// Where a signal shows, as table and column.
+    pub(super) fn shown_at(&self, signal: usize) -> Option<(usize, usize)> {
+        self.shown_at.get(signal).copied().flatten()
+    }
+
+    /// Where the signals show.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.shown_at.iter().copied().flatten()
     }
 
     /// An instance, opened.
     pub(super) fn open(&self, shard: Shard, incidents: &[Incident]) -> Result<Generator, PluginError> {
         let mut generator = self.plugin.generator(log_nowhere())?;
-        generator.open(self.config, shard)?;
-        if !incidents.is_empty() {
-            generator.inject(incidents)?;
-        }
+        self.meter.call("open", &mut generator, |generator| generator.open(self.config, shard))?;
+        self.inject(&mut generator, incidents)?;
         Ok(generator)
+    }
+
+    /// An instance that goes on from a state.
+    pub(super) fn restore(&self, shard: Shard, state: &[u8], incidents: &[Incident]) -> Result<Generator, PluginError> {
+        let mut generator = self.plugin.generator(log_nowhere())?;
+        self.meter.call("restore", &mut generator, |generator| generator.restore(self.config, shard, state))?;
+        self.inject(&mut generator, incidents)?;
+        Ok(generator)
+    }
+
+    fn inject(&self, generator: &mut Generator, incidents: &[Incident]) -> Result<(), PluginError> {
+        if incidents.is_empty() {
+            return Ok(());
+        }
+        self.meter.call("inject", generator, |generator| generator.inject(incidents))
+    }
+
+    /// What an instance saves.
+    pub(super) fn save(&self, generator: &mut Generator) -> Result<Option<Vec<u8>>, PluginError> {
+        self.meter.call("save", generator, Generator::save)
     }
 
     /// A whole pass: an instance, opened, through all windows.
@@ -117,9 +153,26 @@ impl<'a> Subject<'a> {
         windows: impl IntoIterator<Item = Window>,
         rows: &mut Rows,
     ) -> Result<(), PluginError> {
+        self.batches(generator, windows, |table, batch| self.add(rows, table, batch))
+    }
+
+    /// Takes an instance on through windows and hands over what it makes.
+    pub(super) fn batches(
+        &self,
+        generator: &mut Generator,
+        windows: impl IntoIterator<Item = Window>,
+        mut take: impl FnMut(usize, &RecordBatch),
+    ) -> Result<(), PluginError> {
+        let count = |made: &Result<Vec<(usize, RecordBatch)>, PluginError>| {
+            let batches = made.iter().flatten().map(|(_, batch)| batch);
+            batches.fold((0, 0), |(rows, bytes), batch| {
+                (rows + batch.num_rows() as u64, bytes + batch.get_array_memory_size() as u64)
+            })
+        };
         for window in windows {
-            for (table, batch) in generator.rows(self.layouts, window)? {
-                self.add(rows, table, &batch);
+            let made = |generator: &mut Generator| generator.rows(self.layouts, window);
+            for (table, batch) in self.meter.row_call("advance", generator, made, count)? {
+                take(table, &batch);
             }
         }
         Ok(())
@@ -135,17 +188,27 @@ impl<'a> Subject<'a> {
 
     fn add(&self, rows: &mut Rows, table: usize, batch: &RecordBatch) {
         rows.bytes += batch.get_array_memory_size() as u64;
-        if let Some(fingerprint) = rows.tables.get_mut(table)
-            && let Err(error) = fingerprint.add(batch)
-        {
-            tracing::error!("checked rows have no fingerprint, a fault of the host: {error}");
+        if let Some(fingerprint) = rows.tables.get_mut(table) {
+            add(fingerprint, batch);
         }
         for (shown, at) in rows.shown.iter_mut().zip(&self.shown_at) {
             if let Some((_, column)) = at.filter(|(shown_in, _)| *shown_in == table)
                 && let Some(column) = batch.columns().get(column)
             {
-                shown.add(column);
+                numbers(column).into_iter().for_each(|number| shown.push(number));
             }
         }
     }
+}
+
+/// Adds rows that were checked, which always have a fingerprint.
+pub(super) fn add(fingerprint: &mut TableFingerprint, batch: &RecordBatch) {
+    if let Err(error) = fingerprint.add(batch) {
+        tracing::error!("checked rows have no fingerprint, a fault of the host: {error}");
+    }
+}
+
+fn place(simulation: &Simulation, signal: &Signal) -> Option<(usize, usize)> {
+    let table = simulation.tables.iter().position(|table| table.name == signal.table)?;
+    Some((table, simulation.tables.get(table)?.field_index(&signal.column)?))
 }

@@ -1,6 +1,7 @@
 //! The laws of validators: the verdict follows from the rows, not from how they are cut or, where no order is asked for,
 //! from the order in which they come.
 
+use super::meter::Meter;
 use super::sample::Sample;
 use super::{CheckOptions, Config, Record};
 use crate::batch::to_guest;
@@ -11,7 +12,7 @@ use crate::core::time::Window;
 use crate::plugin::engine::{Engine, Plugin};
 use crate::plugin::error::PluginError;
 use crate::plugin::log::log_nowhere;
-use crate::plugin::validator::Selection;
+use crate::plugin::validator::{Selection, Validator};
 use arrow::array::RecordBatch;
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::error::ArrowError;
@@ -20,7 +21,14 @@ use arrow::error::ArrowError;
 const USUAL_ROWS: usize = 8_192;
 const FEW_ROWS: usize = 100;
 
-pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, configs: &[Config], options: &CheckOptions) {
+pub(super) fn check(
+    record: &mut Record,
+    engine: &Engine,
+    plugin: &Plugin,
+    configs: &[Config],
+    options: &CheckOptions,
+    meter: &Meter,
+) {
     // The rows that most of its configurations ask for.
     let suits = |simulation: &Simulation| {
         let wanted = |config| selected(plugin, config, simulation, options).unwrap_or_default();
@@ -33,7 +41,7 @@ pub(super) fn check(record: &mut Record, engine: &Engine, plugin: &Plugin, confi
             return;
         }
     };
-    let trial = Trial { plugin, sample: &sample };
+    let trial = Trial { plugin, sample: &sample, meter };
     for (index, config) in configs.iter().enumerate() {
         let report = record.make(&format!("verdict: {}", config.name), || {
             let report = trial.judge(config, USUAL_ROWS, false)?;
@@ -73,13 +81,16 @@ fn selected(
 struct Trial<'a> {
     plugin: &'a Plugin,
     sample: &'a Sample,
+    meter: &'a Meter,
 }
 
 impl Trial<'_> {
     /// Shows the sample's rows in batches of `rows`; `backwards`, where no order is asked for.
     fn judge(&self, config: &Config, rows: usize, backwards: bool) -> Result<Report, String> {
         let mut validator = self.plugin.validator(log_nowhere()).map_err(text)?;
-        let selections = validator.open(&config.effective, &self.sample.tables, self.sample.window).map_err(text)?;
+        let (tables, window) = (&self.sample.tables, self.sample.window);
+        let opened = |validator: &mut Validator| validator.open(&config.effective, tables, window);
+        let selections = self.meter.call("open", &mut validator, opened).map_err(text)?;
         for (index, selection) in selections.iter().enumerate() {
             let Some(all) = self.select(selection).map_err(|error| error.to_string())? else { continue };
             let starts = (0..all.num_rows()).step_by(rows);
@@ -89,11 +100,13 @@ impl Trial<'_> {
             }
             let index = u32::try_from(index).map_err(|_| "more selections than there can be".to_owned())?;
             for batch in &batches {
+                let rows = batch.num_rows() as u64;
                 let batch = to_guest(batch, index).map_err(|error| error.to_string())?;
-                validator.observe(batch).map_err(text)?;
+                let observe = |validator: &mut Validator| validator.observe(batch);
+                self.meter.row_call("observe", &mut validator, observe, |_| (rows, 0)).map_err(text)?;
             }
         }
-        validator.finish().map_err(text)
+        self.meter.call("finish", &mut validator, Validator::finish).map_err(text)
     }
 
     /// The rows and columns that a selection asks for, in its order; none where its table is empty.

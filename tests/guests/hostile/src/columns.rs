@@ -1,7 +1,7 @@
 //! Rows cut into the columns of the one table, and the faults that a batch can carry.
 //! Knows nothing of how rows come about.
 
-use crate::bindings::telemill::plugin::types::{Batch, Column, DataType, Dictionary, Field, Text, Values};
+use crate::bindings::telemill::plugin::types::{Attribute, Batch, Column, DataType, Dictionary, Field, Text, Values};
 use crate::fault::Fault;
 use crate::meters::{self, KINDS, Row};
 
@@ -33,7 +33,11 @@ pub(crate) fn fields() -> Vec<Field> {
         field("name", DataType::Utf8, false, None),
         field("kind", DataType::Utf8, false, None),
         field("flag", DataType::Boolean, false, None),
-        field("count", DataType::Int32, false, None),
+        // No signal may move it.
+        Field {
+            attributes: vec![Attribute { name: "moved_by".into(), value: String::new() }],
+            ..field("count", DataType::Int32, false, None)
+        },
         field("day", DataType::Date, false, None),
     ]
 }

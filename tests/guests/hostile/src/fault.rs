@@ -54,6 +54,8 @@ pub(crate) enum Fault {
     DependsOnPartition,
     DependsOnWindow,
     DeafSignal,
+    LeakySignal,
+    EarlySignal,
 }
 
 /// Every fault by its name.
@@ -103,6 +105,8 @@ pub(crate) const FAULTS: &[(&str, Fault)] = &[
     ("depends-on-partition", Fault::DependsOnPartition),
     ("depends-on-window", Fault::DependsOnWindow),
     ("deaf-signal", Fault::DeafSignal),
+    ("leaky-signal", Fault::LeakySignal),
+    ("early-signal", Fault::EarlySignal),
 ];
 
 /// What the guest is told to do.

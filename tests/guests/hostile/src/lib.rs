@@ -168,6 +168,11 @@ fn advance(shard: &mut Shard, window: &Window) -> Result<Vec<Batch>, Error> {
     match fault {
         Fault::DependsOnPartition => rows.iter_mut().for_each(|row| row.id ^= i64::from(shard.partition)),
         Fault::DependsOnWindow => rows.iter_mut().for_each(|row| row.id ^= row.time - window.start),
+        Fault::LeakySignal => {
+            let start = shard.meters.first_effect().unwrap_or(i64::MAX);
+            rows.iter_mut().filter(|row| row.time >= start).for_each(|row| row.id ^= 1);
+        }
+        Fault::EarlySignal if shard.meters.first_effect().is_some() => rows.iter_mut().for_each(|row| row.id ^= 1),
         _ => {}
     }
     let mut batch = columns::batch(&rows);

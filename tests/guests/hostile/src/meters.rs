@@ -39,6 +39,11 @@ impl Meters {
         self.effects.extend(incidents.into_iter().flat_map(|incident| incident.effects));
     }
 
+    /// When the first effect starts, where any is known.
+    pub(crate) fn first_effect(&self) -> Option<i64> {
+        self.effects.iter().map(|effect| effect.start).min()
+    }
+
     /// One row for each meter at `time`, and the walk goes on by one step.
     pub(crate) fn step(&mut self, time: i64, rows: &mut Vec<Row>) {
         for (meter, level) in &mut self.levels {

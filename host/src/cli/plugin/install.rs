@@ -1,0 +1,89 @@
+//! `telemill plugin install` and `telemill plugin push`.
+
+use crate::app::App;
+use crate::cli::Verdict;
+use crate::cli::output::{Output, bytes};
+use crate::core::digest::Digest;
+use crate::run;
+use crate::versions::{self, Image, Source};
+use clap::Args;
+use serde_json::json;
+
+/// Check a component and keep it as a version of its plugin; `plugin enable` makes it the one that its name means
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  telemill plugin install mine.wasm --enable\n  telemill plugin install oci://registry.example/plugins/thermostats:1.2.0"
+)]
+pub(in crate::cli) struct Install {
+    /// A .wasm file, a folder with one (such as a project that was built), a URL, or oci://HOST/REPOSITORY:TAG
+    source: String,
+    /// Take nothing but the component of this digest, 64 hex digits
+    #[arg(long, value_name = "SHA256")]
+    digest: Option<String>,
+    /// Enable it at once
+    #[arg(long)]
+    enable: bool,
+}
+
+/// Push a component to a registry of images, and print the digest that pins it
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  telemill plugin push mine.wasm oci://127.0.0.1:5000/plugins/mine:1.0.0\n\nTELEMILL_OCI_USER and TELEMILL_OCI_PASSWORD say who asks, where the registry wants to know."
+)]
+pub(in crate::cli) struct Push {
+    /// A .wasm file, a folder with one, a name or sha256:DIGEST
+    plugin: String,
+    /// oci://HOST/REPOSITORY:TAG
+    image: String,
+}
+
+impl Install {
+    pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        let pin = self.digest.as_deref().map(digest).transpose()?;
+        let found = Source::parse(&self.source)?.fetch(&app.settings().limits, app.runtime().handle(), pin)?;
+        let writer = app.writer()?;
+        let installed = versions::install(&writer.host, &found, run::now())?;
+        let version = &installed.version;
+        let exact = format!("sha256:{}", version.digest);
+        let switched = self.enable.then(|| versions::enable(&writer.host, &exact, run::now())).transpose()?;
+        let active = switched.is_some();
+        out.print(&json!({ "installed": installed, "enabled": switched }), |out| {
+            let (name, had) = (&version.name, if installed.new { "installed" } else { "was installed already" });
+            writeln!(out, "{name} {} ({}, {}) {had}", version.version, version.kind, bytes(version.size_bytes))?;
+            writeln!(out, "{exact}")?;
+            match active {
+                true => writeln!(out, "the name {name} means it now"),
+                false => writeln!(out, "`telemill plugin enable {name}` makes it what the name {name} means"),
+            }
+        })?;
+        Ok(Verdict::Good)
+    }
+}
+
+impl Push {
+    pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        let image = Image::parse(&self.image)?;
+        let (limits, runtime) = (&app.settings().limits, app.runtime().handle());
+        let registry = app.registry()?;
+        let (bytes, scenario) = match Source::parse(&self.plugin)? {
+            // What is neither a file nor a folder is a name or a digest.
+            Source::File(path) if !path.exists() => (registry.bytes(&self.plugin)?, None),
+            source => {
+                let found = source.fetch(limits, runtime, None)?;
+                (found.bytes, found.scenario)
+            }
+        };
+        let plugin = registry.engine().load(&self.plugin, &bytes)?;
+        let manifest = versions::push(&image, &plugin, bytes, scenario, runtime)?;
+        let pushed = json!({ "image": image.to_string(), "manifest": manifest, "component": plugin.digest() });
+        out.print(&pushed, |out| {
+            writeln!(out, "{} is {image}", plugin.id())?;
+            writeln!(out, "pinned: {image}@{manifest}")
+        })?;
+        Ok(Verdict::Good)
+    }
+}
+
+fn digest(text: &str) -> anyhow::Result<Digest> {
+    text.strip_prefix("sha256:").unwrap_or(text).parse().map_err(anyhow::Error::msg)
+}

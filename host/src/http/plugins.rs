@@ -1,0 +1,236 @@
+//! Plugins: what there is, uploads, and which version a name means.
+
+use super::Shared;
+use super::body::{Json as Body, Path, Query};
+use super::error::{Problem, ProblemDocument};
+use super::work::blocking;
+use crate::core::digest::Digest;
+use crate::core::time::{Length, Timestamp};
+use crate::plugin::check::CheckOptions;
+use crate::plugin::{Listed, Plugin, PluginError};
+use crate::run::{self, Host};
+use crate::versions::{
+    self, Comparing, Comparison, Found, Installed, Listing, Removed, Stated, Switched, VersionsError,
+};
+use axum::Json;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Largest upload, whatever `limits.component_bytes` says: the body is held in memory.
+const MAX_UPLOAD_BYTES: usize = 256 << 20;
+/// Components that are checked at once: each takes a core for as long as a check may take.
+static CHECKS: Semaphore = Semaphore::const_new(2);
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list, upload))
+        .routes(routes!(show))
+        .routes(routes!(inspect))
+        .routes(routes!(activate))
+        .routes(routes!(disable))
+        .routes(routes!(rollback))
+        .routes(routes!(remove))
+        .routes(routes!(compare))
+        .layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES))
+}
+
+/// How a component is taken in.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct UploadQuery {
+    /// Make it what its name means at once.
+    #[serde(default)]
+    activate: bool,
+    /// Take nothing but the component of this digest, 64 hex digits.
+    #[param(value_type = Option<String>)]
+    digest: Option<Digest>,
+}
+
+/// Which version of a plugin is meant.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct VersionQuery {
+    /// A version such as 1.2.0, or `sha256:` and a digest; what the name means where it is left out.
+    version: Option<String>,
+}
+
+/// A component that was taken in.
+#[derive(Debug, Serialize)]
+struct Uploaded {
+    /// The version.
+    installed: Installed,
+    /// What its name means now, where that was asked for.
+    activated: Option<Switched>,
+}
+
+/// The version that its name shall mean.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Activate {
+    /// A version such as 1.2.0, or `sha256:` and a digest; the newest where it is left out.
+    version: Option<String>,
+}
+
+/// What to compare with what.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Compare {
+    /// The version in place; what the name means where it is left out.
+    #[serde(default)]
+    first: Option<String>,
+    /// The version that would take its place: such as 1.2.0, or `sha256:` and a digest.
+    second: String,
+    /// The seed of both; 42 where it is left out.
+    #[serde(default)]
+    seed: Option<u64>,
+    /// Where simulated time starts.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    start: Option<Timestamp>,
+    /// How much of it is simulated, such as 15m; a day at most.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    length: Option<Length>,
+    /// The configuration of both; each one's defaults where it is left out.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    config: Map<String, Value>,
+}
+
+/// Everything that can be used: what ships, what is installed, what was used.
+#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses((status = 200, body = Value)))]
+async fn list(State(services): State<Shared>) -> Result<Json<Vec<Stated>>, Problem> {
+    let listed = |host: &Host| versions::list(&host.registry, Some(&host.store), &host.runtime);
+    Ok(Json(blocking(&services, listed).await?))
+}
+
+/// Takes a component in: the body is a `.wasm` file. It is held to the contract, which may take minutes, and kept as a
+/// version of its plugin; a refusal says why, and leaves everything as it was.
+#[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins", params(UploadQuery),
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses((status = 201, body = Value), (status = 200, body = Value, description = "It was there already"),
+        (status = 409, body = ProblemDocument), (status = 413, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
+async fn upload(
+    State(services): State<Shared>,
+    Query(query): Query<UploadQuery>,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let _turn = CHECKS.try_acquire().map_err(|_| Problem::overloaded())?;
+    let uploaded = blocking(&services, move |host| {
+        let origin = "upload".to_owned();
+        let found = Digest::of(&bytes);
+        if let Some(wanted) = query.digest.filter(|wanted| *wanted != found) {
+            return Err(VersionsError::Pin { origin, wanted, found });
+        }
+        let found = Found { origin, bytes: bytes.into(), scenario: None };
+        let installed = versions::install(host, &found, run::now())?;
+        let exact = format!("sha256:{}", installed.version.digest);
+        let activated = query.activate.then(|| versions::enable(host, &exact, run::now())).transpose()?;
+        Ok(Uploaded { installed, activated })
+    });
+    let uploaded = uploaded.await?;
+    let status = if uploaded.installed.new { StatusCode::CREATED } else { StatusCode::OK };
+    let location = [(LOCATION, format!("/api/v1/plugins/{}", uploaded.installed.version.name))];
+    Ok((status, location, Json(uploaded)).into_response())
+}
+
+/// A plugin's versions, which of them its name means, and what was changed.
+#[utoipa::path(get, path = "/api/v1/plugins/{name}", tag = "plugins", params(("name" = String, Path)),
+    responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
+async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Listing>, Problem> {
+    Ok(Json(blocking(&services, move |host| versions::listing(host, &name)).await?))
+}
+
+/// What a version is: kind, imports, size, and what it says of itself, the schema of its configuration among it.
+/// Nothing of it runs but its descriptor, and that where it is not known.
+#[utoipa::path(get, path = "/api/v1/plugins/{name}/inspect", tag = "plugins", params(("name" = String, Path), VersionQuery),
+    responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
+async fn inspect(
+    State(services): State<Shared>,
+    Path(name): Path<String>,
+    Query(query): Query<VersionQuery>,
+) -> Result<Json<Listed>, Problem> {
+    Ok(Json(blocking(&services, move |host| host.registry.describe(&reference(&name, query.version)?)).await?))
+}
+
+/// Makes a version what its name means, in one step: runs under way keep theirs, the next one takes this.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/activate", tag = "plugins", params(("name" = String, Path)),
+    request_body = Activate,
+    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
+async fn activate(
+    State(services): State<Shared>,
+    Path(name): Path<String>,
+    Body(body): Body<Activate>,
+) -> Result<Json<Switched>, Problem> {
+    let switched = move |host: &Host| versions::enable(host, &reference(&name, body.version)?, run::now());
+    Ok(Json(blocking(&services, switched).await?))
+}
+
+/// Makes a name mean the plugin that ships again, or nothing.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/disable", tag = "plugins", params(("name" = String, Path)),
+    responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
+async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Switched>, Problem> {
+    Ok(Json(blocking(&services, move |host| versions::disable(host, &name, run::now())).await?))
+}
+
+/// Makes a name mean what it meant before the last change.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/rollback", tag = "plugins", params(("name" = String, Path)),
+    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
+async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Switched>, Problem> {
+    Ok(Json(blocking(&services, move |host| versions::rollback(host, &name, run::now())).await?))
+}
+
+/// Forgets a version that nothing uses.
+#[utoipa::path(delete, path = "/api/v1/plugins/{name}/versions/{version}", tag = "plugins",
+    params(("name" = String, Path), ("version" = String, Path, description = "A version such as 1.2.0, or `sha256:` and a digest")),
+    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
+async fn remove(
+    State(services): State<Shared>,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Json<Removed>, Problem> {
+    Ok(Json(blocking(&services, move |host| versions::remove(host, &reference(&name, Some(version))?)).await?))
+}
+
+/// Runs two versions of a generator over the same seed and window, and holds their rows side by side.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/compare", tag = "plugins", params(("name" = String, Path)),
+    request_body = Compare,
+    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
+async fn compare(
+    State(services): State<Shared>,
+    Path(name): Path<String>,
+    Body(body): Body<Compare>,
+) -> Result<Json<Comparison>, Problem> {
+    let compared = move |host: &Host| {
+        let load = |version| host.registry.load(&reference(&name, version)?);
+        let (first, second): (Plugin, Plugin) = (load(body.first)?, load(Some(body.second))?);
+        let defaults = CheckOptions::default();
+        let comparing = Comparing {
+            seed: body.seed.unwrap_or(defaults.seed),
+            start: body.start.unwrap_or(defaults.start),
+            length_us: body.length.map_or(defaults.length_us, |length| length.us()),
+            config: Value::Object(body.config),
+        };
+        versions::compare(&first, &second, &comparing)
+    };
+    Ok(Json(blocking(&services, compared).await?))
+}
+
+/// How a version of a plugin is named; a name has neither slash nor dot, so that no path is among them.
+fn reference(name: &str, version: Option<String>) -> Result<String, PluginError> {
+    let not_found = |message: &str| PluginError::NotFound { reference: name.to_owned(), message: message.to_owned() };
+    crate::core::id::check_plugin_name(name).map_err(|error| not_found(error.reason))?;
+    match version {
+        None => Ok(name.to_owned()),
+        Some(digest) if digest.starts_with("sha256:") => Ok(digest),
+        Some(version) => Ok(format!("{name}@{version}")),
+    }
+}
