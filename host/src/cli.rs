@@ -1,6 +1,7 @@
 //! The command line: one file per command under `cli/`. Data goes to standard output, progress and logs to
 //! standard error; exit codes are 0 for good, 1 for a negative verdict, 2 for wrong use or I/O.
 
+mod alert;
 mod clean;
 mod collect;
 mod dataset;
@@ -18,9 +19,9 @@ mod preview;
 mod profiles;
 mod progress;
 mod run;
+mod schedule;
 mod serve;
 mod shell;
-mod shipped;
 mod span;
 mod sql;
 mod stream;
@@ -102,6 +103,10 @@ enum Command {
     #[command(subcommand)]
     Load(load::Load),
     #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    #[command(subcommand)]
+    Alert(alert::Alert),
+    #[command(subcommand)]
     Plugin(plugin::Plugin),
     Serve(serve::Serve),
     #[command(subcommand)]
@@ -170,6 +175,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Sql(command) => command.run(&app, &out),
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),
+        Command::Schedule(command) => command.run(&app, &out),
+        Command::Alert(command) => command.run(&app, &out),
         Command::Plugin(command) => command.run(&app, &out),
         Command::Serve(command) => command.run(&app, &out),
         Command::Token(command) => command.run(&app, &out),

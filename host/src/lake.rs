@@ -14,6 +14,7 @@ mod expire;
 mod files;
 mod read;
 mod row_groups;
+mod span;
 mod stats;
 mod upload;
 mod writer;
@@ -25,6 +26,7 @@ pub use evolve::added_only;
 pub use expire::{Expired, Swept};
 pub use files::LakeFiles;
 pub use read::{Dataset, DatasetSummary, LakeFile, LakeTable, Snapshot};
+pub use span::Span;
 pub use stats::{ColumnStats, DataFile};
 pub use writer::TableWriter;
 

@@ -4,6 +4,7 @@
 //! segment into staged files, and committed at once. It knows neither command line nor HTTP.
 
 mod apart;
+mod changes;
 mod error;
 mod execute;
 mod incidents;
@@ -21,8 +22,9 @@ mod windows;
 mod workers;
 
 pub use apart::{JOB, serve};
+pub use changes::Changes;
 pub use error::RunError;
-pub use execute::{Host, Outcome, Request, chain, now, random, refuse_existing, resume, start, versions};
+pub use execute::{Host, Outcome, Request, now, random, refuse_existing, resume, start, versions};
 pub use incidents::{IncidentModels, MAX_INCIDENTS};
 pub use inputs::ReadInput;
 pub use judge::{Judgement, judge};

@@ -20,6 +20,7 @@ mod python;
 mod runs;
 mod scenario;
 mod scenarios;
+mod schedules;
 mod server;
 mod streams;
 mod tidy;

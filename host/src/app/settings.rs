@@ -1,6 +1,6 @@
 //! Settings: flags, then `TELEMILL_*` variables, then `telemill.toml`, then defaults. Unknown keys are errors.
 
-use crate::{http, ingest, lake, plugin, query, stream};
+use crate::{alert, http, ingest, lake, plugin, query, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub struct Settings {
     pub ingest: ingest::log::LogSettings,
     /// What streams may use (`TELEMILL_STREAMS_…`).
     pub streams: stream::Settings,
+    /// Where alerts go (`TELEMILL_ALERT_…`).
+    pub alert: alert::Settings,
     /// What connections to the server may use (`TELEMILL_SERVER_…`).
     pub server: http::Limits,
 }
@@ -39,6 +41,7 @@ impl Default for Settings {
             query: query::Limits::default(),
             ingest: ingest::log::LogSettings::default(),
             streams: stream::Settings::default(),
+            alert: alert::Settings::default(),
             server: http::Limits::default(),
         }
     }
@@ -141,7 +144,7 @@ impl Settings {
 
     fn section_of(variable: &str) -> Option<&'static str> {
         let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query", "ingest", "server", "streams"]
+        ["limits", "lake", "query", "ingest", "server", "streams", "alert"]
             .into_iter()
             .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
     }

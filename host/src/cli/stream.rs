@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use super::output::{Output, grouped, table};
-use super::run::{apply_set, on_ctrl_c, read_spec_with};
+use super::run::on_ctrl_c;
 use crate::app::App;
 use crate::batch::dataset_fingerprint;
 use crate::core::id::StreamId;
@@ -184,7 +184,7 @@ impl Run {
     }
 
     fn spec(&self) -> anyhow::Result<StreamSpec> {
-        let mut spec = read_spec_with(&self.spec, RunSpec::read_open_ended)?;
+        let mut spec = RunSpec::named_open_ended(&self.spec)?;
         if let Some(dataset) = &self.dataset {
             spec.dataset.clone_from(dataset);
         }
@@ -198,7 +198,7 @@ impl Run {
             (_, true) => spec.existing = Existing::Replace,
             _ => {}
         }
-        self.sets.iter().try_for_each(|set| apply_set(&mut spec, set))?;
+        self.sets.iter().try_for_each(|set| spec.set(set))?;
         let mut spec = StreamSpec::of(spec)?;
         spec.settings.speed = self.speed.unwrap_or(spec.settings.speed);
         spec.settings.until = self.until.or(spec.settings.until);

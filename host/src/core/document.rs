@@ -45,3 +45,8 @@ fn json_of(value: toml::Value) -> Value {
         }
     }
 }
+
+/// Numbers, booleans, lists and objects are themselves; everything else is text.
+pub fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}

@@ -11,6 +11,7 @@ use super::truth::{effect_rows, effects_layout, incident_rows, incidents_layout}
 use super::workers;
 use crate::batch::{TableFingerprint, TableLayout, dataset_fingerprint};
 use crate::core::id::RunId;
+use crate::core::problem::chain;
 use crate::core::schema::TableKind;
 use crate::core::time::Timestamp;
 use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWriter, WriterSettings};
@@ -288,21 +289,6 @@ fn record_failure(host: &Host, id: &RunId, error: &RunError) {
     if let Err(error) = recorded {
         tracing::warn!(run.id = %id, %error, "the run's end could not be recorded");
     }
-}
-
-/// An error with its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Tells early, before hours of work, what the commit would refuse.

@@ -44,6 +44,22 @@ pub enum SpecError {
     /// Values that do not go together.
     #[error("the spec can't be used: {}", problem::join(.0))]
     Values(Vec<Problem>),
+    /// There is no such spec.
+    #[error("{name} is neither a file nor a shipped scenario ({})", shipped.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The names of the scenarios that ship.
+        shipped: Vec<String>,
+    },
+    /// A change that can't be made.
+    #[error("--set {set}: {message}")]
+    Set {
+        /// As given.
+        set: String,
+        /// What is wrong with it.
+        message: String,
+    },
 }
 
 /// A plugin and its configuration.

@@ -6,6 +6,7 @@ use super::error::StreamError;
 use super::pool::Task;
 use super::spec::StreamSpec;
 use crate::core::id::StreamId;
+use crate::core::problem;
 use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::{COMPACTION, Compacted};
 use crate::plugin::LogSink;
@@ -55,7 +56,7 @@ impl Care {
         for record in records.iter().filter(|record| record.commits > 0) {
             let judged = judge(&self.host, record, &self.log).map(drop);
             if let Err(error) = judged.and_then(|()| look_after(&self.host, record, run::now()).map(drop)) {
-                tracing::warn!(stream.id = %record.id, "it can't be looked after: {}", run::chain(&error));
+                tracing::warn!(stream.id = %record.id, "it can't be looked after: {}", problem::chain(&error));
             }
         }
         let mut expired = self.expired.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -70,7 +71,7 @@ impl Care {
 impl Task for Care {
     fn run(&self) -> Option<Instant> {
         if let Err(error) = self.look_after_all() {
-            tracing::warn!("streams can't be looked after: {}", run::chain(&error));
+            tracing::warn!("streams can't be looked after: {}", problem::chain(&error));
         }
         Some(Instant::now() + EVERY)
     }

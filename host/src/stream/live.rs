@@ -8,6 +8,7 @@ use super::spec::{StreamSpec, check_speed};
 use super::stats::Recent;
 use crate::core::digest::Digest;
 use crate::core::id::StreamId;
+use crate::core::problem;
 use crate::core::time::{DAY_US, Timestamp};
 use crate::plugin::LogSink;
 use crate::run::{self, Cancel, Host, PlacedIncident, PlannedIncident};
@@ -262,7 +263,7 @@ impl Live {
     }
 
     fn fail(&self, error: &StreamError) {
-        let message = run::chain(error);
+        let message = problem::chain(error);
         tracing::error!(stream.id = %self.id, "the stream failed: {message}");
         let recorded = self.change(|control| {
             (control.state, control.error) = (StreamState::Failed, Some(message.clone()));

@@ -4,6 +4,7 @@
 use super::{Batch, SinkSpec, Target, Undelivered};
 use crate::batch::TableLayout;
 use crate::core::id::StreamId;
+use crate::core::problem;
 use crate::lake::{DataFile, LakeError};
 use crate::run::{self, Host};
 use crate::store::{DeadLetter, StoreError, StreamCommit, StreamSink};
@@ -181,7 +182,7 @@ impl Task for Courier {
                     Stop::Later(reason) => reason,
                     Stop::Failed(error) => {
                         state.target = None;
-                        run::chain(&error)
+                        problem::chain(&error)
                     }
                 };
                 let [first, longest] = PAUSES;

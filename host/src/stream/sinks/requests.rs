@@ -3,6 +3,7 @@
 use super::endpoint::{Credentials, Endpoint};
 use super::{Batch, Target, Undelivered, unwritable};
 use crate::batch::TableLayout;
+use crate::core::problem;
 use crate::core::schema::{DataType, Field, Table, TableKind};
 use crate::lake::{Commit, Mode, TableFiles, TableWriter};
 use crate::run::{self, Host};
@@ -136,7 +137,7 @@ impl Target for Requests {
         if self.log.is_empty() {
             return Ok(());
         }
-        let later = |error: &dyn std::error::Error| Undelivered::Later(run::chain(error));
+        let later = |error: &dyn std::error::Error| Undelivered::Later(problem::chain(error));
         let (layout, host) = (log_layout(), &self.host);
         let rows = log_rows(&layout, &self.log).map_err(|error| later(&error))?;
         let first = self.log.first().map_or("", |logged| logged.id.as_str());
