@@ -152,11 +152,6 @@ impl Running {
         self.child().try_wait().unwrap().is_some()
     }
 
-    /// Its process id.
-    pub(crate) fn id(&mut self) -> u32 {
-        self.child().id()
-    }
-
     /// The most memory that it has had at once, in bytes; none when it has ended.
     pub(crate) fn peak_bytes(&mut self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child().id())).ok()?;
