@@ -71,7 +71,7 @@ impl Export {
         match (self.format, self.profile.is_empty()) {
             (None, true) => bad("name a format (csv, ndjson, parquet or opensearch) or a profile"),
             (Some(_), false) => bad("name a format or profiles, not both: a profile has a format"),
-            _ if !self.profile.is_empty() && !(self.columns.is_empty() && self.index.is_none()) => {
+            _ if !(self.profile.is_empty() || self.columns.is_empty() && self.index.is_none()) => {
                 bad("columns and index belong to a format; a profile names its columns itself")
             }
             _ => Ok(()),
