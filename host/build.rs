@@ -1,5 +1,5 @@
 //! Embeds the plugins that ship: every component in `target/plugins`, which `cargo xtask build` fills,
-//! and scenario, export profiles and recipes beside its sources. Writes `shipped.rs`, which `plugin/shipped.rs` includes.
+//! and scenario, export profiles, recipes and routes beside its sources. Writes `shipped.rs`, which `plugin/shipped.rs` includes.
 //! And embeds what new plugins are made from, the templates with the contract and the SDK: `templates.rs`, which
 //! `project/template.rs` includes.
 
@@ -88,7 +88,7 @@ fn files_in(folder: &Path, extension: &str) -> io::Result<Vec<(String, PathBuf)>
 /// What stands beside a component goes into the source as text, the components beside it, so that it names no path.
 fn source(plugins: &[(String, PathBuf)], sources: &Path) -> io::Result<String> {
     let (mut shipped, mut scenarios) = (String::new(), String::new());
-    let (mut profiles, mut recipes) = (String::new(), String::new());
+    let (mut profiles, mut recipes, mut routes) = (String::new(), String::new(), String::new());
     for (name, _) in plugins {
         _ = writeln!(shipped, "    ({name:?}, include_bytes!(\"{name}.wasm\")),");
         let scenario = sources.join(name).join("scenario.toml");
@@ -96,7 +96,7 @@ fn source(plugins: &[(String, PathBuf)], sources: &Path) -> io::Result<String> {
             println!("cargo::rerun-if-changed=../plugins/{name}/scenario.toml");
             _ = writeln!(scenarios, "    ({name:?}, {:?}),", fs::read_to_string(scenario)?);
         }
-        for (folder, list) in [("profiles", &mut profiles), ("recipes", &mut recipes)] {
+        for (folder, list) in [("profiles", &mut profiles), ("recipes", &mut recipes), ("routes", &mut routes)] {
             if sources.join(name).join(folder).is_dir() {
                 println!("cargo::rerun-if-changed=../plugins/{name}/{folder}");
                 for (file, path) in files_in(&sources.join(name).join(folder), "toml")? {
@@ -113,6 +113,8 @@ fn source(plugins: &[(String, PathBuf)], sources: &Path) -> io::Result<String> {
          /// `PLUGIN/NAME` and text of each export profile beside a plugin that ships, by name.\n\
          pub(crate) static PROFILES: &[(&str, &str)] = &[\n{profiles}];\n\
          /// `PLUGIN/NAME` and text of each recipe beside a plugin that ships, by name.\n\
-         pub(crate) static RECIPES: &[(&str, &str)] = &[\n{recipes}];\n"
+         pub(crate) static RECIPES: &[(&str, &str)] = &[\n{recipes}];\n\
+         /// `PLUGIN/NAME` and text of each route beside a plugin that ships, by name.\n\
+         pub(crate) static ROUTES: &[(&str, &str)] = &[\n{routes}];\n"
     ))
 }

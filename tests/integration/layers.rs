@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 9] = [
     &["plugin", "lake", "store"],
     &["sink", "query", "project"],
     &["run", "ingest", "clean"],
-    &["user_data", "fit", "collect", "alert"],
+    &["user_data", "fit", "collect", "task", "alert"],
     &["stream", "schedule", "versions"],
     &["http"],
     &["app", "cli", "main"],

@@ -149,13 +149,13 @@ impl Running {
         self.child.as_mut().unwrap()
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child().try_wait().unwrap().is_some()
+    /// The process, for signals.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
     }
 
-    /// Its process id.
-    pub(crate) fn id(&mut self) -> u32 {
-        self.child().id()
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child().try_wait().unwrap().is_some()
     }
 
     /// The most memory that it has had at once, in bytes; none when it has ended.
@@ -282,6 +282,11 @@ impl Served {
     /// The process.
     pub(crate) fn running(&mut self) -> &mut Running {
         &mut self.running
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(self) {
+        self.running.kill();
     }
 
     /// SIGTERM, and what the process said.
