@@ -23,18 +23,6 @@ pub(crate) fn noted(mut component: Vec<u8>, note: &str) -> Vec<u8> {
     component
 }
 
-/// The same component with a text changed for one of the same length, wherever it stands.
-fn renamed(mut component: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let places: Vec<usize> =
-        component.windows(from.len()).enumerate().filter(|(_, w)| *w == from.as_bytes()).map(|(at, _)| at).collect();
-    assert!(!places.is_empty(), "{from} is not in the component");
-    for at in places {
-        component[at..at + to.len()].copy_from_slice(to.as_bytes());
-    }
-    component
-}
-
 fn spec(config: &Value) -> String {
     let config =
         config.as_object().unwrap().iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>();
@@ -50,7 +38,7 @@ fn installed(place: &Place, file: &str) -> String {
 }
 
 fn run(place: &Place) -> Value {
-    place.json(["run", "start", "spec.toml", "--replace", "--quiet", "--json"])
+    place.json(["run", "start", "spec.toml", "--replace", "--quiet", "--json"])["run"].clone()
 }
 
 fn made_with(run: &Value) -> &str {
@@ -136,11 +124,13 @@ fn a_refusal_leaves_everything_as_it_was() {
     let place = Place::new();
     place.file("good.wasm", guest("hostile").unwrap());
     place.good(["plugin", "install", "good.wasm", "--enable"]);
+    // What plugins say of themselves is kept from the first list on.
+    place.good(["plugin", "list"]);
     let (before, files) = (place.json(["plugin", "list", "--json"]), kept(&place.data()));
     place.file("noise.wasm", "no component");
     place.file("liar.wasm", lying_guest("bad-name").unwrap());
     // The name of a table that may not be.
-    place.file("taken.wasm", renamed(guest("hostile").unwrap(), "readings", "bad name"));
+    place.file("taken.wasm", lying_guest("bad-table").unwrap());
     place.ask(["plugin", "install", "noise.wasm"]).refused(&["noise.wasm", "no WebAssembly"]);
     place.ask(["plugin", "install", "liar.wasm"]).refused(&["liar.wasm", "descriptor"]);
     place.ask(["plugin", "install", "taken.wasm"]).refused(&["taken.wasm", "breaks the contract", "rows: defaults"]);
@@ -153,7 +143,7 @@ fn a_refusal_leaves_everything_as_it_was() {
 fn a_version_may_only_add_columns() {
     let place = Place::new();
     place.file("a.wasm", guest("hostile").unwrap());
-    place.file("b.wasm", renamed(guest("hostile").unwrap(), "flagcountday", "flopcountday"));
+    place.file("b.wasm", lying_guest("other-column").unwrap());
     let a = installed(&place, "a.wasm");
     place.good(["plugin", "enable", "hostile"]);
     let b = installed(&place, "b.wasm");
@@ -188,7 +178,7 @@ fn two_versions_are_compared_column_by_column() {
     let place = Place::new();
     let same = place.json(["plugin", "compare", "ecommerce", "ecommerce", "--for", "2m", "--json"]);
     let tables = same["tables"].as_array().unwrap();
-    assert!(tables.len() > 3 && same["first"]["rows"].as_u64().unwrap() > 1_000, "{same}");
+    assert!(tables.len() == 2 && same["first"]["rows"].as_u64().unwrap() > 1_000, "{same}");
     for table in tables {
         assert_eq!(table["first_rows"], table["second_rows"]);
         for column in table["columns"].as_array().unwrap() {
@@ -206,7 +196,8 @@ fn inspect_says_what_ran() {
     place.file("a.wasm", noted(guest("hostile").unwrap(), "never seen before"));
     let first = place.json(["plugin", "inspect", "a.wasm", "--json"]);
     assert_eq!(first["described_now"], true);
-    assert_eq!(first["imports"][0], "telemill:plugin/types@0.1.0");
+    let imports = first["imports"].as_array().unwrap();
+    assert!(imports.contains(&json!("telemill:plugin/types@0.1.0")), "{imports:?}");
     assert_eq!(first["size_bytes"], fs::metadata(place.path().join("a.wasm")).unwrap().len());
     let text = place.good(["plugin", "inspect", "a.wasm"]);
     assert!(text.contains("nothing of it ran") && text.contains("imports telemill:plugin/"), "{text}");

@@ -52,8 +52,9 @@ pub fn guest(name: &str) -> Result<Vec<u8>> {
     component("target/guests", name)
 }
 
-/// The hostile guest with a lie in `describe`, which no configuration can ask for: `bad-name`, `bad-version`,
-/// `bad-schema`, `bad-example`, `forgery`, `loop` or `panic`.
+/// The hostile guest with a lie that no configuration can ask for. In `describe`: `bad-name`, `bad-version`,
+/// `bad-schema`, `bad-example`, `forgery`, `loop` or `panic`. In `plan`: `other-column` (another name for `flag`) or
+/// `bad-table`.
 ///
 /// # Errors
 /// Says so where the guest has no place for the lie.

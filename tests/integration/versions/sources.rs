@@ -69,6 +69,6 @@ fn a_folder_brings_its_scenario() {
     place.good(["plugin", "install", "meters", "--enable"]);
     let scenario = place.good(["plugin", "inspect", "hostile", "--scenario"]);
     place.file("spec.toml", scenario);
-    let run = place.json(["run", "start", "spec.toml", "--quiet", "--json"]);
+    let run = place.json(["run", "start", "spec.toml", "--quiet", "--json"])["run"].clone();
     assert_eq!(run["tables"][2]["rows"], 120, "{run}");
 }

@@ -88,6 +88,11 @@ impl generator::Guest for Hostile {
             Fault::PlanZeroStep => simulation.step = 0,
             _ => {}
         }
+        match fault::describe_fault() {
+            "other-column" => simulation.tables[0].fields[5].name = "flop".into(),
+            "bad-table" => simulation.tables[0].name = "bad name".into(),
+            _ => {}
+        }
         Ok(simulation)
     }
 
