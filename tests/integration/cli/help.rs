@@ -60,7 +60,7 @@ fn examples_of_the_help_run() {
     let mut run = 0;
     for (words, text) in &seen {
         for line in examples(text) {
-            let elsewhere = ["load", "ingest", "import", "user-data", "generate", "fit", "serve"]
+            let elsewhere = ["load", "ingest", "collect", "import", "user-data", "generate", "fit", "serve"]
                 .contains(&words.first().map_or("", String::as_str));
             let changes = ["mine.wasm", "--duration", "drop", "resume", "token create", "revoke"]
                 .iter()
