@@ -1,6 +1,7 @@
 //! The command line: one file per command under `cli/`. Data goes to standard output, progress and logs to
 //! standard error; exit codes are 0 for good, 1 for a negative verdict, 2 for wrong use or I/O.
 
+mod alert;
 mod clean;
 mod collect;
 mod dataset;
@@ -18,11 +19,12 @@ mod preview;
 mod profiles;
 mod progress;
 mod run;
+mod schedule;
 mod serve;
 mod shell;
-mod shipped;
 mod span;
 mod sql;
+mod stream;
 mod summary;
 mod token;
 mod user_data;
@@ -83,6 +85,8 @@ enum Command {
     Preview(preview::Preview),
     #[command(subcommand)]
     Run(run::Run),
+    #[command(subcommand)]
+    Stream(stream::Stream),
     Validate(validate::Validate),
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -98,6 +102,10 @@ enum Command {
     Export(export::Export),
     #[command(subcommand)]
     Load(load::Load),
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    #[command(subcommand)]
+    Alert(alert::Alert),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     Serve(serve::Serve),
@@ -155,6 +163,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Generate(command) => command.run(&app, &out, matches),
         Command::Preview(command) => command.run(&app, &out),
         Command::Run(command) => command.run(&app, &out),
+        Command::Stream(command) => command.run(&app, &out),
         Command::Validate(command) => command.run(&app, &out, matches),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
@@ -166,6 +175,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Sql(command) => command.run(&app, &out),
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),
+        Command::Schedule(command) => command.run(&app, &out),
+        Command::Alert(command) => command.run(&app, &out),
         Command::Plugin(command) => command.run(&app, &out),
         Command::Serve(command) => command.run(&app, &out),
         Command::Token(command) => command.run(&app, &out),

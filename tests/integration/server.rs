@@ -4,5 +4,7 @@ mod access;
 mod clients;
 mod data;
 mod ingest;
+mod metrics;
 mod openapi;
 mod runs;
+mod schedules;

@@ -2,9 +2,9 @@
 
 use super::Verdict;
 use super::output::{Output, grouped};
-use super::value::json_or_text;
 use crate::app::App;
 use crate::collect::{self, Clock, Collection, Source};
+use crate::core::document::json_or_text;
 use crate::core::time::{Length, Timestamp};
 use crate::run::{self, Host};
 use anyhow::{Context as _, bail};

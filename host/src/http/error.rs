@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problem documents. The only place that maps errors of lower layers to statuses.
 
+use crate::alert::AlertError;
 use crate::core::problem as core_problem;
 use crate::ingest::IngestError;
 use crate::ingest::log::{LogError, RETRY_AFTER_S};
@@ -142,7 +143,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let detail = error.to_string();
         match error {
-            StoreError::NoRun(_) | StoreError::NoToken(_) | StoreError::NoDatabase(_) => Self::not_found(detail),
+            StoreError::NoRun(_)
+            | StoreError::NoStream(_)
+            | StoreError::NoPipeline(_)
+            | StoreError::NoPipelineRun { .. }
+            | StoreError::NoToken(_)
+            | StoreError::NoDatabase(_) => Self::not_found(detail),
             StoreError::Transition { .. } | StoreError::TokenExists(_) => Self::new(StatusCode::CONFLICT, detail),
             StoreError::Locked(_)
             | StoreError::Folder { .. }
@@ -150,6 +156,16 @@ impl From<StoreError> for Problem {
             | StoreError::ReadOnly
             | StoreError::Corrupt { .. }
             | StoreError::Sql(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<AlertError> for Problem {
+    fn from(error: AlertError) -> Self {
+        match error {
+            AlertError::NotOpen(_) => Self::not_found(error.to_string()),
+            AlertError::Store(error) => error.into(),
+            AlertError::Setting { .. } => Self::internal(&error),
         }
     }
 }
@@ -198,7 +214,9 @@ impl From<SpecError> for Problem {
         let detail = error.to_string();
         match error {
             SpecError::Values(problems) => Self::bad_request(detail).with_errors(problems),
-            SpecError::Read { .. } | SpecError::Syntax { .. } => Self::bad_request(detail),
+            SpecError::Read { .. } | SpecError::Syntax { .. } | SpecError::Unknown { .. } | SpecError::Set { .. } => {
+                Self::bad_request(detail)
+            }
         }
     }
 }

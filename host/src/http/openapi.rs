@@ -22,6 +22,8 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, SecurityRequi
         (name = "plugins", description = "Versions of plugins, and which of them a name means"),
         (name = "data", description = "What is in the lake, and rows that come in"),
         (name = "user data", description = "Metrics of many users"),
+        (name = "schedules", description = "Pipelines, and what became of their runs"),
+        (name = "alerts", description = "What validators and pipelines found wrong"),
         (name = "server", description = "The server itself")
     ),
     components(schemas(ProblemDocument))

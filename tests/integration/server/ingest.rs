@@ -170,7 +170,7 @@ impl Client {
         let Some(url) = url.read().unwrap().clone() else { return false };
         let key = format!("{}-{number}", self.name);
         let ids = (0..ROWS).map(|row| number * ROWS + row);
-        let (path, body): (&str, String) = if self.name % 2 == 0 {
+        let (path, body): (&str, String) = if self.name.is_multiple_of(2) {
             (
                 "/api/v1/ingest/load/rows?format=ndjson",
                 ids.map(|id| format!("{{\"client\":{},\"id\":{id}}}\n", self.name)).collect(),
