@@ -140,7 +140,7 @@ struct ExportQuery {
 /// A query engine over the newest snapshot.
 pub(super) async fn engine(services: &Shared) -> Result<Engine, Problem> {
     let host = &services.host;
-    Ok(Engine::open(&host.lake, None, host.query.clone(), host.spill_dir.clone()).await?)
+    Ok(host.open_engine(None).await?)
 }
 
 /// Datasets with their rows and sizes, by name.

@@ -4,7 +4,7 @@ use super::Shared;
 use super::answer;
 use super::body::Json as Body;
 use super::error::{Problem, ProblemDocument};
-use crate::query::{Engine, Format};
+use crate::query::Format;
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
@@ -45,7 +45,7 @@ async fn query(
         None => accepted(&headers),
     };
     let host = &services.host;
-    let engine = Engine::open(&host.lake, None, host.query.clone(), host.spill_dir.clone()).await?;
+    let engine = host.open_engine(None).await?;
     let rows = engine.sql(&query.sql).await.map_err(|error| {
         let problem = Problem::from(error);
         // The path is right; it is the statement that names what is not there.

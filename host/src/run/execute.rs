@@ -59,8 +59,16 @@ impl Host {
     /// # Errors
     /// There is no such snapshot, or the catalog can't be read.
     pub fn query_engine(&self, at: Option<SnapshotId>) -> Result<query::Engine, QueryError> {
+        self.runtime.block_on(self.open_engine(at))
+    }
+
+    /// The same as [`Host::query_engine`], for async tasks.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_engine(&self, at: Option<SnapshotId>) -> Result<query::Engine, QueryError> {
         let (limits, spill_dir) = (self.query.clone(), self.spill_dir.clone());
-        self.runtime.block_on(query::Engine::open_beside(&self.lake, self.unmoved.as_deref(), at, limits, spill_dir))
+        query::Engine::open_beside(&self.lake, self.unmoved.as_deref(), at, limits, spill_dir).await
     }
 }
 

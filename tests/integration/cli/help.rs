@@ -61,7 +61,7 @@ fn examples_of_the_help_run() {
     for (words, text) in &seen {
         for line in examples(text) {
             let elsewhere =
-                ["load", "ingest", "import", "user-data", "generate", "fit", "schedule", "alert", "serve", "stream"]
+                ["load", "ingest", "collect", "import", "user-data", "generate", "fit", "schedule", "alert", "serve", "stream"]
                     .contains(&words.first().map_or("", String::as_str));
             let changes = ["mine.wasm", "--duration", "drop", "resume", "token create", "revoke"]
                 .iter()
