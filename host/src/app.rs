@@ -6,6 +6,7 @@ pub use settings::{Origin, Settings, SettingsError};
 
 use crate::core::time::Length;
 use crate::ingest;
+use crate::ingest::log::{Log, LogHost};
 use crate::lake::{LAKE_FOLDER, Lake};
 use crate::plugin::{self, Registry};
 use crate::query;
@@ -124,11 +125,34 @@ impl App {
         Ok(Some(self.runtime.block_on(Store::open_read_only(&path))?))
     }
 
-    /// The data folder for writing; it is made where it does not exist.
+    /// The data folder for writing; it is made where it does not exist. Rows that a server acknowledged and could not move into
+    /// the lake before it ended are moved first.
     ///
     /// # Errors
     /// Another process writes it, or it can't be used.
     pub fn writer(&self) -> anyhow::Result<Writer> {
+        let (lock, host) = self.data_folder()?;
+        ingest::log::settle(self.data_dir(), self.log_host(&host), self.settings.ingest.clone())?;
+        Ok(Writer { host: Arc::new(host), _lock: lock })
+    }
+
+    /// The data folder for writing, with a log that takes rows in and shows them to queries at once.
+    ///
+    /// # Errors
+    /// As [`App::writer`], and a log that is damaged.
+    pub fn writer_with_log(&self) -> anyhow::Result<(Writer, Arc<Log>)> {
+        let (lock, mut host) = self.data_folder()?;
+        let log = Arc::new(Log::open(self.data_dir(), self.log_host(&host), self.settings.ingest.clone())?);
+        host.unmoved = Some(log.unmoved());
+        Ok((Writer { host: Arc::new(host), _lock: lock }, log))
+    }
+
+    fn log_host(&self, host: &Host) -> LogHost {
+        let (lake, runtime, writer) = (host.lake.clone(), host.runtime.clone(), host.writer.clone());
+        LogHost { lake, runtime, writer, clock: run::now }
+    }
+
+    fn data_folder(&self) -> anyhow::Result<(DataDirLock, Host)> {
         let lock = DataDirLock::acquire(self.data_dir())?;
         let (store, lake) = self.runtime.block_on(async {
             let store = Store::open(&self.data_dir().join(DATABASE_FILE)).await?;
@@ -136,7 +160,7 @@ impl App {
             lake.sweep(run::now(), RUBBISH_AGE).await?;
             anyhow::Ok((store, lake))
         })?;
-        Ok(Writer { host: Arc::new(self.host(store, lake)?), _lock: lock })
+        Ok((lock, self.host(store, lake)?))
     }
 
     /// The data folder for reading, beside a writer or without one.
@@ -172,6 +196,7 @@ impl App {
             writer: self.settings.lake.clone(),
             query: self.settings.query.clone(),
             spill_dir: self.data_dir().join(SPILL_FOLDER),
+            unmoved: None,
             worker: self.worker.clone(),
         })
     }

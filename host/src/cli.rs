@@ -1,7 +1,9 @@
 //! The command line: one file per command under `cli/`. Data goes to standard output, progress and logs to
 //! standard error; exit codes are 0 for good, 1 for a negative verdict, 2 for wrong use or I/O.
 
+mod alert;
 mod clean;
+mod collect;
 mod dataset;
 mod doctor;
 mod export;
@@ -17,11 +19,12 @@ mod preview;
 mod profiles;
 mod progress;
 mod run;
+mod schedule;
 mod serve;
 mod shell;
-mod shipped;
 mod span;
 mod sql;
+mod stream;
 mod summary;
 mod token;
 mod user_data;
@@ -82,12 +85,15 @@ enum Command {
     Preview(preview::Preview),
     #[command(subcommand)]
     Run(run::Run),
+    #[command(subcommand)]
+    Stream(stream::Stream),
     Validate(validate::Validate),
     #[command(subcommand)]
     Dataset(dataset::Dataset),
     Ingest(ingest::Ingest),
     Fit(fit::Fit),
     Clean(clean::Clean),
+    Collect(collect::Collect),
     #[command(subcommand)]
     Import(user_data::Import),
     #[command(subcommand)]
@@ -96,6 +102,10 @@ enum Command {
     Export(export::Export),
     #[command(subcommand)]
     Load(load::Load),
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    #[command(subcommand)]
+    Alert(alert::Alert),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     Serve(serve::Serve),
@@ -153,16 +163,20 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Generate(command) => command.run(&app, &out, matches),
         Command::Preview(command) => command.run(&app, &out),
         Command::Run(command) => command.run(&app, &out),
+        Command::Stream(command) => command.run(&app, &out),
         Command::Validate(command) => command.run(&app, &out, matches),
         Command::Dataset(command) => command.run(&app, &out),
         Command::Ingest(command) => command.run(&app, &out),
         Command::Fit(command) => command.run(&app, &out),
         Command::Clean(command) => command.run(&app, &out),
+        Command::Collect(command) => command.run(&app, &out),
         Command::Import(command) => command.run(&app, &out),
         Command::UserData(command) => command.run(&app, &out),
         Command::Sql(command) => command.run(&app, &out),
         Command::Export(command) => command.run(&app, &out),
         Command::Load(command) => command.run(&app, &out),
+        Command::Schedule(command) => command.run(&app, &out),
+        Command::Alert(command) => command.run(&app, &out),
         Command::Plugin(command) => command.run(&app, &out),
         Command::Serve(command) => command.run(&app, &out),
         Command::Token(command) => command.run(&app, &out),

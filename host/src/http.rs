@@ -4,6 +4,7 @@
 //! answer. `error` alone knows which error is which status. Everything that axum and hyper bring stays in here.
 
 mod access;
+mod alerts;
 mod answer;
 mod audit;
 mod body;
@@ -14,20 +15,29 @@ mod files;
 mod health;
 mod idempotency;
 mod incidents;
+mod influx;
+mod ingest;
+mod intake;
+mod metrics;
 mod openapi;
 mod page;
 mod plugins;
 mod query;
 mod reports;
 mod runs;
+mod schedules;
 mod serve;
 mod spec;
+mod tables;
+mod user_data;
 mod work;
 
 pub use access::Access;
 pub use openapi::document;
 pub use serve::{Limits, Server};
 
+use crate::alert::Alerts;
+use crate::ingest::log::Log;
 use crate::run::{Host, Supervisor};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -39,8 +49,16 @@ pub struct Services {
     pub host: Arc<Host>,
     /// Runs under way.
     pub runs: Arc<Supervisor>,
+    /// Takes rows in.
+    pub log: Arc<Log>,
+    /// What is found wrong, and who is told.
+    pub alerts: Alerts,
     /// Who may do what.
     pub access: Access,
+    /// Room for bodies that bring rows.
+    intake: intake::Intake,
+    /// What was counted.
+    metrics: metrics::Metrics,
     /// Threads for what blocks.
     work: work::Work,
     /// Turns true when the server stops: answers without an end end then.
@@ -49,8 +67,10 @@ pub struct Services {
 
 impl Services {
     /// Services over a data folder that this process writes.
-    pub fn new(host: Arc<Host>, runs: Arc<Supervisor>, access: Access) -> Self {
-        Self { host, runs, access, work: work::Work::default(), stopping: watch::Sender::new(false) }
+    pub fn new(host: Arc<Host>, runs: Arc<Supervisor>, log: Arc<Log>, access: Access) -> Self {
+        let alerts = Alerts::new(host.store.clone(), host.runtime.clone());
+        let (intake, metrics, work) = (intake::Intake::default(), metrics::Metrics::default(), work::Work::default());
+        Self { host, runs, log, alerts, access, intake, metrics, work, stopping: watch::Sender::new(false) }
     }
 }
 
@@ -68,5 +88,12 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(incidents::routes())
         .merge(reports::routes())
         .merge(query::routes())
+        .merge(schedules::routes())
+        .merge(alerts::routes())
+        .merge(metrics::routes())
         .merge(audit::routes())
+        .merge(ingest::routes())
+        .merge(influx::routes())
+        .merge(user_data::routes())
+        .merge(tables::routes())
 }

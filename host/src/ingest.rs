@@ -1,4 +1,5 @@
-//! Rows from outside into the lake: CSV, NDJSON, OpenSearch bulk lines and Parquet files, all or nothing.
+//! Rows from outside into the lake: CSV, NDJSON, OpenSearch bulk lines, line protocol, Parquet and Arrow; files in one
+//! commit ([`file()`]), bodies of requests through a log that is durable before it is answered ([`append`], [`append_lines`]).
 //!
 //! What the sinks write is read back exactly; what other programs write is read as far as it is unambiguous. The
 //! schema is the table's own, or for a new table what the whole file shows, so a file of text is read twice then.
@@ -11,21 +12,31 @@
 //! | timestamp | RFC 3339; without a zone it is UTC; finer than a microsecond is cut | the same as text |
 //! | float | also `NaN`, `inf`, `-inf` | the same as text; `null` is NaN where the column is never null |
 
+mod arrow_stream;
 mod bad_rows;
+mod body;
+mod columnar;
 mod columns;
 mod convert;
 mod csv;
 mod infer;
 mod json;
+mod line_protocol;
 mod lines;
+pub mod log;
 mod mapping;
 mod parquet;
+mod points;
 mod profile;
 mod record;
 mod source;
 mod text;
 
+pub use body::{Body, PendingRows, Taken, append};
+pub use points::{Lines, LinesTaken, PendingLines, Precision, append_lines};
 pub use source::{Compression, Format};
+
+use log::LogError;
 
 use crate::batch::TableLayout;
 use crate::core::id::{self, BadName};
@@ -36,6 +47,7 @@ use crate::lake::{Commit, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWr
 use crate::sink::profile::{Profile, ProfileFormat};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use bad_rows::BadRows;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Handle;
 
@@ -116,9 +128,20 @@ pub enum IngestError {
         #[source]
         source: std::io::Error,
     },
+    /// A file or body holds more than may be.
+    #[error("{file} is too large: {reason}")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// What is too large.
+        reason: String,
+    },
     /// The lake can't be read or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// The log can't take rows.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// Columns can't be built: a fault of Telemill.
     #[error("rows can't be put together: this is a fault of telemill, please report it")]
     Batch(#[from] ArrowError),
@@ -145,14 +168,16 @@ impl From<crate::store::StoreError> for IngestError {
 pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOutcome, IngestError> {
     id::check_identifier("dataset", &request.dataset)?;
     id::check_identifier("table", &request.table)?;
-    let source = source::Source::new(&request.file, format(request)?)?;
+    let source = source::Source::new(&request.file, format(request))?;
     let existing = existing_table(lake, runtime, request)?;
     let created = existing.is_none();
     let plan = mapping::Plan::new(&source, existing, request)?;
     let layout = TableLayout::new(plan.table.clone());
     let mut writer =
         TableWriter::new(lake.files(), runtime, &layout, &request.dataset, &stem(request), request.writer.clone());
-    read(&source, &layout, &plan, &mut |batch| writer.write(&batch).map_err(IngestError::from))?;
+    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch| {
+        writer.write(&batch).map_err(IngestError::from)
+    })?;
     let rows = writer.rows();
     let files = writer.finish()?;
     let outcome_files = files.len() as u64;
@@ -200,7 +225,28 @@ pub fn each(
 ) -> Result<(), IngestError> {
     let source = source::Source::new(file, None)?;
     let plan = mapping::Plan::of_table(table.clone(), profile::Reading::default());
-    read(&source, &TableLayout::new(table.clone()), &plan, emit)
+    read(&source, &TableLayout::new(table.clone()), &plan, &mut BadRows::default(), emit)
+}
+
+/// Hands on the rows of a body in `format` as those of `table`, batch by batch; see [`rows`].
+///
+/// # Errors
+/// As [`rows`], and what `emit` fails with.
+pub fn each_of_body(
+    body: bytes::Bytes,
+    format: Format,
+    most_bytes: u64,
+    table: &Table,
+    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+) -> Result<(), IngestError> {
+    let source = source::Source::of_body(body, format, b',', most_bytes);
+    let plan = mapping::Plan::of_table(table.clone(), profile::Reading::default());
+    read(&source, &TableLayout::new(table.clone()), &plan, &mut BadRows::default(), emit)
+}
+
+/// What others call a dataset, as a name that it may have: `My-Bucket` is `my_bucket`.
+pub fn identifier(name: &str) -> String {
+    mapping::column_name(name, 0)
 }
 
 /// Hands on the rows of a file for which there is no table, batch by batch, with the table that all of its rows show: it
@@ -216,38 +262,39 @@ pub fn explore(
     emit: &mut dyn FnMut(&Table, RecordBatch) -> Result<(), IngestError>,
 ) -> Result<Table, IngestError> {
     let source = source::Source::new(file, format)?;
-    let plan = mapping::Plan::of_new_table(&source, profile::Reading::default(), table, time_field)?;
+    let plan = mapping::Plan::of_new_table(&source, profile::Reading::default(), table, time_field, false)?;
     let layout = TableLayout::new(plan.table.clone());
-    read(&source, &layout, &plan, &mut |batch| emit(&layout.table, batch))?;
+    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch| emit(&layout.table, batch))?;
     Ok(plan.table)
 }
 
-/// Reads all rows of `source` as batches of `layout`.
+/// Reads all rows of `source` as batches of `layout`. Those that are bad go to `bad`, and are an error unless it tolerates them.
 fn read(
     source: &source::Source,
     layout: &TableLayout,
     plan: &mapping::Plan,
+    bad: &mut BadRows,
     emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
     match source.format() {
-        Format::Parquet => parquet::read(source, layout, plan, emit),
-        Format::Csv | Format::Ndjson | Format::Opensearch => text::read(source, layout, plan, emit),
+        Format::Parquet => parquet::read(source, layout, plan, bad, emit)?,
+        Format::Arrow => arrow_stream::read(source, layout, plan, bad, emit)?,
+        Format::Csv | Format::Ndjson | Format::Opensearch | Format::Influx => {
+            text::read(source, layout, plan, bad, emit)?;
+        }
     }
+    bad.check(source.name())
 }
 
 /// The format that was asked for: by name, or by the profile.
-fn format(request: &Request) -> Result<Option<Format>, IngestError> {
-    let by_profile = match request.profile.as_ref().map(|profile| profile.format) {
-        None => None,
-        Some(ProfileFormat::Csv) => Some(Format::Csv),
-        Some(ProfileFormat::Ndjson) => Some(Format::Ndjson),
-        Some(ProfileFormat::Parquet) => Some(Format::Parquet),
-        Some(ProfileFormat::Influx) => {
-            let problem = Problem::new("", "line protocol is written and not read; take in the same rows as CSV");
-            return Err(IngestError::BadFile { file: file_name(&request.file), problems: vec![problem] });
-        }
-    };
-    Ok(request.format.or(by_profile))
+fn format(request: &Request) -> Option<Format> {
+    let by_profile = request.profile.as_ref().map(|profile| match profile.format {
+        ProfileFormat::Csv => Format::Csv,
+        ProfileFormat::Ndjson => Format::Ndjson,
+        ProfileFormat::Parquet => Format::Parquet,
+        ProfileFormat::Influx => Format::Influx,
+    });
+    request.format.or(by_profile)
 }
 
 fn existing_table(lake: &Lake, runtime: &Handle, request: &Request) -> Result<Option<Table>, IngestError> {

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod commit;
+mod compact;
 mod dictionary;
 mod encoding;
 mod evolve;
@@ -13,16 +14,19 @@ mod expire;
 mod files;
 mod read;
 mod row_groups;
+mod span;
 mod stats;
 mod upload;
 mod writer;
 
 pub use commit::{Commit, Mode, TableFiles};
+pub use compact::{COMPACTION, Compacted};
 pub use encoding::WriterSettings;
 pub use evolve::added_only;
 pub use expire::{Expired, Swept};
 pub use files::LakeFiles;
 pub use read::{Dataset, DatasetSummary, LakeFile, LakeTable, Snapshot};
+pub use span::Span;
 pub use stats::{ColumnStats, DataFile};
 pub use writer::TableWriter;
 

@@ -17,6 +17,7 @@ mod sql;
 mod statistics;
 mod step;
 mod table;
+mod unmoved;
 mod view;
 
 pub use error::QueryError;
@@ -27,6 +28,7 @@ pub use rows::{BatchStream, Blocking, Rows};
 pub use scan::{Scan, TextForm};
 pub use series::{Downsampling, MAX_POINTS, Series, SeriesPoint};
 pub use step::Input;
+pub use unmoved::{Unmoved, UnmovedRows};
 
 use crate::lake::{Lake, LakeError, SnapshotId};
 use datafusion::execution::disk_manager::{DiskManager, DiskManagerMode};
@@ -49,6 +51,8 @@ pub struct Engine {
     names: Arc<[String]>,
     /// Datasets that some query has named so far.
     datasets: Arc<Mutex<BTreeMap<String, Arc<DatasetView>>>>,
+    /// Rows that are not in files at this snapshot.
+    unmoved: Arc<[UnmovedRows]>,
     limits: Limits,
     runtime: Arc<RuntimeEnv>,
 }
@@ -65,9 +69,30 @@ impl Engine {
         limits: Limits,
         spill_dir: PathBuf,
     ) -> Result<Self, QueryError> {
+        Self::open_beside(lake, None, at, limits, spill_dir).await
+    }
+
+    /// An engine that reads the rows of `unmoved` as well, in one state with the newest snapshot; a snapshot that is named
+    /// is read without them.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn open_beside(
+        lake: &Lake,
+        unmoved: Option<&dyn Unmoved>,
+        at: Option<SnapshotId>,
+        limits: Limits,
+        spill_dir: PathBuf,
+    ) -> Result<Self, QueryError> {
+        // These first: rows that are moved after this are found in both, and told by their position.
+        let mut rows = unmoved.filter(|_| at.is_none()).map(Unmoved::rows).unwrap_or_default();
         let snapshot = match at {
             Some(snapshot) => snapshot,
-            None => lake.latest_snapshot().await?,
+            None => {
+                let (snapshot, moved) = lake.cut().await?;
+                rows.retain(|rows| rows.position > moved);
+                snapshot
+            }
         };
         let names = lake.datasets(Some(snapshot)).await?.into_iter().map(|dataset| dataset.name).collect();
         let disk = DiskManager::builder()
@@ -78,7 +103,15 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .with_object_store_registry(Arc::new(objects::registry(lake.files().objects())))
             .build_arc()?;
-        Ok(Self { lake: lake.clone(), snapshot, names, datasets: Arc::default(), limits, runtime })
+        Ok(Self {
+            lake: lake.clone(),
+            snapshot,
+            names,
+            datasets: Arc::default(),
+            unmoved: rows.into(),
+            limits,
+            runtime,
+        })
     }
 
     /// The limits in force.
@@ -98,7 +131,7 @@ impl Engine {
             return Ok(Arc::clone(dataset));
         }
         let dataset = match self.lake.dataset(name, Some(self.snapshot)).await {
-            Ok(dataset) => Arc::new(DatasetView::new(&dataset)),
+            Ok(dataset) => Arc::new(DatasetView::new(&dataset, &self.unmoved)),
             Err(LakeError::NoDataset { .. }) => return Err(QueryError::UnknownDataset { name: name.to_owned() }),
             Err(error) => return Err(error.into()),
         };

@@ -4,8 +4,10 @@
 //! segment into staged files, and committed at once. It knows neither command line nor HTTP.
 
 mod apart;
+mod changes;
 mod error;
 mod execute;
+mod incidents;
 mod inputs;
 mod judge;
 mod output;
@@ -20,8 +22,10 @@ mod windows;
 mod workers;
 
 pub use apart::{JOB, serve};
+pub use changes::Changes;
 pub use error::RunError;
-pub use execute::{Host, Outcome, Request, now, random, resume, start};
+pub use execute::{Host, Outcome, Request, now, random, refuse_existing, resume, start, versions};
+pub use incidents::{IncidentModels, MAX_INCIDENTS};
 pub use inputs::ReadInput;
 pub use judge::{Judgement, judge};
 pub use plan::{Configured, Plan};
@@ -31,3 +35,4 @@ pub use spec::{Existing, Isolation, PlacedIncident, PluginUse, ResolvedSpec, Run
 pub use supervisor::{MAX_ACTIVE_RUNS, Progress, Supervisor};
 pub use truth::{PlannedIncident, effect_rows, effects_layout, incident_rows, incidents_layout};
 pub use verify::{TableVerdict, Verification, verify, verify_lake};
+pub use windows::Windows;

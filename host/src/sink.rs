@@ -22,7 +22,7 @@ pub mod documents;
 pub mod estimate;
 mod file_name;
 pub mod files;
-mod influx;
+pub mod influx;
 pub mod mapping;
 pub mod ndjson;
 pub mod opensearch;

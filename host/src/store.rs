@@ -3,25 +3,37 @@
 //! Owns [`WriteTx`], which the lake writes its catalog through, so that a run's files, incidents and record become
 //! visible together. Knows records, but neither Parquet nor what a run does. Wall-clock times come from the caller.
 
+mod alerts;
 mod audit;
 mod idempotency;
+mod ingest;
+mod keyed;
 mod lock;
 mod plugins;
 mod reports;
 mod runs;
+mod schedules;
 mod segments;
+mod stream_sinks;
+mod streams;
 mod tokens;
 
+pub use alerts::{Alert, AlertEvent, AlertState, ChannelRecord, NewAlert};
 pub use audit::AuditEntry;
 pub use idempotency::{Claim, KeptAnswer};
+pub use ingest::KeyUse;
+pub use keyed::{KeyedColumn, KeyedRows, KeyedType, KeyedValue, upsert_into_file};
 pub use lock::DataDirLock;
 pub use plugins::{Activated, Activation, PluginVersion};
 pub use reports::{NewReport, ReportRecord};
 pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
+pub use schedules::{Cause, PipelineRecord, PipelineRun, RunClaim, RunRequest, StepRun, StepTotal, WorkState};
 pub use segments::Segment;
+pub use stream_sinks::{DeadLetter, StreamSink};
+pub use streams::{ClockAnchor, StreamCommit, StreamIncident, StreamRecord, StreamState, StreamSwap};
 pub use tokens::{Scope, Token};
 
-use crate::core::id::RunId;
+use crate::core::id::{RunId, StreamId};
 use crate::core::time::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
@@ -72,6 +84,20 @@ pub enum StoreError {
     /// A record that is named does not exist.
     #[error("there is no run {0}: `telemill run list` shows those there are")]
     NoRun(RunId),
+    /// A stream that is named does not exist.
+    #[error("there is no stream {0}: `telemill stream list` shows those there are")]
+    NoStream(StreamId),
+    /// There is no pipeline of that name.
+    #[error("there is no pipeline {0:?}: `telemill schedule list` shows those there are")]
+    NoPipeline(String),
+    /// There is no such run of a pipeline.
+    #[error("the pipeline {pipeline} has no run {id}: `telemill schedule history` shows those there are")]
+    NoPipelineRun {
+        /// The pipeline.
+        pipeline: String,
+        /// The run.
+        id: i64,
+    },
     /// There is a token of that name.
     #[error("there is a token {0:?} already; choose another name")]
     TokenExists(String),
@@ -144,6 +170,18 @@ impl Store {
         let readers = readers(path).await?;
         check_version(&readers, path).await?;
         Ok(Self { writer: None, readers })
+    }
+
+    /// Opens the database at `path` for short notes beside the process that writes the data folder, or without one: a run
+    /// that is asked for, an alert that is acknowledged. Nothing that has to do with the lake is written this way.
+    ///
+    /// # Errors
+    /// There is no such file, or another version made it.
+    pub async fn open_beside(path: &Path) -> Result<Self, StoreError> {
+        let beside = Self::open_read_only(path).await?;
+        let options = options(path).synchronous(SqliteSynchronous::Full);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        Ok(Self { writer: Some(writer), ..beside })
     }
 
     /// Begins a transaction that writes; waits for the one before it to end.

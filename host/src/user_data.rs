@@ -4,14 +4,16 @@
 //! label may stand in it as well. Every row keeps the name and the digest of its file, which is what makes a second
 //! import or merge add nothing.
 
+mod collect;
 mod import;
 mod merge;
 mod name;
 mod samples;
 mod stats;
 
+pub use collect::{Collected, Sent, collect, upload};
 pub use import::{Imported, import};
-pub use merge::{Merged, merge, write_csv};
+pub use merge::{Merged, merge, merge_file, write_csv};
 pub use name::FileName;
 pub use stats::{Stats, UserStats, stats};
 
@@ -52,6 +54,9 @@ pub enum UserDataError {
         /// The first of them; the path is `FILE` or `FILE: line N`.
         first: Vec<Problem>,
     },
+    /// A file of that name is there with other content.
+    #[error("{0} was taken in before, with other content; give it another name")]
+    Changed(String),
     /// There is nothing to take in.
     #[error("{} has no file that ends in .csv", .0.display())]
     NoFiles(PathBuf),

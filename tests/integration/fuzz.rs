@@ -135,7 +135,7 @@ fn batch(choices: &mut Choices<'_>) -> GuestBatch {
     let count = choices.about(fields.len()).min(fields.len() * 2);
     let columns = (0..count).map(|at| {
         let data_type = fields[at % fields.len()].data_type;
-        let validity = (choices.byte() % 4 == 0).then(|| {
+        let validity = (choices.byte().is_multiple_of(4)).then(|| {
             let length = choices.about(rows.div_ceil(8));
             choices.bytes(length)
         });

@@ -93,7 +93,7 @@ impl Place {
     /// Starts a command without waiting for it.
     pub(crate) fn spawn<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Running {
         let child = self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Running { child: Some(child) }
+        child.into()
     }
 
     /// The runs, newest first.
@@ -138,18 +138,24 @@ pub(crate) struct Running {
     child: Option<Child>,
 }
 
+impl From<Child> for Running {
+    fn from(child: Child) -> Self {
+        Self { child: Some(child) }
+    }
+}
+
 impl Running {
     fn child(&mut self) -> &mut Child {
         self.child.as_mut().unwrap()
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child().try_wait().unwrap().is_some()
+    /// The process, for signals.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
     }
 
-    /// Its process id.
-    pub(crate) fn id(&mut self) -> u32 {
-        self.child().id()
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child().try_wait().unwrap().is_some()
     }
 
     /// The most memory that it has had at once, in bytes; none when it has ended.
@@ -276,6 +282,11 @@ impl Served {
     /// The process.
     pub(crate) fn running(&mut self) -> &mut Running {
         &mut self.running
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(self) {
+        self.running.kill();
     }
 
     /// SIGTERM, and what the process said.

@@ -1,6 +1,10 @@
 //! The HTTP API over real sockets.
 
 mod access;
+mod clients;
 mod data;
+mod ingest;
+mod metrics;
 mod openapi;
 mod runs;
+mod schedules;

@@ -11,7 +11,7 @@ use crate::program::Place;
 use crate::python::{environment, run};
 
 /// What the worked example needs; its `requirements.txt` says the same.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let requirements = repository().join("plugins/transfer-compression/selector/requirements.txt");
     let requirements = fs::read_to_string(requirements).unwrap();
     let packages: Vec<&str> = requirements.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();

@@ -1,6 +1,6 @@
 //! Settings: flags, then `TELEMILL_*` variables, then `telemill.toml`, then defaults. Unknown keys are errors.
 
-use crate::{http, lake, plugin, query};
+use crate::{alert, http, ingest, lake, plugin, query, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,12 @@ pub struct Settings {
     pub lake: lake::WriterSettings,
     /// What a query may use (`TELEMILL_QUERY_…`).
     pub query: query::Limits,
+    /// What the log of acknowledged rows may use (`TELEMILL_INGEST_…`).
+    pub ingest: ingest::log::LogSettings,
+    /// What streams may use (`TELEMILL_STREAMS_…`).
+    pub streams: stream::Settings,
+    /// Where alerts go (`TELEMILL_ALERT_…`).
+    pub alert: alert::Settings,
     /// What connections to the server may use (`TELEMILL_SERVER_…`).
     pub server: http::Limits,
 }
@@ -33,6 +39,9 @@ impl Default for Settings {
             limits: plugin::Limits::default(),
             lake: lake::WriterSettings::default(),
             query: query::Limits::default(),
+            ingest: ingest::log::LogSettings::default(),
+            streams: stream::Settings::default(),
+            alert: alert::Settings::default(),
             server: http::Limits::default(),
         }
     }
@@ -135,7 +144,7 @@ impl Settings {
 
     fn section_of(variable: &str) -> Option<&'static str> {
         let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query", "server"]
+        ["limits", "lake", "query", "ingest", "server", "streams", "alert"]
             .into_iter()
             .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
     }

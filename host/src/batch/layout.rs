@@ -1,7 +1,7 @@
 //! A table of the contract as an Arrow schema.
 
 use crate::core::schema::{DataType, Field, Table};
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -41,6 +41,26 @@ impl TableLayout {
         let columns =
             batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| cast(column, field.data_type()));
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_, _>>()?)
+    }
+}
+
+impl TableLayout {
+    /// A batch from before columns were added to the table, with these as nulls; text may stay a dictionary.
+    ///
+    /// # Errors
+    /// A column that can't be turned into the layout's type.
+    pub fn widen(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let columns = self.schema.fields().iter().enumerate().map(|(index, field)| match batch.columns().get(index) {
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+            Some(column) if logical_type(column.data_type()) == logical_type(field.data_type()) => {
+                Ok(Arc::clone(column))
+            }
+            Some(column) => cast(column, field.data_type()),
+        });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let fields = self.schema.fields().iter().zip(&columns);
+        let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)
     }
 }
 

@@ -2,12 +2,10 @@
 
 use super::Verdict;
 use super::output::{Output, grouped, table};
-use super::shipped;
 use super::span::Span;
 use crate::app::App;
-use crate::clean::{self, Class, Cleaned, Recipe, Request, StepReport};
-use crate::{plugin, run};
-use anyhow::Context as _;
+use crate::clean::{Class, Cleaned, StepReport};
+use crate::{run, task};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -40,26 +38,10 @@ pub(super) struct Clean {
 
 impl Clean {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let (text, origin) = shipped::text("recipe", &self.recipe, plugin::recipes())?;
-        let recipe = Recipe::parse(&text, &origin)?;
-        let writer = app.writer()?;
-        let host = &writer.host;
-        let tables = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?.tables;
-        let mut source = tables;
-        source.retain(|table| table.table.name == recipe.table);
-        let request = Request {
-            dataset: self.dataset,
-            window: self.span.window(&source),
-            into: self.output,
-            replace: self.replace,
-            scratch: host.spill_dir.clone(),
-            scratch_bytes: host.query.spill_bytes,
-            writer: host.writer.clone(),
-            at: run::now(),
-        };
-        let engine = host.query_engine(None)?;
-        let cleaned = clean::clean(&host.lake, &engine, &host.runtime, &recipe, &request)
-            .with_context(|| format!("can't clean {} by {origin}", request.dataset))?;
+        let Span { from, to, last } = self.span;
+        let Self { dataset, recipe, output, replace, .. } = self;
+        let task = task::Clean { dataset, recipe, output, replace, from, to, last };
+        let cleaned = task.run(&app.writer()?.host, run::now())?;
         out.print(&cleaned, |out| tell(out, &cleaned))?;
         Ok(Verdict::Good)
     }

@@ -4,9 +4,9 @@ use super::Verdict;
 use super::generated::{Files, Listed, Shape};
 use super::options;
 use super::output::{Output, bytes, grouped, table};
-use super::profiles::{self, LISTED_FILES};
+use super::profiles::LISTED_FILES;
 use super::progress::RunProgress;
-use super::run::{apply_set, on_ctrl_c, read_spec};
+use super::run::on_ctrl_c;
 use crate::app::App;
 use crate::batch::TableLayout;
 use crate::core::schema::TableKind;
@@ -15,6 +15,7 @@ use crate::plugin::log_to_tracing;
 use crate::run::{self, Cancel, Plan, RunError, RunSpec};
 use crate::sink::estimate::{self, Estimate};
 use crate::sink::{Format, SinkError, documents};
+use crate::task;
 use arrow::array::RecordBatch;
 use clap::{ArgMatches, Args};
 use serde_json::{Value, json};
@@ -74,7 +75,7 @@ pub(super) struct Generate {
 
 impl Generate {
     pub(super) fn run(self, app: &App, out: &Output, matches: &ArgMatches) -> anyhow::Result<Verdict> {
-        let mut spec = read_spec(&self.scenario)?;
+        let mut spec = RunSpec::named(&self.scenario)?;
         let day = Length::from_us(24 * 3_600 * 1_000_000);
         let days = self.days.map(|days| Length::from_us(u64::from(days) * day.us()));
         spec.duration = days.or(self.duration).unwrap_or(spec.duration);
@@ -84,7 +85,7 @@ impl Generate {
         if let Some(matches) = matches.subcommand_matches("generate") {
             apply_options(app, &mut spec, matches)?;
         }
-        self.sets.iter().try_for_each(|set| apply_set(&mut spec, set))?;
+        self.sets.iter().try_for_each(|set| spec.set(set))?;
         let plan = Plan::make(
             &app.registry()?,
             spec.resolve(run::now(), run::random())?,
@@ -99,7 +100,7 @@ impl Generate {
             return self.tell(out, &Listed::documents(written));
         }
         let cancel = on_ctrl_c(app);
-        let profiles = profiles::read(&self.profile)?;
+        let profiles = task::profiles(&self.profile)?;
         let format = match self.format {
             None if profiles.is_empty() => usual_format(&plan, &tables, &cancel)?,
             given => given.unwrap_or(Format::Csv),
@@ -233,7 +234,7 @@ pub(super) fn named_plugins(words: &[String]) -> Option<Vec<String>> {
     let names_spec =
         |word: &str| crate::plugin::scenario(word).is_some() || word.ends_with(".toml") || word.ends_with(".json");
     let named = words.iter().filter(|word| !word.starts_with('-') && names_spec(word));
-    let spec = named.into_iter().find_map(|word| read_spec(Path::new(word)).ok())?;
+    let spec = named.into_iter().find_map(|word| RunSpec::named(Path::new(word)).ok())?;
     Some(plugins(&spec))
 }
 

@@ -2,11 +2,10 @@
 
 use super::Verdict;
 use super::output::{Output, grouped};
-use super::profiles;
 use crate::app::App;
-use crate::ingest::{self, Format, IngestError, LISTED_BAD_ROWS, Request};
+use crate::ingest::{Format, IngestError, LISTED_BAD_ROWS};
 use crate::run;
-use anyhow::Context as _;
+use crate::task::{self, TaskError};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -20,9 +19,9 @@ pub(super) struct Ingest {
     /// The table, as DATASET.TABLE; it is made where it is missing
     #[arg(value_name = "DATASET.TABLE")]
     table: String,
-    /// CSV, NDJSON, OpenSearch bulk lines or Parquet; .gz and .zst are unpacked
+    /// CSV, NDJSON, OpenSearch bulk lines, line protocol, Parquet or an Arrow stream; .gz and .zst are unpacked
     file: PathBuf,
-    /// csv, ndjson, opensearch or parquet; by the file's name where it is left out
+    /// csv, ndjson, opensearch, influx, parquet or arrow; by the file's name where it is left out
     #[arg(long)]
     format: Option<Format>,
     /// Read the names and forms of an export profile back: a TOML file, or the name of one that ships, as PLUGIN/NAME
@@ -35,32 +34,21 @@ pub(super) struct Ingest {
 
 impl Ingest {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let (dataset, table) =
-            self.table.split_once('.').with_context(|| format!("{:?}: write DATASET.TABLE", self.table))?;
-        let writer = app.writer()?;
-        let request = Request {
-            dataset: dataset.to_owned(),
-            table: table.to_owned(),
-            file: self.file,
-            format: self.format,
-            profile: profiles::read(self.profile.as_slice())?.pop(),
-            time_field: self.time_field,
-            writer: writer.host.writer.clone(),
-            at: run::now(),
-            author: "telemill ingest".to_owned(),
-        };
-        match ingest::file(&writer.host.lake, &writer.host.runtime, &request) {
+        let name = self.table.clone();
+        let Self { table, file, format, profile, time_field } = self;
+        let task = task::Ingest { table, file, format, profile, time_field };
+        match task.run(&app.writer()?.host, run::now()) {
             Ok(outcome) => {
                 let value = json!({ "rows": outcome.rows, "files": outcome.files, "snapshot": outcome.snapshot, "created": outcome.created });
                 out.print(&value, |out| {
                     let made = if outcome.created { ", which is new" } else { "" };
-                    writeln!(out, "{} rows into {dataset}.{table}{made}", grouped(outcome.rows))?;
+                    writeln!(out, "{} rows into {name}{made}", grouped(outcome.rows))?;
                     let mut renamed = outcome.renamed.iter();
                     renamed.try_for_each(|(file, table)| writeln!(out, "  column {file:?} is {table} there"))
                 })?;
                 Ok(Verdict::Good)
             }
-            Err(IngestError::BadRows { file, total, first }) => {
+            Err(TaskError::Ingest(IngestError::BadRows { file, total, first })) => {
                 let value = json!({ "rows": 0, "bad_rows": total, "first": first });
                 out.print(&value, |out| {
                     writeln!(out, "nothing was taken in: {} bad rows in {file}", grouped(total))?;

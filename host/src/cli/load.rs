@@ -2,16 +2,15 @@
 
 use super::Verdict;
 use super::output::{Output, bytes, grouped};
+use super::run::on_ctrl_c;
 use crate::app::App;
-use crate::batch::TableLayout;
-use crate::query::{Scan, TextForm};
-use crate::sink::mapping;
-use crate::sink::opensearch::{Credentials, OpenSearch, Outcome, Settings};
-use anyhow::{Context as _, bail};
+use crate::sink::opensearch::{Credentials, Outcome};
+use crate::task;
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use serde_json::json;
+use std::path::PathBuf;
 
 /// Load rows into a server
 #[derive(Debug, Subcommand)]
@@ -76,43 +75,17 @@ impl Load {
 
 impl Opensearch {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let server = OpenSearch::connect(self.settings()?)?;
         let bar = if out.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
         let mut progress = |outcome: &Outcome| {
             bar.set_message(format!("{} documents, {}", grouped(outcome.sent), bytes(outcome.bytes)));
             bar.tick();
         };
-        let path = Path::new(&self.source);
-        let outcome = if path.is_file() {
-            if !self.append {
-                server.create_index(&self.index, &self.body_of_file(path)?, self.recreate)?;
-            }
-            server.load_file(&self.index, path, &mut progress)?
-        } else {
-            let (dataset, table) = self.source.split_once('.').with_context(|| {
-                format!("{:?} is neither a file nor a table; write DATASET.TABLE or a path", self.source)
-            })?;
-            let host = app.reader()?;
-            let found = host.runtime.block_on(host.lake.dataset(dataset, None))?;
-            let Some(lake_table) = found.table(table) else { bail!("{dataset} has no table {table:?}") };
-            let layout = TableLayout::new(lake_table.table.clone());
-            if !self.append {
-                let body = match &self.mapping {
-                    Some(path) => read_json(path)?,
-                    None => mapping::index_body(&layout),
-                };
-                server.create_index(&self.index, &body, self.recreate)?;
-            }
-            let scan = Scan { text: TextForm::AsStored, ..Scan::new(dataset, table) };
-            let rows = app.runtime().block_on(app.query()?.scan(&scan))?;
-            server.load_batches(&self.index, &layout, rows.blocking(app.runtime().handle().clone()), &mut progress)?
-        };
+        let task = self.task()?;
+        let host = if task.is_file() { None } else { Some(app.reader()?) };
+        let loaded = task.run(host.as_ref(), &on_ctrl_c(app), &mut progress)?;
         bar.finish_and_clear();
-        let counted = if self.verify { Some(server.count(&self.index)?) } else { None };
-        // What is added to an index says nothing of what was in it.
-        let missing = counted.is_some_and(|counted| !self.append && counted != outcome.accepted);
-        self.tell(out, &outcome, counted)?;
-        Ok(if outcome.refused > 0 || missing { Verdict::Negative } else { Verdict::Good })
+        self.tell(out, &loaded.outcome, loaded.counted)?;
+        Ok(if loaded.complete { Verdict::Good } else { Verdict::Negative })
     }
 
     fn tell(&self, out: &Output, outcome: &Outcome, counted: Option<u64>) -> anyhow::Result<()> {
@@ -136,32 +109,24 @@ impl Opensearch {
         })
     }
 
-    fn body_of_file(&self, documents: &Path) -> anyhow::Result<Value> {
-        let beside = documents.parent().unwrap_or(Path::new("")).join("mapping.json");
-        read_json(self.mapping.as_deref().unwrap_or(&beside))
-    }
-
-    fn settings(&self) -> anyhow::Result<Settings> {
-        let mut settings = Settings::new(self.host.clone());
-        if let Some(user) = &self.user {
+    fn task(&self) -> anyhow::Result<task::Load> {
+        let basic = |user: &String| {
             let (user, password) = user.split_once(':').context("--user: write USER:PASSWORD")?;
-            settings.credentials = Some(Credentials::Basic { user: user.to_owned(), password: password.to_owned() });
-        }
-        if let Some(key) = &self.api_key {
-            settings.credentials = Some(Credentials::ApiKey(key.clone()));
-        }
-        if let Some(path) = &self.ca {
-            let pem = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
-            settings.ca_pem = Some(pem);
-        }
-        settings.insecure = self.insecure;
-        settings.chunk_bytes = self.chunk_bytes.unwrap_or(settings.chunk_bytes);
-        Ok(settings)
+            anyhow::Ok(Credentials::Basic { user: user.to_owned(), password: password.to_owned() })
+        };
+        let key = self.api_key.clone().map(Credentials::ApiKey);
+        Ok(task::Load {
+            host: self.host.clone(),
+            index: self.index.clone(),
+            source: self.source.clone(),
+            mapping: self.mapping.clone(),
+            recreate: self.recreate,
+            append: self.append,
+            verify: self.verify,
+            ca: self.ca.clone(),
+            insecure: self.insecure,
+            chunk_bytes: self.chunk_bytes,
+            credentials: key.or(self.user.as_ref().map(basic).transpose()?),
+        })
     }
-}
-
-fn read_json(path: &Path) -> anyhow::Result<Value> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("can't read the mapping {}; name another with --mapping", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
 }

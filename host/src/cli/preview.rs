@@ -2,11 +2,11 @@
 
 use super::Verdict;
 use super::output::{Output, grouped};
-use super::run::{Changes, on_ctrl_c, read_spec};
+use super::run::{Changes, on_ctrl_c};
 use crate::app::App;
 use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
-use crate::run::{self, Plan};
+use crate::run::{self, Plan, RunSpec};
 use arrow::compute::concat_batches;
 use arrow::json::writer::{JsonArray, WriterBuilder};
 use arrow::util::pretty::pretty_format_batches;
@@ -40,8 +40,8 @@ pub(super) struct Preview {
 
 impl Preview {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let mut spec = read_spec(&self.spec)?;
-        self.changes.apply(&mut spec)?;
+        let mut spec = RunSpec::named(&self.spec)?;
+        spec.change(&self.changes.given())?;
         let spec = spec.resolve(run::now(), run::random())?;
         let plan = Plan::make(&app.registry()?, spec, None, app.input_reader(), log_to_tracing())?;
         let start = self.at.unwrap_or(plan.spec.window().start);

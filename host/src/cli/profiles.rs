@@ -1,28 +1,10 @@
-//! Export profiles on the command line: found by name or path, and told what came of them.
+//! What is said of the files of an export.
 
 use super::output::{Output, bytes, grouped, table};
-use super::shipped;
-use crate::plugin;
-use crate::sink::FileName;
 use crate::sink::files::ProfiledFile;
-use crate::sink::profile::Profile;
 
 /// Files that are listed; --json lists all.
 pub(super) const LISTED_FILES: usize = 40;
-
-/// The profiles that are named.
-pub(super) fn read(names: &[String]) -> anyhow::Result<Vec<Profile>> {
-    let read = |name: &String| {
-        let (text, origin) = shipped::text("profile", name, plugin::profiles())?;
-        Ok(Profile::parse(&text, &origin)?)
-    };
-    names.iter().map(read).collect()
-}
-
-/// Whether more than one file may come of a profile.
-pub(super) fn makes_many(profile: &Profile) -> bool {
-    profile.file.iter().flat_map(FileName::columns).next().is_some()
-}
 
 /// Says what was written.
 pub(super) fn tell(out: &Output, written: &[ProfiledFile]) -> anyhow::Result<()> {

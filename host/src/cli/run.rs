@@ -2,18 +2,18 @@
 
 use super::output::{Output, grouped, table};
 use super::progress::RunProgress;
-use super::value::json_or_text;
 use super::{Verdict, summary};
 use crate::app::App;
 use crate::core::id::RunId;
 use crate::core::time::{Length, Timestamp};
-use crate::plugin::{self, log_to_tracing};
-use crate::run::{self, Cancel, Existing, Observer, Plan, PluginUse, Request, RunSpec};
+use crate::plugin::log_to_tracing;
+use crate::run::{self, Cancel, Existing, Observer, Plan, Request};
 use crate::store::RunRecord;
+use crate::task;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Make rows from a spec, look at runs, go on with one, or prove one
@@ -132,74 +132,32 @@ impl Run {
 
 impl Start {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let mut spec = read_spec(&self.spec)?;
-        self.changes.apply(&mut spec)?;
-        match (self.append, self.replace) {
-            (true, _) => spec.existing = Existing::Append,
-            (_, true) => spec.existing = Existing::Replace,
-            _ => {}
-        }
+        let existing = match (self.append, self.replace) {
+            (true, _) => Some(Existing::Append),
+            (_, true) => Some(Existing::Replace),
+            _ => None,
+        };
+        let run::Changes { dataset, seed, start, duration, partitions, sets: set } = self.changes.given();
+        let (spec, workers) = (self.spec, self.workers.workers);
+        let validate = true;
+        let task =
+            task::Generate { spec, dataset, seed, start, duration, partitions, set, existing, validate, workers };
+        // What is wrong with the spec is told before the data folder is made.
+        task.spec()?;
         let writer = app.writer()?;
         let shown = Shown::new(out);
-        let outcome =
-            run::start(&writer.host, spec, &self.workers.request(), &|r, p| shown.begin(r, p), &shown, &on_ctrl_c(app));
+        let outcome = task.run(&writer.host, &|r, p| shown.begin(r, p), &shown, &on_ctrl_c(app));
         shown.end();
         summary::finished(app, &writer.host, out, &outcome?)
     }
 }
 
 impl Changes {
-    /// Applies the flags to a spec.
-    pub(super) fn apply(&self, spec: &mut RunSpec) -> anyhow::Result<()> {
-        if let Some(dataset) = &self.dataset {
-            spec.dataset.clone_from(dataset);
-        }
-        spec.seed = self.seed.or(spec.seed);
-        spec.start = self.start.or(spec.start);
-        spec.duration = self.duration.unwrap_or(spec.duration);
-        spec.partitions = self.partitions.unwrap_or(spec.partitions);
-        // A segment longer than the run would only be cut.
-        spec.segment = spec.segment.min(spec.duration);
-        self.sets.iter().try_for_each(|set| apply_set(spec, set))
+    /// What the flags say.
+    pub(super) fn given(self) -> run::Changes {
+        let Self { dataset, seed, start, duration, partitions, sets } = self;
+        run::Changes { dataset, seed, start, duration, partitions, sets }
     }
-}
-
-/// Sets one key of one plugin's configuration: `PLUGIN.key=value`, the value as JSON or as plain text.
-pub(super) fn apply_set(spec: &mut RunSpec, set: &str) -> anyhow::Result<()> {
-    let Some((slot, text)) = set.split_once('=').filter(|(slot, _)| slot.contains('.')) else {
-        bail!("--set {set}: write PLUGIN.KEY=VALUE")
-    };
-    let value = json_or_text(text);
-    let mut known = Vec::new();
-    let uses = std::iter::once(&mut spec.generator).chain(&mut spec.incident_models).chain(&mut spec.validators);
-    let mut found = false;
-    for PluginUse { plugin, config } in uses {
-        // A plugin that is named by its path has dots in its name.
-        if let Some(key) = slot.strip_prefix(plugin.as_str()).and_then(|rest| rest.strip_prefix('.')) {
-            config.insert(key.to_owned(), value.clone());
-            found = true;
-        }
-        known.push(plugin.clone());
-    }
-    if !found {
-        bail!("--set {set}: the spec uses no plugin of that name; it uses {}", known.join(", "));
-    }
-    Ok(())
-}
-
-/// A spec from a file, or the scenario that is shipped under this name.
-pub(super) fn read_spec(path: &Path) -> anyhow::Result<RunSpec> {
-    let name = path.to_string_lossy();
-    if !path.exists()
-        && let Some(text) = plugin::scenario(&name)
-    {
-        return Ok(RunSpec::parse(text, false, &format!("scenario {name}"))?);
-    }
-    if !path.exists() {
-        let shipped = plugin::scenarios().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-        bail!("{name} is neither a file nor a shipped scenario ({shipped})");
-    }
-    Ok(RunSpec::read(path)?)
 }
 
 impl Workers {

@@ -3,9 +3,11 @@
 use super::Verdict;
 use super::output::Output;
 use super::run::on_ctrl_c;
+use crate::alert::Notifier;
 use crate::app::App;
 use crate::http::{Access, Server, Services};
 use crate::run::{Cancel, Supervisor};
+use crate::schedule::{Scheduler, SystemClock, read_all};
 use crate::versions;
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -23,11 +25,16 @@ const LOOK: Duration = Duration::from_millis(50);
 /// On loopback no token is needed; any other address asks for one of each request (`telemill token create`).
 /// /api/v1/openapi.json tells what there is.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  telemill serve --listen 127.0.0.1:8080")]
+#[command(
+    after_help = "Example:\n  telemill serve --listen 127.0.0.1:8080\n  telemill serve --pipeline plugins/device-fleet/pipelines/collection.toml"
+)]
 pub(super) struct Serve {
     /// Where to listen; port 0 lets the system choose one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Run this pipeline, a file, when it is due; can be given several times
+    #[arg(long = "pipeline", value_name = "FILE")]
+    pipelines: Vec<PathBuf>,
     /// A folder to watch: a component that is in it, or comes into it, is installed as if it were uploaded
     #[arg(long, value_name = "DIR")]
     plugins_dir: Option<PathBuf>,
@@ -35,7 +42,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
+        let pipelines = read_all(&self.pipelines)?;
+        let (writer, log) = app.writer_with_log()?;
         let runtime = app.runtime();
         let access = Access::of(self.listen);
         if access == Access::Token && !has_token(&writer.host)? {
@@ -48,15 +56,30 @@ impl Serve {
         let runs = Arc::new(Supervisor::new(Arc::clone(&host)));
         // Held until the server ends.
         let _watch = self.plugins_dir.as_deref().map(|dir| versions::watch(Arc::clone(&host), dir)).transpose()?;
-        let services = Arc::new(Services::new(host, Arc::clone(&runs), access));
+        let services = Arc::new(Services::new(Arc::clone(&host), Arc::clone(&runs), Arc::clone(&log), access));
+        let notifier = Notifier::new(services.alerts.clone(), &app.settings().alert)?;
+        let scheduler = Scheduler::new(pipelines, services.alerts.clone());
         let bound = runtime.block_on(Server::bind(self.listen));
         let server = bound.with_context(|| format!("can't listen on {}", self.listen))?;
         let address = server.address();
         out.print(&json!({ "listening": format!("http://{address}") }), |out| {
             writeln!(out, "listening on http://{address}")
         })?;
-        runtime.block_on(server.run(services, &app.settings().server, stopped(on_ctrl_c(app))));
+        let stop = on_ctrl_c(app);
+        let scheduled = std::thread::scope(|scope| {
+            scope.spawn(|| notifier.run(&stop));
+            // A scheduler that can't go on ends the server, which would promise what nobody does.
+            let scheduled = scope.spawn(|| scheduler.run(&host, &SystemClock, &stop).inspect_err(|_| stop.cancel()));
+            runtime.block_on(server.run(services, &app.settings().server, stopped(Arc::clone(&stop))));
+            stop.cancel();
+            scheduled.join()
+        });
         runs.shut_down();
+        log.close().context("rows stay in the log, for they can't be moved into the lake")?;
+        match scheduled {
+            Ok(ended) => ended?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
         Ok(Verdict::Good)
     }
 }

@@ -112,7 +112,7 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
     let mut worst: Vec<_> = report.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
     worst.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for finding in worst.iter().take(MAX_FINDINGS) {
-        let severity = format!("{:?}", finding.severity).to_lowercase();
+        let severity = finding.severity;
         writeln!(
             out,
             "    {severity}: {}: {} ({} of {})",

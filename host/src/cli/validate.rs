@@ -5,13 +5,13 @@ use super::options;
 use super::output::Output;
 use super::span::Span;
 use super::summary;
-use super::value::{json_or_text, read_json};
+use super::value::read_json;
 use crate::app::App;
-use crate::plugin::{PluginKind, log_to_tracing};
-use crate::run::{self, Configured};
+use crate::core::document::json_or_text;
+use crate::task;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 const NO_OBJECT: &str = "the configuration must be a JSON object";
@@ -41,15 +41,16 @@ pub(super) struct Validate {
 
 impl Validate {
     pub(super) fn run(self, app: &App, out: &Output, matches: &ArgMatches) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        let host = &writer.host;
-        let plugin = host.registry.load(&self.with)?;
-        plugin.expect_kind(PluginKind::Validator)?;
-        let config = plugin.check_config(&self.configuration(app, matches)?)?;
-        let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
-        let window = self.span.covered(&dataset.tables);
-        let judgements =
-            run::judge(host, &[Configured { plugin, config }], &self.dataset, window, None, &log_to_tracing())?;
+        let task = task::Validate {
+            config: self.configuration(app, matches)?,
+            dataset: self.dataset,
+            with: Some(self.with),
+            scenario: None,
+            from: self.span.from,
+            to: self.span.to,
+            last: self.span.last,
+        };
+        let judgements = task.run(&app.writer()?.host)?;
         out.print(&judgements, |out| {
             judgements.iter().try_for_each(|j| summary::verdict(out, &j.plugin, j.passed, &j.report))
         })?;
@@ -57,22 +58,21 @@ impl Validate {
     }
 
     /// The file's keys, then those of options, then those of --set.
-    fn configuration(&self, app: &App, matches: &ArgMatches) -> anyhow::Result<Value> {
+    fn configuration(&self, app: &App, matches: &ArgMatches) -> anyhow::Result<Map<String, Value>> {
         let mut config = match &self.config {
-            Some(path) => read_json(path)?,
-            None => Value::Object(serde_json::Map::new()),
+            Some(path) => read_json::<Value>(path)?.as_object().context(NO_OBJECT)?.clone(),
+            None => Map::new(),
         };
         let mut given = Vec::new();
         if let Some(matches) = matches.subcommand_matches("validate") {
             given = options::given(app, std::slice::from_ref(&self.with), matches)?;
         }
         for (_, key, value) in given {
-            config.as_object_mut().context(NO_OBJECT)?.insert(key, value);
+            config.insert(key, value);
         }
         for set in &self.sets {
             let (key, text) = set.split_once('=').with_context(|| format!("--set {set}: write KEY=VALUE"))?;
-            let object = config.as_object_mut().context(NO_OBJECT)?;
-            object.insert(key.to_owned(), json_or_text(text));
+            config.insert(key.to_owned(), json_or_text(text));
         }
         Ok(config)
     }

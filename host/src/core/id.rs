@@ -105,6 +105,59 @@ impl From<RunId> for String {
     }
 }
 
+/// A stream's id: `s` and sixteen hex digits, which are those of a [`RunId`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^s[0-9a-f]{16}$", example = "s019a8f3c1d20f00d")]
+pub struct StreamId(String);
+
+impl StreamId {
+    /// An id for a stream that starts at `unix_ms`, told apart from others of that millisecond by `random`.
+    pub fn new(unix_ms: u64, random: u32) -> Self {
+        Self(format!("s{:011x}{:05x}", unix_ms & 0xfff_ffff_ffff, random & 0xf_ffff))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for StreamId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix('s').unwrap_or_default();
+        if digits.len() == 16 && digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "{text:?} is no stream id: one is an s and sixteen hex digits; `telemill stream list` shows them"
+            ))
+        }
+    }
+}
+
+impl TryFrom<String> for StreamId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<StreamId> for String {
+    fn from(id: StreamId) -> Self {
+        id.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

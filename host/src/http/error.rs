@@ -1,12 +1,16 @@
 //! Errors as RFC 9457 problem documents. The only place that maps errors of lower layers to statuses.
 
+use crate::alert::AlertError;
 use crate::core::problem as core_problem;
+use crate::ingest::IngestError;
+use crate::ingest::log::{LogError, RETRY_AFTER_S};
 use crate::lake::LakeError;
 use crate::plugin::PluginError;
 use crate::query::QueryError;
 use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
+use crate::user_data::UserDataError;
 use crate::versions::VersionsError;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -107,6 +111,16 @@ impl Problem {
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
+
+    /// What went wrong, for answers in other dialects.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// A header of the answer.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value)
+    }
 }
 
 impl IntoResponse for Problem {
@@ -129,7 +143,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let detail = error.to_string();
         match error {
-            StoreError::NoRun(_) | StoreError::NoToken(_) | StoreError::NoDatabase(_) => Self::not_found(detail),
+            StoreError::NoRun(_)
+            | StoreError::NoStream(_)
+            | StoreError::NoPipeline(_)
+            | StoreError::NoPipelineRun { .. }
+            | StoreError::NoToken(_)
+            | StoreError::NoDatabase(_) => Self::not_found(detail),
             StoreError::Transition { .. } | StoreError::TokenExists(_) => Self::new(StatusCode::CONFLICT, detail),
             StoreError::Locked(_)
             | StoreError::Folder { .. }
@@ -137,6 +156,16 @@ impl From<StoreError> for Problem {
             | StoreError::ReadOnly
             | StoreError::Corrupt { .. }
             | StoreError::Sql(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<AlertError> for Problem {
+    fn from(error: AlertError) -> Self {
+        match error {
+            AlertError::NotOpen(_) => Self::not_found(error.to_string()),
+            AlertError::Store(error) => error.into(),
+            AlertError::Setting { .. } => Self::internal(&error),
         }
     }
 }
@@ -185,7 +214,9 @@ impl From<SpecError> for Problem {
         let detail = error.to_string();
         match error {
             SpecError::Values(problems) => Self::bad_request(detail).with_errors(problems),
-            SpecError::Read { .. } | SpecError::Syntax { .. } => Self::bad_request(detail),
+            SpecError::Read { .. } | SpecError::Syntax { .. } | SpecError::Unknown { .. } | SpecError::Set { .. } => {
+                Self::bad_request(detail)
+            }
         }
     }
 }
@@ -275,6 +306,62 @@ impl From<RunError> for Problem {
             | RunError::File { .. }
             | RunError::Thread(_)
             | RunError::Taker(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        let detail = error.to_string();
+        match error {
+            LogError::Full { .. } | LogError::Busy => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(RETRY_AFTER_S)
+            }
+            LogError::DiskFull { .. } => Self::new(StatusCode::INSUFFICIENT_STORAGE, detail),
+            LogError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
+            LogError::Broken | LogError::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
+            LogError::Lake(error) => error.into(),
+            LogError::Store(error) => error.into(),
+            LogError::Damaged { .. } | LogError::Io { .. } | LogError::Frame(_) | LogError::Rows(_) => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<IngestError> for Problem {
+    fn from(error: IngestError) -> Self {
+        let detail = error.to_string();
+        match error {
+            IngestError::BadRows { first: problems, .. } | IngestError::BadFile { problems, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
+            }
+            IngestError::BadName(_) => Self::bad_request(detail),
+            // A body that can't be read is the sender's: broken compression, or a line without an end.
+            IngestError::Read { source, .. } => Self::bad_request(format!("{detail}: {source}")),
+            IngestError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
+            IngestError::Lake(error) => error.into(),
+            IngestError::Log(error) => error.into(),
+            IngestError::Batch(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<UserDataError> for Problem {
+    fn from(error: UserDataError) -> Self {
+        let detail = error.to_string();
+        match error {
+            UserDataError::BadFiles { first, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(first)
+            }
+            UserDataError::Changed(_) => Self::new(StatusCode::CONFLICT, detail),
+            UserDataError::NoFiles(_) => Self::not_found(detail),
+            UserDataError::Ingest(error) => error.into(),
+            UserDataError::Lake(error) => error.into(),
+            UserDataError::Store(error) => error.into(),
+            UserDataError::Query(error) => error.into(),
+            UserDataError::Sink(error) => error.into(),
+            UserDataError::Io { .. } | UserDataError::Batch(_) => Self::internal(&error),
         }
     }
 }

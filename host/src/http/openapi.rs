@@ -20,7 +20,10 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, SecurityRequi
     tags(
         (name = "runs", description = "Rows from a spec, committed at once"),
         (name = "plugins", description = "Versions of plugins, and which of them a name means"),
-        (name = "data", description = "What is in the lake"),
+        (name = "data", description = "What is in the lake, and rows that come in"),
+        (name = "user data", description = "Metrics of many users"),
+        (name = "schedules", description = "Pipelines, and what became of their runs"),
+        (name = "alerts", description = "What validators and pipelines found wrong"),
         (name = "server", description = "The server itself")
     ),
     components(schemas(ProblemDocument))
@@ -70,5 +73,6 @@ pub fn document() -> String {
 pub(super) fn router() -> Router<Shared> {
     let (router, document) = routes().split_for_parts();
     let document = with_problems(document);
+    let router = router.merge(super::tables::mapped());
     router.route("/api/v1/openapi.json", get(async move || Json(document.clone())))
 }

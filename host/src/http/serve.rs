@@ -1,7 +1,7 @@
 //! Connections: accepted within a limit, held to timeouts, and ended in good order when the server stops.
 
 use super::body::MAX_JSON_BYTES;
-use super::{Services, access, audit, error, idempotency, openapi};
+use super::{Services, access, audit, error, idempotency, metrics, openapi};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Request;
@@ -143,6 +143,7 @@ fn app(services: Arc<Services>, limits: &Limits) -> Router {
         .layer(from_fn_with_state(with(), access::check))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(RequestBodyTimeoutLayer::new(Duration::from_millis(limits.body_ms)))
+        .layer(from_fn_with_state(with(), metrics::count))
         .layer(from_fn(log))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(with())

@@ -11,9 +11,26 @@ const MAX_MESSAGE_CHARS: usize = 300;
 pub(super) struct BadRows {
     total: u64,
     first: Vec<Problem>,
+    /// Whether they are left out, and the others are taken.
+    tolerant: bool,
 }
 
 impl BadRows {
+    /// Bad rows that keep no good one out, where `partial` says so.
+    pub(super) fn new(partial: bool) -> Self {
+        Self { tolerant: partial, ..Self::default() }
+    }
+
+    /// Whether good rows are taken beside bad ones.
+    pub(super) fn tolerant(&self) -> bool {
+        self.tolerant
+    }
+
+    /// How many there are, and the first of them.
+    pub(super) fn listed(&self) -> (u64, &[Problem]) {
+        (self.total, &self.first)
+    }
+
     /// Adds the row at `place`, such as `line 7`.
     pub(super) fn add(&mut self, place: String, message: &str) {
         self.total += 1;
@@ -22,13 +39,16 @@ impl BadRows {
         }
     }
 
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.total == 0
+    /// Whether nothing can be taken any more.
+    pub(super) fn stop(&self) -> bool {
+        self.total > 0 && !self.tolerant
     }
 
-    /// The error, where there are some.
-    pub(super) fn check(self, file: String) -> Result<(), IngestError> {
-        if self.is_empty() { Ok(()) } else { Err(IngestError::BadRows { file, total: self.total, first: self.first }) }
+    /// The error, where there are some that are not tolerated.
+    pub(super) fn check(&mut self, file: String) -> Result<(), IngestError> {
+        if self.stop() {
+            return Err(IngestError::BadRows { file, total: self.total, first: std::mem::take(&mut self.first) });
+        }
+        Ok(())
     }
 }

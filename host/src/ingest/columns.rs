@@ -71,6 +71,12 @@ impl Columns {
         Ok(())
     }
 
+    /// Whether [`Columns::append`] would take a record.
+    pub(super) fn check(&self, record: &Record) -> Result<(), String> {
+        let cell = |column: &Column| column.cell.map_or(Cell::Null, |cell| record.get(cell));
+        self.columns.iter().try_for_each(|column| column.check(cell(column)))
+    }
+
     /// Whether it is time to take a batch.
     pub(super) fn is_full(&self) -> bool {
         self.rows >= BATCH_ROWS || self.text_bytes >= BATCH_TEXT_BYTES
@@ -96,6 +102,27 @@ impl Columns {
 }
 
 impl Column {
+    /// Whether [`Column::append`] would take a cell.
+    fn check(&self, cell: Cell<'_>) -> Result<(), String> {
+        let text = match cell {
+            Cell::Null => {
+                let nan = self.null_is_nan && matches!(self.builder, Builder::Float32(_) | Builder::Float64(_));
+                return if self.field.nullable || nan { Ok(()) } else { Err(self.missing()) };
+            }
+            Cell::Bare(text) | Cell::Text(text) => text,
+        };
+        Builder::new(self.field.data_type).append(text).map_err(|kind| self.unfit(text, kind))
+    }
+
+    fn missing(&self) -> String {
+        format!("column {}: a value is missing", self.field.name)
+    }
+
+    fn unfit(&self, text: &str, kind: &str) -> String {
+        let shown: String = text.chars().take(SHOWN_CHARS).collect();
+        format!("column {}: {shown:?} is no {kind}", self.field.name)
+    }
+
     /// Adds a cell. Returns the bytes of text that it took.
     fn append(&mut self, cell: Cell<'_>) -> Result<usize, String> {
         let text = match cell {
@@ -112,7 +139,7 @@ impl Column {
                     builder.append_value(f64::NAN);
                     return Ok(0);
                 }
-                _ => return Err(format!("column {}: a value is missing", self.field.name)),
+                _ => return Err(self.missing()),
             },
             Cell::Bare(text) | Cell::Text(text) => text,
         };
@@ -120,10 +147,7 @@ impl Column {
             builder.append_value(text);
             return Ok(text.len());
         }
-        self.builder.append(text).map_err(|kind| {
-            let shown: String = text.chars().take(SHOWN_CHARS).collect();
-            format!("column {}: {shown:?} is no {kind}", self.field.name)
-        })?;
+        self.builder.append(text).map_err(|kind| self.unfit(text, kind))?;
         Ok(0)
     }
 }

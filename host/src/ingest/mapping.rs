@@ -2,7 +2,7 @@
 
 use super::profile::Reading;
 use super::source::{Format, Source};
-use super::{IngestError, Request, infer, parquet, text};
+use super::{IngestError, Request, arrow_stream, infer, parquet, text};
 use crate::core::id::{self, MAX_NAME_BYTES};
 use crate::core::problem::Problem;
 use crate::core::schema::{DataType, Field, MAX_FIELDS, RESERVED_TABLES, Table, TableKind};
@@ -50,15 +50,17 @@ impl Plan {
             }
             return Ok(Self::of_table(table, reading));
         }
-        Self::of_new_table(source, reading, &request.table, request.time_field.as_deref())
+        Self::of_new_table(source, reading, &request.table, request.time_field.as_deref(), false)
     }
 
-    /// The plan for `source` by what it shows itself, for a table that there is not yet.
+    /// The plan for `source` by what it shows itself, for a table that there is not yet; records that can't be read are passed
+    /// over where these are `tolerated`.
     pub(super) fn of_new_table(
         source: &Source,
         reading: Reading,
         table: &str,
         time_field: Option<&str>,
+        tolerated: bool,
     ) -> Result<Self, IngestError> {
         if RESERVED_TABLES.contains(&table) {
             let message = format!("{table} is the name of a table that the host writes");
@@ -66,7 +68,10 @@ impl Plan {
         }
         let columns = match source.format() {
             Format::Parquet => parquet::columns(source, &reading)?,
-            Format::Csv | Format::Ndjson | Format::Opensearch => inferred(source, &reading)?,
+            Format::Arrow => arrow_stream::columns(source, &reading)?,
+            Format::Csv | Format::Ndjson | Format::Opensearch | Format::Influx => {
+                inferred(source, &reading, tolerated)?
+            }
         };
         let plan = Self::of_file(&columns, reading, table, time_field);
         let mut plan = plan.map_err(|problems| source.bad(problems))?;
@@ -186,8 +191,8 @@ impl Plan {
     }
 }
 
-fn inferred(source: &Source, reading: &Reading) -> Result<Vec<FileColumn>, IngestError> {
-    let (names, guesses) = text::infer(source, reading)?;
+fn inferred(source: &Source, reading: &Reading, tolerated: bool) -> Result<Vec<FileColumn>, IngestError> {
+    let (names, guesses) = text::infer(source, reading, tolerated)?;
     if guesses.rows() == 0 {
         let message = "it has no rows, so the columns of a new table can't be told from it";
         return Err(source.bad(vec![Problem::new("", message)]));
@@ -223,7 +228,7 @@ fn time_index(columns: &[FileColumn], fields: &[Field], wanted: Option<&str>) ->
 }
 
 /// The file's name of a column as one that a column may have: `@timestamp` is `timestamp`, `User Id` is `user_id`.
-fn column_name(name: &str, index: usize) -> String {
+pub(super) fn column_name(name: &str, index: usize) -> String {
     if id::check_identifier("column", name).is_ok() {
         return name.to_owned();
     }

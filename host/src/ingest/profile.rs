@@ -5,7 +5,7 @@ use super::record::{Cell, Record};
 use crate::core::schema::DataType;
 use crate::core::time::DAY_US;
 use crate::core::time_format::TimeFormat;
-use crate::sink::profile::{Profile, ProfileColumn};
+use crate::sink::profile::{Profile, ProfileColumn, Role};
 use std::collections::BTreeMap;
 
 /// Longest part of a bad value that is shown.
@@ -15,6 +15,10 @@ const SHOWN_CHARS: usize = 60;
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     columns: BTreeMap<String, Column>,
+    /// In line protocol, what the time of a point is called.
+    time: Option<String>,
+    /// In line protocol, what points are called.
+    measurement: Option<String>,
 }
 
 /// What it says of one.
@@ -46,8 +50,22 @@ pub(super) enum Meant {
 impl Reading {
     /// Without a profile, a file is read as it stands.
     pub(super) fn new(profile: Option<&Profile>) -> Self {
-        let columns = profile.into_iter().flat_map(|profile| &profile.columns);
-        Self { columns: columns.map(|column| (column.name.clone(), Column::new(column))).collect() }
+        let columns = || profile.into_iter().flat_map(|profile| &profile.columns);
+        Self {
+            time: columns().find(|column| column.role == Some(Role::Time)).map(|column| column.name.clone()),
+            measurement: profile.and_then(|profile| profile.measurement.clone()),
+            columns: columns().map(|column| (column.name.clone(), Column::new(column))).collect(),
+        }
+    }
+
+    /// What the time of a point is called, where that is said.
+    pub(super) fn time(&self) -> Option<String> {
+        self.time.clone()
+    }
+
+    /// What points are called, where that is said.
+    pub(super) fn measurement(&self) -> Option<String> {
+        self.measurement.clone()
     }
 
     /// What is said of the file's column `name`.

@@ -1,9 +1,12 @@
-//! The file that rows come from: its format, its compression, and opening it, as often as needed.
+//! The file or body that rows come from: its format, its compression, and opening it, as often as needed.
 
 use super::{IngestError, file_name};
 use crate::core::problem::Problem;
+use ::parquet::errors::ParquetError;
+use ::parquet::file::reader::{ChunkReader, Length};
+use bytes::Bytes;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -27,6 +30,10 @@ pub enum Format {
     Opensearch,
     /// Parquet.
     Parquet,
+    /// A stream of Arrow's IPC format.
+    Arrow,
+    /// InfluxDB's line protocol.
+    Influx,
 }
 
 impl FromStr for Format {
@@ -38,7 +45,11 @@ impl FromStr for Format {
             "ndjson" => Ok(Self::Ndjson),
             "opensearch" => Ok(Self::Opensearch),
             "parquet" => Ok(Self::Parquet),
-            other => Err(format!("{other:?} is no format; there are csv, ndjson, opensearch and parquet")),
+            "arrow" => Ok(Self::Arrow),
+            "influx" => Ok(Self::Influx),
+            other => {
+                Err(format!("{other:?} is no format; there are csv, ndjson, opensearch, parquet, arrow and influx"))
+            }
         }
     }
 }
@@ -64,13 +75,23 @@ impl Compression {
     }
 }
 
-/// A file and what it holds.
+/// A file or a body, and what it holds.
 #[derive(Debug)]
 pub(super) struct Source {
-    path: PathBuf,
+    content: Content,
     format: Format,
     delimiter: u8,
 }
+
+#[derive(Debug)]
+enum Content {
+    File(PathBuf),
+    /// Bytes that are there already, and what they may unfold to.
+    Body(Bytes, u64),
+}
+
+/// What a body is called where a file's name would stand.
+pub(super) const BODY: &str = "the body";
 
 impl Source {
     /// The file at `path`, in `format` or in the one that its name says.
@@ -78,19 +99,25 @@ impl Source {
         let name = file_name(path).to_lowercase();
         let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
         let delimiter = if name.ends_with(".tsv") { b'\t' } else { b',' };
-        let mut source = Self { path: path.to_owned(), format: Format::Csv, delimiter };
+        let mut source = Self { content: Content::File(path.to_owned()), format: Format::Csv, delimiter };
         source.format = match (format, name.rsplit('.').next()) {
             (Some(format), _) => format,
             (None, Some("csv" | "tsv")) => Format::Csv,
             (None, Some("ndjson" | "jsonl" | "json")) => source.sniff_json()?,
             (None, Some("parquet")) => Format::Parquet,
+            (None, Some("arrow" | "arrows")) => Format::Arrow,
+            (None, Some("lp")) => Format::Influx,
             (None, _) => {
-                let message =
-                    "its name does not tell its format; name one with --format csv, ndjson, opensearch or parquet";
+                let message = "its name does not tell its format; name one with --format csv, ndjson, opensearch, parquet, arrow or influx";
                 return Err(source.bad(vec![Problem::new("", message)]));
             }
         };
         Ok(source)
+    }
+
+    /// The bytes of a body, which may unfold to `most` bytes where they are compressed.
+    pub(super) fn of_body(body: Bytes, format: Format, delimiter: u8, most: u64) -> Self {
+        Self { content: Content::Body(body, most), format, delimiter }
     }
 
     pub(super) fn format(&self) -> Format {
@@ -102,7 +129,10 @@ impl Source {
     }
 
     pub(super) fn name(&self) -> String {
-        file_name(&self.path)
+        match &self.content {
+            Content::File(path) => file_name(path),
+            Content::Body(..) => BODY.to_owned(),
+        }
     }
 
     pub(super) fn bad(&self, problems: Vec<Problem>) -> IngestError {
@@ -110,29 +140,53 @@ impl Source {
     }
 
     pub(super) fn unreadable(&self, source: std::io::Error) -> IngestError {
-        IngestError::Read { file: self.path.display().to_string(), source }
+        let file = match &self.content {
+            Content::File(path) => path.display().to_string(),
+            Content::Body(..) => BODY.to_owned(),
+        };
+        if source.kind() == ErrorKind::FileTooLarge {
+            return IngestError::TooLarge { file, reason: source.to_string() };
+        }
+        IngestError::Read { file, source }
     }
 
-    /// The file itself, for formats that are read out of order.
-    pub(super) fn open_file(&self) -> Result<File, IngestError> {
-        File::open(&self.path).map_err(|source| self.unreadable(source))
+    fn open_file(&self, path: &Path) -> Result<File, IngestError> {
+        File::open(path).map_err(|source| self.unreadable(source))
     }
 
-    /// The file's content from its start, without its compression.
+    /// The content for formats that are read out of order.
+    pub(super) fn chunks(&self) -> Result<Chunks, IngestError> {
+        match &self.content {
+            Content::File(path) => Ok(Chunks::File(self.open_file(path)?)),
+            Content::Body(body, _) if Compression::of(body) == Compression::None => Ok(Chunks::Body(body.clone())),
+            Content::Body(..) => {
+                let mut unfolded = Vec::new();
+                self.open()?.read_to_end(&mut unfolded).map_err(|source| self.unreadable(source))?;
+                Ok(Chunks::Body(unfolded.into()))
+            }
+        }
+    }
+
+    /// The content from its start, without its compression.
     pub(super) fn open(&self) -> Result<Box<dyn BufRead>, IngestError> {
-        let file = self.open_file()?;
-        let bytes = file.metadata().map_err(|source| self.unreadable(source))?.len();
-        let mut reader = BufReader::with_capacity(READ_BYTES, file);
+        let (mut reader, most): (Box<dyn BufRead>, _) = match &self.content {
+            Content::File(path) => {
+                let file = self.open_file(path)?;
+                let bytes = file.metadata().map_err(|source| self.unreadable(source))?.len();
+                let most = bytes.saturating_mul(MAX_EXPANSION).saturating_add(FREE_BYTES);
+                (Box::new(BufReader::with_capacity(READ_BYTES, file)), most)
+            }
+            Content::Body(body, most) => (Box::new(Cursor::new(body.clone())), *most),
+        };
         let compression = Compression::of(reader.fill_buf().map_err(|source| self.unreadable(source))?);
-        let most = bytes.saturating_mul(MAX_EXPANSION).saturating_add(FREE_BYTES);
         let unfolded: Box<dyn Read> = match compression {
-            Compression::None => return Ok(Box::new(reader)),
+            Compression::None => return Ok(reader),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
             Compression::Zstd => {
                 Box::new(zstd::Decoder::with_buffer(reader).map_err(|source| self.unreadable(source))?)
             }
         };
-        Ok(Box::new(BufReader::with_capacity(READ_BYTES, Bounded { inner: unfolded, left: most })))
+        Ok(Box::new(BufReader::with_capacity(READ_BYTES, Bounded { inner: unfolded, most, left: most })))
     }
 
     /// NDJSON, or bulk lines where the first line is an action.
@@ -143,9 +197,43 @@ impl Source {
     }
 }
 
+/// What Parquet is read from.
+pub(super) enum Chunks {
+    File(File),
+    Body(Bytes),
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        match self {
+            Self::File(file) => Length::len(file),
+            Self::Body(body) => body.len() as u64,
+        }
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = Box<dyn Read>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(match self {
+            Self::File(file) => Box::new(file.get_read(start)?),
+            Self::Body(body) => Box::new(body.get_read(start)?),
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        match self {
+            Self::File(file) => file.get_bytes(start, length),
+            Self::Body(body) => ChunkReader::get_bytes(body, start, length),
+        }
+    }
+}
+
 /// Ends a file that unfolds to more than can be meant.
 struct Bounded {
     inner: Box<dyn Read>,
+    most: u64,
     left: u64,
 }
 
@@ -153,7 +241,8 @@ impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            std::io::Error::other(format!("it unfolds to more than {MAX_EXPANSION} times its size; unfold it first"))
+            let message = format!("it unfolds to more than {} bytes; unfold it first, or send less of it", self.most);
+            std::io::Error::new(ErrorKind::FileTooLarge, message)
         })?;
         Ok(read)
     }

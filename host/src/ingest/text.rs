@@ -6,6 +6,7 @@ use super::columns::Columns;
 use super::csv::CsvReader;
 use super::infer::Guesses;
 use super::json::JsonReader;
+use super::line_protocol::PointReader;
 use super::mapping::Plan;
 use super::profile::Reading;
 use super::record::{Found, Record};
@@ -17,16 +18,18 @@ use arrow::record_batch::RecordBatch;
 enum Reader<'p> {
     Csv(CsvReader),
     Json(JsonReader<'p>),
+    Points(PointReader<'p>),
 }
 
 impl Reader<'_> {
-    fn open(source: &Source) -> Result<Self, IngestError> {
+    fn open(source: &Source, reading: &Reading) -> Result<Self, IngestError> {
         let reader = source.open()?;
         Ok(match source.format() {
             Format::Csv => {
                 let reader = CsvReader::new(reader, source.delimiter()).map_err(|error| source.unreadable(error))?;
                 Self::Csv(reader)
             }
+            Format::Influx => Self::Points(PointReader::new(reader, reading.time(), reading.measurement())),
             format => Self::Json(JsonReader::new(reader, format == Format::Opensearch)),
         })
     }
@@ -35,6 +38,7 @@ impl Reader<'_> {
         match self {
             Self::Csv(reader) => reader.next(record),
             Self::Json(reader) => reader.next(record),
+            Self::Points(reader) => reader.next(record),
         }
     }
 
@@ -43,14 +47,22 @@ impl Reader<'_> {
         match self {
             Self::Csv(reader) => reader.columns(),
             Self::Json(reader) => reader.columns(),
+            Self::Points(reader) => reader.columns(),
         }
     }
 }
 
 /// The names and the types of the columns of `source`, from all of its rows.
-pub(super) fn infer(source: &Source, reading: &Reading) -> Result<(Vec<String>, Guesses), IngestError> {
-    let mut reader = Reader::open(source)?;
-    let (mut record, mut guesses, mut bad) = (Record::default(), Guesses::default(), BadRows::default());
+///
+/// # Errors
+/// Records that can't be read, unless these are `tolerated`.
+pub(super) fn infer(
+    source: &Source,
+    reading: &Reading,
+    tolerated: bool,
+) -> Result<(Vec<String>, Guesses), IngestError> {
+    let mut reader = Reader::open(source, reading)?;
+    let (mut record, mut guesses, mut bad) = (Record::default(), Guesses::default(), BadRows::new(tolerated));
     let mut plain = Record::default();
     loop {
         match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
@@ -72,9 +84,10 @@ pub(super) fn read(
     source: &Source,
     layout: &TableLayout,
     plan: &Plan,
+    bad: &mut BadRows,
     emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
-    let mut reader = Reader::open(source)?;
+    let mut reader = Reader::open(source, &plan.reading)?;
     let (cells, names, null_is_nan) = match &mut reader {
         Reader::Csv(reader) => {
             let cells = plan.cells(reader.columns().iter().map(String::as_str));
@@ -85,17 +98,30 @@ pub(super) fn read(
             reader.resolve_by(fields, |name| plan.field(name));
             ((0..fields).map(Some).collect(), plan.names_by_field(), true)
         }
+        Reader::Points(reader) => {
+            let fields = layout.table.fields.len();
+            reader.resolve_by(fields, |name| plan.field(name));
+            ((0..fields).map(Some).collect(), plan.names_by_field(), true)
+        }
     };
     let mut columns = Columns::new(layout, &cells, null_is_nan);
-    let (mut record, mut plain, mut bad) = (Record::default(), Record::default(), BadRows::default());
+    let (mut record, mut plain) = (Record::default(), Record::default());
     let forms = plan.reading.has_forms();
     loop {
         match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
             Found::Record(line) => {
+                let mut add = |record: &Record| {
+                    // A record that is left out must leave nothing behind.
+                    if bad.tolerant() {
+                        columns.check(record).and_then(|()| columns.append(record))
+                    } else {
+                        columns.append(record)
+                    }
+                };
                 let added = if forms {
-                    plan.reading.plain(&names, &record, &mut plain).and_then(|()| columns.append(&plain))
+                    plan.reading.plain(&names, &record, &mut plain).and_then(|()| add(&plain))
                 } else {
-                    columns.append(&record)
+                    add(&record)
                 };
                 if let Err(message) = added {
                     bad.add(place(line), &message);
@@ -105,11 +131,10 @@ pub(super) fn read(
             Found::End => break,
         }
         if columns.is_full() {
-            flush(&mut columns, &bad, emit)?;
+            flush(&mut columns, bad, emit)?;
         }
     }
-    flush(&mut columns, &bad, emit)?;
-    bad.check(source.name())
+    flush(&mut columns, bad, emit)
 }
 
 /// Hands on the rows so far, where all rows so far were good; else nothing will become visible anyway.
@@ -118,7 +143,7 @@ fn flush(
     bad: &BadRows,
     emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
-    if !bad.is_empty() {
+    if bad.stop() {
         columns.clear();
         return Ok(());
     }

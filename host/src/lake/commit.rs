@@ -4,6 +4,7 @@ use super::catalog::{self, Head, TableStats};
 use super::evolve::{self, Fit};
 use super::stats::DataFile;
 use super::{Lake, LakeError, SnapshotId, read};
+use crate::batch::TableLayout;
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
 use crate::store::WriteTx;
@@ -51,12 +52,12 @@ pub struct Commit {
 }
 
 /// A snapshot in the making.
-struct Changes<'a> {
-    connection: &'a mut SqliteConnection,
-    head: Head,
+pub(super) struct Changes<'a> {
+    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) head: Head,
     at: Timestamp,
     /// What the snapshot changed, in DuckLake's words.
-    made: Vec<String>,
+    pub(super) made: Vec<String>,
     schema_changed: bool,
 }
 
@@ -117,7 +118,7 @@ impl Lake {
 }
 
 impl<'a> Changes<'a> {
-    async fn begin(connection: &'a mut SqliteConnection, at: Timestamp) -> Result<Self, LakeError> {
+    pub(super) async fn begin(connection: &'a mut SqliteConnection, at: Timestamp) -> Result<Self, LakeError> {
         let mut head = catalog::head(connection).await?;
         head.snapshot += 1;
         // The version that the snapshot has if it changes a schema at all.
@@ -199,15 +200,9 @@ impl<'a> Changes<'a> {
         if files.is_empty() {
             return Ok(());
         }
-        let folder = format!("{dataset}/{}/", table.name);
         let mut stats = TableStats::load(self.connection, table_id).await?;
         for file in files {
-            let misplaced = || LakeError::Misplaced {
-                path: file.path.clone(),
-                dataset: dataset.to_owned(),
-                table: table.name.clone(),
-            };
-            let name = file.path.strip_prefix(&folder).ok_or_else(misplaced)?;
+            let name = file_name(dataset, &table.name, file)?;
             catalog::insert_file(self.connection, table_id, self.head, name, file, stats.next_row_id).await?;
             self.head.next_file_id += 1;
             stats.add(file, &table.fields)?;
@@ -217,7 +212,25 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
-    async fn finish(mut self, by: (&str, &str, Option<&str>)) -> Result<SnapshotId, LakeError> {
+    /// Inserts files whose rows were there before, under the ids that they had: from `row_id` on. The table's sums stay.
+    pub(super) async fn insert_compacted(
+        &mut self,
+        dataset: &str,
+        table_id: i64,
+        layout: &TableLayout,
+        files: &[DataFile],
+        row_id: &mut i64,
+    ) -> Result<(), LakeError> {
+        for file in files {
+            let name = file_name(dataset, &layout.table.name, file)?;
+            catalog::insert_file(self.connection, table_id, self.head, name, file, *row_id).await?;
+            self.head.next_file_id += 1;
+            *row_id += catalog::to_i64(file.rows)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn finish(mut self, by: (&str, &str, Option<&str>)) -> Result<SnapshotId, LakeError> {
         if !self.schema_changed {
             self.head.schema_version -= 1;
         }
@@ -230,4 +243,11 @@ impl<'a> Changes<'a> {
         self.head.next_catalog_id += 1;
         id
     }
+}
+
+/// A file's name below its table's folder.
+fn file_name<'a>(dataset: &str, table: &str, file: &'a DataFile) -> Result<&'a str, LakeError> {
+    let misplaced =
+        || LakeError::Misplaced { path: file.path.clone(), dataset: dataset.to_owned(), table: table.to_owned() };
+    file.path.strip_prefix(&format!("{dataset}/{table}/")).ok_or_else(misplaced)
 }

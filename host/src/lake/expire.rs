@@ -38,12 +38,30 @@ impl Lake {
     /// # Errors
     /// The database failed.
     pub async fn expire(&self, tx: &mut WriteTx, before: Timestamp, now: Timestamp) -> Result<Expired, LakeError> {
+        self.expire_of(tx, "*", before, now).await
+    }
+
+    /// The same of those snapshots alone whose extra information (a run's id, or a stream's) is like `pattern`, as
+    /// SQLite's GLOB has it; `*` is all.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn expire_of(
+        &self,
+        tx: &mut WriteTx,
+        pattern: &str,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<Expired, LakeError> {
         let connection = tx.connection();
         let snapshots = sqlx::query(
             "DELETE FROM ducklake_snapshot WHERE snapshot_time < ?
-             AND snapshot_id < (SELECT max(snapshot_id) FROM ducklake_snapshot)",
+             AND snapshot_id < (SELECT max(snapshot_id) FROM ducklake_snapshot)
+             AND snapshot_id IN (SELECT snapshot_id FROM ducklake_snapshot_changes
+                                 WHERE coalesce(commit_extra_info, '') GLOB ?)",
         )
         .bind(catalog::time_text(before))
+        .bind(pattern)
         .execute(&mut *connection)
         .await?
         .rows_affected();

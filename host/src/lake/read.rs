@@ -5,6 +5,7 @@ use super::stats::{self, ColumnStats};
 use super::{Lake, LakeError, SnapshotId};
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
+use crate::store::WriteTx;
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -109,6 +110,42 @@ impl Lake {
         Ok(SnapshotId(super::catalog::head(tx.connection()).await?.snapshot))
     }
 
+    /// The newest snapshot, and the position up to which the log of acknowledged rows is in it: one state of both.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn cut(&self) -> Result<(SnapshotId, u64), LakeError> {
+        let mut tx = self.store.read().await?;
+        let snapshot = SnapshotId(super::catalog::head(tx.connection()).await?.snapshot);
+        Ok((snapshot, tx.moved_position().await?))
+    }
+
+    /// A number that every change of some table's columns, and every table that comes or goes, makes larger.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn schema_version(&self) -> Result<i64, LakeError> {
+        let mut tx = self.store.read().await?;
+        Ok(super::catalog::head(tx.connection()).await?.schema_version)
+    }
+
+    /// The tables that `dataset` has now, without their files; none where there is no such dataset.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn declared(&self, dataset: &str) -> Result<Vec<LakeTable>, LakeError> {
+        let mut tx = self.store.read().await?;
+        declared(tx.connection(), dataset).await
+    }
+
+    /// The same as [`Lake::declared`], as `tx` sees it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn declared_in(&self, tx: &mut WriteTx, dataset: &str) -> Result<Vec<LakeTable>, LakeError> {
+        declared(tx.connection(), dataset).await
+    }
+
     /// All snapshots that can be read, newest first.
     ///
     /// # Errors
@@ -186,6 +223,13 @@ impl Lake {
             table.files = files(tx.connection(), name, table, snapshot).await?;
         }
         Ok(Dataset { name: name.to_owned(), snapshot, tables })
+    }
+}
+
+async fn declared(connection: &mut SqliteConnection, dataset: &str) -> Result<Vec<LakeTable>, LakeError> {
+    match super::catalog::live_schema(connection, dataset).await? {
+        Some(schema_id) if dataset != MAIN_SCHEMA => tables(connection, schema_id, None).await,
+        _ => Ok(Vec::new()),
     }
 }
 

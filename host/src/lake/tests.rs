@@ -330,3 +330,89 @@ async fn a_sweep_takes_rubbish_and_expired_files_and_leaves_what_rows_name() {
     assert_eq!(lake.lake.snapshots().await.unwrap().len(), 1);
     assert_eq!(lake.lake.dataset("shop", Some(newest)).await.unwrap().tables[0].rows, 100);
 }
+
+/// All rows of the table as they stand, with their ids: name of the row by id.
+async fn rows_by_id(lake: &Fixture) -> Vec<(i64, String)> {
+    let mut tx = lake.lake.store().read().await.unwrap();
+    let files: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT path, row_id_start FROM ducklake_data_file WHERE end_snapshot IS NULL ORDER BY row_id_start",
+    )
+    .fetch_all(tx.connection())
+    .await
+    .unwrap();
+    let mut rows = Vec::new();
+    for (name, start) in files {
+        let path = lake.lake.files().local_path(&format!("shop/events/{name}"));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap();
+        let mut id = start;
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            let names = batch.column(2).as_any().downcast_ref::<StringArray>().unwrap();
+            for name in names {
+                rows.push((id, name.unwrap().to_owned()));
+                id += 1;
+            }
+        }
+    }
+    rows
+}
+
+#[tokio::test]
+async fn compaction_keeps_rows_and_their_ids_and_older_snapshots_until_they_expire() {
+    let lake = Fixture::new().await;
+    for number in 0..20 {
+        let files = lake.simple(&format!("s-{number}"), number * 100).await;
+        lake.commit(commit(Mode::Append, files)).await.unwrap();
+    }
+    let before = rows_by_id(&lake).await;
+    let old = lake.lake.latest_snapshot().await.unwrap();
+    let compact = |lake: Lake| async move {
+        let runtime = tokio::runtime::Handle::current();
+        let work = move || {
+            let eligible = |name: &str| name != "s-3-0.parquet";
+            lake.compact(
+                &runtime,
+                ("shop", "events"),
+                "c-",
+                &WriterSettings::default(),
+                Timestamp(2_000_000),
+                &eligible,
+            )
+        };
+        tokio::task::spawn_blocking(work).await.unwrap().unwrap()
+    };
+    // The first four are parted from the rest by one that is needed, and are too few.
+    assert_eq!(compact(lake.lake.clone()).await, Compacted { files: 16, into: 1, rows: 1_600 });
+    assert_eq!(compact(lake.lake.clone()).await, Compacted::default());
+    assert_eq!(rows_by_id(&lake).await, before);
+    let files = async |at| lake.lake.dataset("shop", at).await.unwrap().tables.pop().unwrap().files;
+    assert_eq!((files(None).await.len(), files(Some(old)).await.len()), (5, 20));
+    let next = lake.simple("s-20", 2_000).await;
+    lake.commit(commit(Mode::Append, next)).await.unwrap();
+    assert_eq!(rows_by_id(&lake).await.last().unwrap(), &(2_099, "name 002099".to_owned()));
+
+    let soon = Timestamp(9_000_000_000);
+    let mut tx = lake.lake.store().write().await.unwrap();
+    assert_eq!(lake.lake.expire_of(&mut tx, "s*", soon, soon).await.unwrap().snapshots, 0, "none is a stream's");
+    // Snapshot 0 and the commits of this test but the last; those of the compaction have a word of their own.
+    assert_eq!(lake.lake.expire_of(&mut tx, "r*", soon, soon).await.unwrap().files, 16);
+    tx.commit().await.unwrap();
+    assert_eq!(rows_by_id(&lake).await.len(), 2_100);
+}
+
+#[tokio::test]
+async fn files_whose_rows_are_all_old_are_let_go() {
+    let lake = Fixture::new().await;
+    for number in 0..4 {
+        let files = lake.simple(&format!("s-{number}"), number * 100).await;
+        lake.commit(commit(Mode::Append, files)).await.unwrap();
+    }
+    let mut tx = lake.lake.store().write().await.unwrap();
+    let eligible = |name: &str| name != "s-0-0.parquet";
+    let ended = lake.lake.forget_before(&mut tx, "shop", Timestamp(299), Timestamp(5), &eligible).await.unwrap();
+    tx.commit().await.unwrap();
+    // The first is needed; the last row of the third is not old enough.
+    assert_eq!(ended, 1);
+    let left: Vec<_> = rows_by_id(&lake).await.into_iter().map(|(id, _)| id / 100).collect();
+    assert_eq!(left.chunks(100).map(|chunk| chunk[0]).collect::<Vec<_>>(), [0, 2, 3]);
+}

@@ -130,6 +130,15 @@ impl Engine {
         Ok(Plugin(Arc::new(PluginParts { engine, id, digest, imports, kind, descriptor, schema, pre, exports })))
     }
 
+    /// Which kind of plugin a component is, told by its exports; nothing is compiled. `origin` is what messages call it.
+    ///
+    /// # Errors
+    /// [`PluginError::Rejected`] where it is no component of the contract's worlds.
+    pub fn kind_of(&self, origin: &str, bytes: &[u8]) -> Result<PluginKind, PluginError> {
+        let kind = self.inspect(bytes).and_then(|world| world.kind());
+        kind.map_err(|reason| PluginError::Rejected { origin: printable(origin), reason })
+    }
+
     /// What can be known before compiling: size, format, imports.
     pub(super) fn inspect(&self, bytes: &[u8]) -> Result<world::World, Rejection> {
         let allowed = self.0.limits.component_bytes;

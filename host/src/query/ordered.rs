@@ -20,7 +20,8 @@ impl Engine {
         schema: SchemaRef,
     ) -> BatchStream {
         let by_time = scan.order_by.first() == table.layout.table.time_field.as_ref();
-        let stretches = if by_time { stretches(table, files) } else { vec![files] };
+        let unmoved = !table.unmoved.is_empty();
+        let stretches = if by_time && !unmoved { stretches(table, files) } else { vec![files] };
         let sort = Sort { engine: self.clone(), scan: scan.clone(), table: Arc::clone(table), schema };
         read_ahead(move |sender| sort.run(stretches, sender))
     }
@@ -42,7 +43,7 @@ impl Sort {
         for files in stretches {
             // One thread: rows that the order leaves equal then come in the same sequence every time.
             let session = self.engine.session(Vec::new(), 1, self.scan.batch_rows);
-            let mut rows = session.read_table(Arc::new(LakeTable::new(&self.table, &files)))?;
+            let mut rows = session.read_table(Arc::new(LakeTable::new(&self.table, &files, &self.table.unmoved)))?;
             if let Some(filter) = self.scan.window.and_then(|window| within(&self.table, window)) {
                 rows = rows.filter(filter)?;
             }
@@ -61,7 +62,8 @@ impl Sort {
     }
 }
 
-fn parts(
+/// `batch` in pieces of at most `rows`.
+pub(super) fn parts(
     batch: &arrow::record_batch::RecordBatch,
     rows: usize,
 ) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {

@@ -2,13 +2,15 @@
 //! so it goes past the query engine, straight from Parquet's pages to Arrow.
 
 use super::file::ObjectFile;
+use super::ordered::parts;
+use super::table::plain;
 use super::view::{Cut, FileView, TableView};
 use super::{BatchStream, Engine, QueryError, Rows};
 use crate::core::time::Window;
 use crate::lake::SnapshotId;
 use arrow::array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::kernels::cmp::{gt_eq, lt};
-use arrow::compute::{and, cast};
+use arrow::compute::{and, cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -113,7 +115,13 @@ impl Engine {
                 text: scan.text,
                 batch_rows: scan.batch_rows.max(1),
             };
-            read_ahead(move |sender| reader.read_all(files, sender))
+            let unmoved = table.unmoved.clone();
+            read_ahead(move |sender| async move {
+                if reader.read_all(files, &sender).await? {
+                    reader.read_unmoved(&unmoved, &sender).await?;
+                }
+                Ok(())
+            })
         } else {
             let files = files.into_iter().map(|(file, _)| file).collect();
             self.ordered(scan, &table, files, Arc::clone(&schema))
@@ -179,7 +187,8 @@ struct FileReader {
 }
 
 impl FileReader {
-    async fn read_all(self, files: Vec<(FileView, Cut)>, sender: Sender) -> Result<(), QueryError> {
+    /// Reads files one after the other; false where nobody wants more.
+    async fn read_all(&self, files: Vec<(FileView, Cut)>, sender: &Sender) -> Result<bool, QueryError> {
         for (file, cut) in files {
             let window = self.window.filter(|_| cut == Cut::Partly);
             let bad = |error: ParquetError| QueryError::file(&file.path, &error);
@@ -187,6 +196,25 @@ impl FileReader {
             while let Some(batch) = stream.try_next().await.map_err(bad)? {
                 let batch = conform(&batch, &self.schema)?;
                 if batch.num_rows() > 0 && sender.send(Ok(batch)).await.is_err() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hands on rows that are in no file.
+    async fn read_unmoved(&self, unmoved: &[RecordBatch], sender: &Sender) -> Result<(), QueryError> {
+        for batch in unmoved {
+            let times = self.time_column.as_deref().and_then(|name| batch.column_by_name(name));
+            let inside = self.window.zip(times).map(|(window, times)| is_inside(times, window)).transpose()?;
+            let batch = inside.map_or(Ok(batch.clone()), |inside| filter_record_batch(batch, &inside))?;
+            for part in parts(&batch, self.batch_rows) {
+                let part = match self.text {
+                    TextForm::AsStored => conform(&part, &self.schema)?,
+                    TextForm::Plain => plain(&part, &self.schema)?,
+                };
+                if sender.send(Ok(part)).await.is_err() {
                     return Ok(());
                 }
             }

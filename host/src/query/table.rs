@@ -6,12 +6,17 @@ use super::objects::lake_url;
 use super::statistics;
 use super::view::{FileView, TableView};
 use crate::core::time::Window;
+use arrow::array::new_null_array;
+use arrow::compute::cast;
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::{DFSchema, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -22,6 +27,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, lit
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::ident;
 use std::sync::Arc;
 
@@ -34,25 +40,33 @@ pub(super) struct LakeTable {
     /// Whether some value may be NaN: queries sort it behind all numbers, but the bounds in Parquet's footers leave
     /// it out, so that they would prune rows that are wanted.
     nan: bool,
+    /// Rows that are in no file, in the schema's columns.
+    unmoved: Vec<RecordBatch>,
 }
 
 impl LakeTable {
-    /// `table`, reading only `files`, which are some of its own.
-    pub(super) fn new(table: &TableView, files: &[FileView]) -> Self {
+    /// `table`, reading only `files` and `unmoved`, which are some of its own.
+    pub(super) fn new(table: &TableView, files: &[FileView], unmoved: &[RecordBatch]) -> Self {
         let fields = &table.layout.table.fields;
         let nan = files.iter().any(|file| file.columns.iter().any(|column| column.nan));
         let files = files.iter().map(|file| {
             PartitionedFile::new(file.path.to_string(), file.bytes)
                 .with_statistics(Arc::new(statistics::of_file(file, fields)))
         });
-        Self { url: lake_url(), schema: engine_schema(&table.layout.schema), files: files.collect(), nan }
+        Self {
+            url: lake_url(),
+            schema: engine_schema(&table.layout.schema),
+            files: files.collect(),
+            nan,
+            unmoved: unmoved.to_vec(),
+        }
     }
 
     /// The rows of the file `name` in the store of `url`, of which nothing is known but its columns.
     pub(super) fn of_file(url: ObjectStoreUrl, name: &str, bytes: u64, schema: SchemaRef) -> Self {
         let unknown = Arc::new(Statistics::new_unknown(&schema));
         let files = vec![PartitionedFile::new(name, bytes).with_statistics(unknown)];
-        Self { url, schema, files, nan: true }
+        Self { url, schema, files, nan: true, unmoved: Vec::new() }
     }
 
     /// The files that may hold rows for which `filters` are true.
@@ -65,6 +79,36 @@ impl LakeTable {
         let keep = predicate.prune(&PrunableStatistics::new(bounds, Arc::clone(&self.schema)))?;
         Ok(self.files.iter().zip(keep).filter(|(_, keep)| *keep).map(|(file, _)| file.clone()).collect())
     }
+}
+
+impl LakeTable {
+    fn projected(&self, projection: Option<&Vec<usize>>) -> Result<SchemaRef, DataFusionError> {
+        Ok(match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => Arc::clone(&self.schema),
+        })
+    }
+
+    /// The rows that are in no file, where there are some. Only columns that are wanted are turned into the engine's types.
+    fn scan_unmoved(&self, projection: Option<&Vec<usize>>) -> Result<Option<Arc<dyn ExecutionPlan>>, DataFusionError> {
+        if self.unmoved.is_empty() {
+            return Ok(None);
+        }
+        let schema = self.projected(projection)?;
+        let batches = self.unmoved.iter().map(|batch| plain(batch, &schema)).collect::<Result<Vec<_>, _>>()?;
+        let plan: Arc<dyn ExecutionPlan> = MemorySourceConfig::try_new_exec(&[batches], schema, None)?;
+        Ok(Some(plan))
+    }
+}
+
+/// `batch` in exactly the columns and types of `schema`; what it lacks is null.
+pub(super) fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        Some(column) => cast(column, field.data_type()),
+    });
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns.collect::<Result<_, _>>()?, &rows)
 }
 
 /// Whether a row of `table` lies within `window`; none where its rows have no time.
@@ -112,12 +156,12 @@ impl TableProvider for LakeTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let files = self.prune(state, filters)?;
+        let memory = self.scan_unmoved(projection)?;
         if files.is_empty() {
-            let schema = match projection {
-                Some(columns) => Arc::new(self.schema.project(columns)?),
-                None => Arc::clone(&self.schema),
+            return match memory {
+                Some(memory) => Ok(memory),
+                None => Ok(Arc::new(EmptyExec::new(self.projected(projection)?))),
             };
-            return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let bounds = files.iter().filter_map(|file| file.statistics.as_deref());
         let statistics = Statistics::try_merge_iter(bounds, &self.schema)?;
@@ -135,11 +179,15 @@ impl TableProvider for LakeTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        let files: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
+        match memory {
+            Some(memory) => UnionExec::try_new(vec![files, memory]),
+            None => Ok(files),
+        }
     }
 
     fn statistics(&self) -> Option<Statistics> {
         let bounds = self.files.iter().filter_map(|file| file.statistics.as_deref());
-        Statistics::try_merge_iter(bounds, &self.schema).ok()
+        Statistics::try_merge_iter(bounds, &self.schema).ok().filter(|_| self.unmoved.is_empty())
     }
 }

@@ -2,10 +2,12 @@
 //! their columns.
 
 use super::QueryError;
+use super::unmoved::{self, UnmovedRows};
 use crate::batch::TableLayout;
 use crate::core::schema::{DataType, Field};
 use crate::core::time::{Timestamp, Window};
 use crate::lake::{ColumnStats, Dataset, LakeFile, LakeTable, SnapshotId};
+use arrow::record_batch::RecordBatch;
 use object_store::path::Path;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,8 @@ pub(super) struct TableView {
     pub(super) layout: TableLayout,
     /// Its files in the order of the catalog. A file from before a column was added lacks that column.
     pub(super) files: Vec<FileView>,
+    /// Rows that are in no file yet; a batch from before a column was added lacks that column.
+    pub(super) unmoved: Vec<RecordBatch>,
 }
 
 /// A Parquet file.
@@ -64,8 +68,11 @@ pub(super) enum Bound {
 }
 
 impl DatasetView {
-    pub(super) fn new(dataset: &Dataset) -> Self {
-        let tables = dataset.tables.iter().map(|table| (table.table.name.clone(), Arc::new(TableView::new(table))));
+    pub(super) fn new(dataset: &Dataset, unmoved: &[UnmovedRows]) -> Self {
+        let tables = dataset.tables.iter().map(|table| {
+            let unmoved = unmoved::of_table(unmoved, &dataset.name, table);
+            (table.table.name.clone(), Arc::new(TableView::new(table, unmoved)))
+        });
         Self { name: dataset.name.clone(), tables: tables.collect() }
     }
 
@@ -80,9 +87,9 @@ impl DatasetView {
 }
 
 impl TableView {
-    fn new(table: &LakeTable) -> Self {
+    fn new(table: &LakeTable, unmoved: Vec<RecordBatch>) -> Self {
         let files = table.files.iter().map(|file| FileView::new(file, &table.table.fields)).collect();
-        Self { layout: TableLayout::new(table.table.clone()), files }
+        Self { layout: TableLayout::new(table.table.clone()), files, unmoved }
     }
 
     /// First and last time of the rows of `file`, where the catalog knows both.

@@ -11,6 +11,7 @@ use super::truth::{effect_rows, effects_layout, incident_rows, incidents_layout}
 use super::workers;
 use crate::batch::{TableFingerprint, TableLayout, dataset_fingerprint};
 use crate::core::id::RunId;
+use crate::core::problem::chain;
 use crate::core::schema::TableKind;
 use crate::core::time::Timestamp;
 use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWriter, WriterSettings};
@@ -23,10 +24,12 @@ use rand::TryRng as _;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 
-/// What runs need of the layers below.
+/// What runs need of the layers below. Clones share it.
+#[derive(Clone)]
 pub struct Host {
     /// Finds components.
     pub registry: Registry,
@@ -44,6 +47,8 @@ pub struct Host {
     pub query: query::Limits,
     /// Where sorts spill.
     pub spill_dir: PathBuf,
+    /// Rows that are acknowledged and not in the lake yet, where something takes such in.
+    pub unmoved: Option<Arc<dyn query::Unmoved>>,
     /// What runs as a worker process; without it all code of plugins runs on threads of this process.
     pub worker: Option<Program>,
 }
@@ -54,7 +59,8 @@ impl Host {
     /// # Errors
     /// There is no such snapshot, or the catalog can't be read.
     pub fn query_engine(&self, at: Option<SnapshotId>) -> Result<query::Engine, QueryError> {
-        self.runtime.block_on(query::Engine::open(&self.lake, at, self.query.clone(), self.spill_dir.clone()))
+        let (limits, spill_dir) = (self.query.clone(), self.spill_dir.clone());
+        self.runtime.block_on(query::Engine::open_beside(&self.lake, self.unmoved.as_deref(), at, limits, spill_dir))
     }
 }
 
@@ -98,7 +104,8 @@ pub fn start(
     let created = now();
     let spec = spec.resolve(created, random())?;
     let plan = Plan::make(&host.registry, spec, None, host.read_input, request.log.clone())?;
-    host.runtime.block_on(refuse_existing(&host.lake, &plan.spec))?;
+    let (dataset, existing) = (&plan.spec.spec().dataset, plan.spec.spec().existing);
+    host.runtime.block_on(refuse_existing(&host.lake, dataset, existing))?;
     let id = RunId::new(
         created.0.unsigned_abs() / 1_000,
         random().to_le_bytes().first_chunk().map_or(0, |head| u32::from_le_bytes(*head)),
@@ -284,29 +291,16 @@ fn record_failure(host: &Host, id: &RunId, error: &RunError) {
     }
 }
 
-/// An error with its causes in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
 /// Tells early, before hours of work, what the commit would refuse.
-async fn refuse_existing(lake: &Lake, spec: &ResolvedSpec) -> Result<(), RunError> {
-    if spec.spec().existing != Existing::Refuse {
+///
+/// # Errors
+/// The dataset has rows, and they are not to be added to or replaced.
+pub async fn refuse_existing(lake: &Lake, dataset: &str, existing: Existing) -> Result<(), RunError> {
+    if existing != Existing::Refuse {
         return Ok(());
     }
-    let dataset = &spec.spec().dataset;
-    match lake.datasets(None).await?.into_iter().find(|summary| summary.name == *dataset && summary.rows > 0) {
-        Some(summary) => Err(LakeError::DatasetExists { dataset: dataset.clone(), rows: summary.rows }.into()),
+    match lake.datasets(None).await?.into_iter().find(|summary| summary.name == dataset && summary.rows > 0) {
+        Some(summary) => Err(LakeError::DatasetExists { dataset: dataset.to_owned(), rows: summary.rows }.into()),
         None => Ok(()),
     }
 }
@@ -320,7 +314,7 @@ fn mode(existing: Existing) -> Mode {
 }
 
 /// What else than the components shapes rows.
-fn versions() -> BTreeMap<String, String> {
+pub fn versions() -> BTreeMap<String, String> {
     let own = env!("CARGO_PKG_VERSION").to_owned();
     [("telemill".to_owned(), own), ("contract".to_owned(), crate::plugin::CONTRACT_VERSION.to_owned())].into()
 }

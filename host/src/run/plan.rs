@@ -2,23 +2,18 @@
 //! from the spec alone, so that a resume and a verification plan the same.
 
 use super::error::RunError;
+use super::incidents::IncidentModels;
 use super::inputs::{self, ReadInput};
 use super::shard::Making;
 use super::spec::{Isolation, PluginUse, ResolvedSpec};
 use super::truth::PlannedIncident;
 use crate::batch::{GuestBatch, TableLayout};
-use crate::core::digest::Digest;
-use crate::core::incident::{Bendable, Incident};
+use crate::core::incident::Incident;
 use crate::core::problem::Problem;
 use crate::core::schema::Simulation;
-use crate::core::time::Window;
 use crate::plugin::{Generator, LogSink, Plugin, PluginKind, Registry, Shard};
 use crate::store;
 use serde_json::Value;
-use std::collections::BTreeSet;
-
-/// Most incidents of a run; each goes into every shard.
-const MAX_INCIDENTS: usize = 100_000;
 
 /// A plugin with its effective configuration.
 #[derive(Clone)]
@@ -65,6 +60,22 @@ impl Plan {
         read_input: ReadInput,
         log: LogSink,
     ) -> Result<Self, RunError> {
+        let (mut plan, mut models) = Self::open(registry, spec, pinned, read_input, log)?;
+        plan.incidents = models.of_run(&plan.spec)?;
+        Ok(plan)
+    }
+
+    /// The same without its incidents, and the models that make them day by day: what a run without an end begins with.
+    ///
+    /// # Errors
+    /// What is wrong with the spec, a configuration or a plugin.
+    pub fn open(
+        registry: &Registry,
+        spec: ResolvedSpec,
+        pinned: Option<&[store::PluginUse]>,
+        read_input: ReadInput,
+        log: LogSink,
+    ) -> Result<(Self, IncidentModels), RunError> {
         let spec = match pinned {
             Some(_) => spec,
             None => {
@@ -87,13 +98,16 @@ impl Plan {
         let simulation = generator.plugin.generator(log.clone())?.plan(&generator.config)?;
         check_grid(&spec, &simulation)?;
         check_inputs(&spec, &simulation)?;
-        let incidents = plan_incidents(&spec, &models, &simulation, &log)?;
+        let models = IncidentModels::open(&spec, &models, &simulation, &log)?;
         let inputs = inputs::read(&spec, &simulation, read_input)?;
         let layouts = simulation.tables.iter().cloned().map(TableLayout::new).collect();
         let isolation = spec.spec().isolation.unwrap_or_else(|| {
             if registry.ships(generator.plugin.digest()) { Isolation::Thread } else { Isolation::Process }
         });
-        Ok(Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, isolation, log })
+        let incidents = Vec::new();
+        let plan =
+            Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, isolation, log };
+        Ok((plan, models))
     }
 
     /// The part of the simulation that partition `partition` of `partitions` makes.
@@ -107,6 +121,19 @@ impl Plan {
     /// The plugin failed.
     pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
         self.making().begin(shard, state)
+    }
+
+    /// The same, warned of `incidents` instead of the plan's own.
+    ///
+    /// # Errors
+    /// The plugin failed.
+    pub fn begin_with(
+        &self,
+        shard: Shard,
+        state: Option<Vec<u8>>,
+        incidents: &[Incident],
+    ) -> Result<Generator, RunError> {
+        Making { incidents: incidents.to_vec(), ..self.making() }.begin(shard, state)
     }
 
     /// What every shard is made of.
@@ -175,69 +202,4 @@ fn check_inputs(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunE
         Some(missing) => error(&missing.table, "the generator can't do without it; name a file in [inputs]"),
         None => Ok(()),
     }
-}
-
-/// A seed of its own for every incident model, so that two of a kind do not do the same.
-fn model_seed(spec: &ResolvedSpec, index: usize) -> u64 {
-    let parts = [b"incident-model".as_slice(), &spec.seed().to_le_bytes(), &(index as u64).to_le_bytes()];
-    let digest = Digest::of_parts(parts).to_string();
-    digest.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok()).unwrap_or_default()
-}
-
-fn plan_incidents(
-    spec: &ResolvedSpec,
-    models: &[Configured],
-    simulation: &Simulation,
-    log: &LogSink,
-) -> Result<Vec<PlannedIncident>, RunError> {
-    let span = spec.window();
-    let bendable = Bendable::of(simulation);
-    let mut planned = Vec::new();
-    for (index, Configured { plugin, config }) in models.iter().enumerate() {
-        let name = &plugin.id().name;
-        let mut model = plugin.incident_model(log.clone())?;
-        model.open(config, model_seed(spec, index), span, &simulation.targets)?;
-        let mut take = |incidents: Vec<Incident>, placed: bool| {
-            let problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(&bendable)).collect();
-            if !problems.is_empty() {
-                return Err(RunError::Incidents { model: name.clone(), problems });
-            }
-            // What neither starts in the span nor reaches into it is nobody's business.
-            let touches = |i: &Incident| Window { start: i.window.start, end: i.recovered }.overlaps(&span);
-            let inside = incidents.into_iter().filter(touches);
-            planned.extend(inside.map(|incident| PlannedIncident { model: name.clone(), placed, incident }));
-            Ok(())
-        };
-        for day in span.days() {
-            take(model.plan(day)?, false)?;
-        }
-        let reference = spec.spec().incident_models.get(index).map(|model| model.plugin.as_str());
-        for incident in spec.spec().incident.iter().filter(|placed| Some(placed.model.as_str()) == reference) {
-            let length = i64::try_from(incident.length.us()).unwrap_or(i64::MAX);
-            let window = Window::from_start(incident.start, length);
-            take(model.trigger(&incident.kind, &incident.target, window)?, true)?;
-        }
-    }
-    planned.sort_by(|a, b| (a.incident.window.start, &a.incident.id).cmp(&(b.incident.window.start, &b.incident.id)));
-    check_ids(&mut planned)?;
-    Ok(planned)
-}
-
-/// Ids are unique, and a cause that lies outside the span is not named.
-fn check_ids(planned: &mut [PlannedIncident]) -> Result<(), RunError> {
-    let mut ids = BTreeSet::new();
-    for PlannedIncident { model, incident, .. } in planned.iter() {
-        if !ids.insert(incident.id.clone()) {
-            let problems = vec![Problem::new(format!("incident {}", incident.id), "the id is given twice in one run")];
-            return Err(RunError::Incidents { model: model.clone(), problems });
-        }
-    }
-    if ids.len() > MAX_INCIDENTS {
-        let problems = vec![Problem::new("", format!("{} incidents; at most {MAX_INCIDENTS} are allowed", ids.len()))];
-        return Err(RunError::Incidents { model: "all models".to_owned(), problems });
-    }
-    for PlannedIncident { incident, .. } in planned {
-        incident.cause = incident.cause.take().filter(|cause| ids.contains(cause));
-    }
-    Ok(())
 }

@@ -17,6 +17,8 @@ const DEFAULT_PARTITIONS: u32 = 4;
 const MAX_PARTITIONS: u32 = 1_024;
 /// Simulated time of a segment in a spec that names none.
 const DEFAULT_SEGMENT: Length = Length::from_us(6 * 3_600 * 1_000_000);
+/// How far back something without an end begins where its spec says nothing.
+const SHORTEST_BACKFILL: &str = "1s";
 /// Largest spec that is read.
 const MAX_SPEC_BYTES: u64 = 16 << 20;
 
@@ -42,6 +44,22 @@ pub enum SpecError {
     /// Values that do not go together.
     #[error("the spec can't be used: {}", problem::join(.0))]
     Values(Vec<Problem>),
+    /// There is no such spec.
+    #[error("{name} is neither a file nor a shipped scenario ({})", shipped.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The names of the scenarios that ship.
+        shipped: Vec<String>,
+    },
+    /// A change that can't be made.
+    #[error("--set {set}: {message}")]
+    Set {
+        /// As given.
+        set: String,
+        /// What is wrong with it.
+        message: String,
+    },
 }
 
 /// A plugin and its configuration.
@@ -69,6 +87,9 @@ pub struct PlacedIncident {
     pub start: Timestamp,
     /// How long it lasts, recovery apart.
     pub length: Length,
+    /// From when on a stream knew of it; no row depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_from: Option<Timestamp>,
 }
 
 /// What becomes of rows that the dataset has already.
@@ -131,9 +152,16 @@ pub struct RunSpec {
     /// Judge the rows.
     #[serde(default)]
     pub validators: Vec<PluginUse>,
+    /// Where incident models are told that the span ends, if not where it does: the spec of a stream has the end of its
+    /// backfill here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill_end: Option<Timestamp>,
     /// Files for the inputs that the generator declares, by input; relative to the spec's folder.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, PathBuf>,
+    /// How it is streamed; a run has no use for it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub stream: Map<String, Value>,
 }
 
 fn default_partitions() -> u32 {
@@ -150,13 +178,25 @@ impl RunSpec {
     /// # Errors
     /// What is wrong, with the key that is at fault.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
+        Self::read_with(path, Self::parse)
+    }
+
+    /// The same for what has no end: `duration` may be left out.
+    ///
+    /// # Errors
+    /// What is wrong, with the key that is at fault.
+    pub fn read_open_ended(path: &Path) -> Result<Self, SpecError> {
+        Self::read_with(path, Self::parse_open_ended)
+    }
+
+    fn read_with(path: &Path, parse: fn(&str, bool, &str) -> Result<Self, SpecError>) -> Result<Self, SpecError> {
         let read = |source| SpecError::Read { path: path.to_owned(), source };
         if std::fs::metadata(path).map_err(read)?.len() > MAX_SPEC_BYTES {
             return Err(read(std::io::Error::other(format!("it is larger than {MAX_SPEC_BYTES} bytes"))));
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
         let json = path.extension().is_some_and(|extension| extension == "json");
-        let mut spec = Self::parse(&text, json, &path.display().to_string())?;
+        let mut spec = parse(&text, json, &path.display().to_string())?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for file in spec.inputs.values_mut() {
             *file = folder.join(&*file);
@@ -172,6 +212,29 @@ impl RunSpec {
         let syntax = |message: String| SpecError::Syntax { origin: origin.to_owned(), message };
         let spec: Self = if json { document::from_json(text) } else { document::from_toml(text) }.map_err(syntax)?;
         spec.check()?;
+        Ok(spec)
+    }
+
+    /// The same for what has no end: `duration` may be left out.
+    ///
+    /// # Errors
+    /// What is wrong, with the key that is at fault.
+    pub fn parse_open_ended(text: &str, json: bool, origin: &str) -> Result<Self, SpecError> {
+        let syntax = |message: String| SpecError::Syntax { origin: origin.to_owned(), message };
+        let value = if json { document::from_json(text) } else { document::from_toml(text) }.map_err(syntax)?;
+        Self::of_open_ended(value).map_err(syntax)
+    }
+
+    /// The same of a document that was parsed before.
+    ///
+    /// # Errors
+    /// What is wrong, behind the key that is at fault.
+    pub fn of_open_ended(mut value: Value) -> Result<Self, String> {
+        if let Value::Object(keys) = &mut value {
+            keys.entry("duration").or_insert_with(|| SHORTEST_BACKFILL.into());
+        }
+        let spec: Self = document::from_value(value)?;
+        spec.check().map_err(|error| error.to_string())?;
         Ok(spec)
     }
 
@@ -250,7 +313,7 @@ impl ResolvedSpec {
 
     /// The same spec, held to files with these digests.
     #[must_use]
-    pub(super) fn with_input_digests(self, input_digests: BTreeMap<String, Digest>) -> Self {
+    pub fn with_input_digests(self, input_digests: BTreeMap<String, Digest>) -> Self {
         Self { input_digests, ..self }
     }
 
@@ -263,6 +326,12 @@ impl ResolvedSpec {
     pub fn window(&self) -> Window {
         let start = self.spec.start.unwrap_or(Timestamp(0));
         Window::from_start(start, i64::try_from(self.spec.duration.us()).unwrap_or(i64::MAX))
+    }
+
+    /// The span that incident models are told.
+    pub(super) fn planned_span(&self) -> Window {
+        let window = self.window();
+        Window { end: self.spec.backfill_end.unwrap_or(window.end), ..window }
     }
 
     /// The segments in order; the last may be shorter.

@@ -6,6 +6,7 @@ use super::plan::Plan;
 use super::shard::{Cancel, Observer};
 use super::spec::RunSpec;
 use crate::core::id::RunId;
+use crate::core::problem::chain;
 use crate::store::{RunRecord, RunState};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -176,7 +177,7 @@ impl Supervisor {
         watched.0.send_modify(|progress| (progress.state, progress.error) = end(&made));
         if let Err(error) = made {
             if was_begun {
-                tracing::warn!(run.id = %id, "the run ended: {}", execute::chain(&error));
+                tracing::warn!(run.id = %id, "the run ended: {}", chain(&error));
             } else {
                 drop(told.send(Err(error)));
             }
@@ -193,6 +194,6 @@ fn end(made: &Result<Outcome, RunError>) -> (RunState, Option<String>) {
     match made {
         Ok(_) => (RunState::Finished, None),
         Err(RunError::Cancelled) => (RunState::Cancelled, None),
-        Err(error) => (RunState::Failed, Some(execute::chain(error))),
+        Err(error) => (RunState::Failed, Some(chain(error))),
     }
 }

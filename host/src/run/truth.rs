@@ -6,10 +6,11 @@ use crate::core::schema::{DataType, Field, Table, TableKind};
 use crate::core::time::Timestamp;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::error::ArrowError;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// An incident and the model that made it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedIncident {
     /// The model's plugin name.
     pub model: String,

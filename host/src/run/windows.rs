@@ -12,7 +12,7 @@ const MAX_WINDOW_US: u64 = 3_600 * 1_000_000;
 
 /// Cuts a span into windows and learns from what they returned.
 #[derive(Debug)]
-pub(super) struct Windows {
+pub struct Windows {
     step_us: u64,
     steps: u64,
     next: Timestamp,
@@ -21,12 +21,23 @@ pub(super) struct Windows {
 
 impl Windows {
     /// Windows over `span` in whole steps of `step_us`, the first one step long.
-    pub(super) fn new(span: Window, step_us: u64) -> Self {
-        Self { step_us: step_us.max(1), steps: 1, next: span.start, end: span.end }
+    pub fn new(span: Window, step_us: u64) -> Self {
+        Self::with_steps(span, step_us, 1)
+    }
+
+    /// The same with a first window of `steps` steps: what [`Self::steps`] said at the end of the span before.
+    pub fn with_steps(span: Window, step_us: u64, steps: u64) -> Self {
+        Self { step_us: step_us.max(1), steps: steps.max(1), next: span.start, end: span.end }
+    }
+
+    /// Steps of the next window, where its span is that long.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// The next window; none at the end of the span.
-    pub(super) fn next(&mut self) -> Option<Window> {
+    #[expect(clippy::should_implement_trait, reason = "what it returned shapes the next one")]
+    pub fn next(&mut self) -> Option<Window> {
         let us = i64::try_from(self.steps.saturating_mul(self.step_us)).unwrap_or(i64::MAX);
         let window = Window { start: self.next, end: self.next.plus_us(us).min(self.end) };
         self.next = window.end;
@@ -34,7 +45,7 @@ impl Windows {
     }
 
     /// What the last window returned: the next one is longer or shorter by at most a factor of four.
-    pub(super) fn returned(&mut self, rows: u64, bytes: u64) {
+    pub fn returned(&mut self, rows: u64, bytes: u64) {
         let longest = (MAX_WINDOW_US / self.step_us).max(1);
         let by_rows = self.steps.saturating_mul(TARGET_ROWS) / rows.max(1);
         let by_bytes = self.steps.saturating_mul(TARGET_BYTES) / bytes.max(1);

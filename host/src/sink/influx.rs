@@ -18,7 +18,7 @@ const MICRO_NS: i64 = 1_000;
 
 /// Writes points.
 #[derive(Debug)]
-pub(super) struct InfluxEncoder {
+pub struct InfluxEncoder {
     measurement: Vec<u8>,
     columns: Columns,
     roles: Vec<Role>,
@@ -28,7 +28,7 @@ pub(super) struct InfluxEncoder {
 
 impl InfluxEncoder {
     /// An encoder of `columns`, each of which is what `roles` says in its place.
-    pub(super) fn new(measurement: &str, columns: Columns, roles: Vec<Role>) -> Self {
+    pub fn new(measurement: &str, columns: Columns, roles: Vec<Role>) -> Self {
         let frame = |name: &str| {
             let mut prefix = b",".to_vec();
             escape(name, b",= ", &mut prefix);

@@ -64,7 +64,7 @@ pub fn import(host: &Host, dataset: &str, dir: &Path, at: Timestamp) -> Result<I
             }
             None => {}
         }
-        let origin = Origin { file: &file, digest: &digest, name: &name, at };
+        let origin = Origin { place: &file, file: &file, digest: &digest, name: &name, at };
         let mut line = FIRST_LINE;
         let mut emit = |batch: arrow::record_batch::RecordBatch| {
             let rows = samples::rows(&batch, line, &origin, &layout, &mut problems)?;

@@ -7,7 +7,7 @@ use crate::batch::TableLayout;
 use crate::core::time::Timestamp;
 use crate::lake::{TableFiles, TableWriter};
 use crate::query::Scan;
-use crate::run::Host;
+use crate::run::{Host, random};
 use crate::sink::csv::CsvEncoder;
 use crate::sink::{Columns, Encoder as _};
 use arrow::array::{AsArray, BooleanArray};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// What a merge did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -34,13 +35,28 @@ pub struct Merged {
 /// # Errors
 /// The lake can't be read or written; it is as it was then.
 pub fn merge(host: &Host, dataset: &str, at: Timestamp) -> Result<Merged, UserDataError> {
+    merge_some(host, dataset, None, at)
+}
+
+/// The same as [`merge`], for the samples of one file.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_file(host: &Host, dataset: &str, file: &str, at: Timestamp) -> Result<Merged, UserDataError> {
+    merge_some(host, dataset, Some(file), at)
+}
+
+fn merge_some(host: &Host, dataset: &str, only: Option<&str>, at: Timestamp) -> Result<Merged, UserDataError> {
+    /// Two merges at once would find the same files fresh.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let done = known_files(host, dataset, TRAINING)?;
     let mut fresh = known_files(host, dataset, SAMPLES)?;
-    fresh.retain(|file, _| !done.contains_key(file));
+    fresh.retain(|file, _| !done.contains_key(file) && only.is_none_or(|only| only == file));
     let mut merged = Merged { merged_files: fresh.len() as u64, ..Merged::default() };
     let layout = TableLayout::new(table(TRAINING));
     if !fresh.is_empty() {
-        let stem = format!("merge-{:016x}-{:08x}", at.0, std::process::id());
+        let stem = format!("merge-{:016x}-{:016x}", at.0, random());
         let mut writer =
             TableWriter::new(host.lake.files(), &host.runtime, &layout, dataset, &stem, host.writer.clone());
         let file_column = layout.table.fields.iter().position(|field| field.name == "file").unwrap_or_default();

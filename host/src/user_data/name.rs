@@ -37,19 +37,32 @@ impl FileName {
             return Err(shape());
         }
         check_user(user_id)?;
-        if !SOURCES.contains(&source) {
-            return Err(format!("{source:?} is no source of data; there are {}", SOURCES.join(", ")));
-        }
+        check_source(source)?;
         let start = DateTime::strptime(START, format!("{date}_{time}"))
             .and_then(|start| start.to_zoned(TimeZone::UTC))
             .map_err(|_| format!("{date}_{time} is no time"))?;
         let start = Timestamp(start.timestamp().as_microsecond());
         Ok(Self { user_id: user_id.to_owned(), source: source.to_owned(), start })
     }
+
+    /// The name of a file that was not sent as one: with microseconds behind the start, so that no two are alike.
+    pub(super) fn made(&self) -> String {
+        let start = jiff::Timestamp::from_microsecond(self.start.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let us = self.start.0.rem_euclid(1_000_000);
+        format!("{}_{}_{}_{us:06}.csv", self.user_id, self.source, start.strftime(START))
+    }
+}
+
+/// Whether data can come from this source.
+pub(super) fn check_source(source: &str) -> Result<(), String> {
+    if SOURCES.contains(&source) {
+        return Ok(());
+    }
+    Err(format!("{source:?} is no source of data; there are {}", SOURCES.join(", ")))
 }
 
 /// Whether a user can have this id, which becomes part of a file's name.
-fn check_user(user_id: &str) -> Result<(), String> {
+pub(super) fn check_user(user_id: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
     if user_id.is_empty() || user_id.len() > MAX_USER_BYTES || !user_id.chars().all(plain) || user_id.starts_with('.') {
         return Err(format!("{user_id:?} is no user id: letters, digits and _ - . @, at most {MAX_USER_BYTES}"));

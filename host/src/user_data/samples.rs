@@ -31,6 +31,9 @@ pub(super) fn file_table() -> Table {
 
 /// The file that rows come from.
 pub(super) struct Origin<'a> {
+    /// What the rows are called in problems.
+    pub(super) place: &'a str,
+    /// The file's name.
     pub(super) file: &'a str,
     pub(super) digest: &'a str,
     pub(super) name: &'a FileName,
@@ -73,7 +76,7 @@ pub(super) fn rows(
     };
     for row in 0..batch.num_rows() {
         if let Err(message) = columns.check(row, origin) {
-            problems.add(format!("{}: line {}", origin.file, first_line + row as u64), message);
+            problems.add(format!("{}: line {}", origin.place, first_line + row as u64), message);
         }
     }
     let n = batch.num_rows();

@@ -7,9 +7,10 @@ use crate::run::Host;
 use arrow::array::AsArray;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
 
 /// What there is of users' data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Stats {
     /// Files that were taken in.
     pub user_files: u64,
@@ -20,7 +21,7 @@ pub struct Stats {
 }
 
 /// What there is of one user.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UserStats {
     /// Files.
     pub files: u64,

@@ -12,6 +12,7 @@ prints one JSON object; the README beside the generator explains its keys.
 import argparse
 import json
 import os
+import pickle
 
 # Threads that wait for each other spin, which costs more than they save on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -128,6 +129,8 @@ def main() -> None:
     parser.add_argument("parquet", help="the exported table compression_metrics")
     parser.add_argument("--held-out", type=float, default=0.3, help="share of the rows that are kept from training")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--model", help="where the trained selector goes, as a pickle")
+    parser.add_argument("--report", help="where the report goes, beside standard output")
     arguments = parser.parse_args()
 
     rows = pd.read_parquet(arguments.parquet)
@@ -141,7 +144,8 @@ def main() -> None:
     # The best constant is taken where it is known best: on the held-out rows themselves.
     constants = {name: regret(np.full(len(times), i)) for i, name in enumerate(ALGORITHMS)}
     constant = min(constants, key=constants.get)
-    selector = regret(choose(train_selector(train, arguments.seed), held_out))
+    models = train_selector(train, arguments.seed)
+    selector = regret(choose(models, held_out))
     current = held_out["current_compression"].map({name: i for i, name in enumerate(ALGORITHMS)}).to_numpy()
     without = explained(train, held_out, arguments.seed, with_label=False)
     report = {
@@ -157,7 +161,14 @@ def main() -> None:
         "explained_by_circumstances": without,
         "explained_more_with_label": explained(train, held_out, arguments.seed, with_label=True) - without,
     }
-    print(json.dumps(report, indent=2))
+    text = json.dumps(report, indent=2)
+    print(text)
+    if arguments.model:
+        with open(arguments.model, "wb") as file:
+            pickle.dump(models, file)
+    if arguments.report:
+        with open(arguments.report, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
 
 
 if __name__ == "__main__":

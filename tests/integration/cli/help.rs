@@ -60,8 +60,9 @@ fn examples_of_the_help_run() {
     let mut run = 0;
     for (words, text) in &seen {
         for line in examples(text) {
-            let elsewhere = ["load", "ingest", "import", "user-data", "generate", "fit", "serve"]
-                .contains(&words.first().map_or("", String::as_str));
+            let elsewhere =
+                ["load", "ingest", "import", "user-data", "generate", "fit", "schedule", "alert", "serve", "stream"]
+                    .contains(&words.first().map_or("", String::as_str));
             let changes = ["mine.wasm", "--duration", "drop", "resume", "token create", "revoke"]
                 .iter()
                 .any(|word| line.contains(word));

@@ -116,6 +116,17 @@ fn line_protocol_has_tags_fields_and_nanoseconds() {
     assert_eq!(lines.difference(&expected).next(), None);
     assert_eq!(lines.len(), expected.len());
     assert!(text.contains(",incident="), "some rows have one");
+    // And back, under the table's own names.
+    place.file("hosts.lp", &text);
+    let told = place.json(["ingest", "back.hosts", "hosts.lp", "--profile", &data("hosts-influx.toml"), "--json"]);
+    assert_eq!(told["rows"], rows.len());
+    let sums = |table: &str| {
+        place.sql(&format!(
+            "SELECT count(*) AS n, count(incident_id) AS i, sum(threads_active) AS t, count(DISTINCT host) AS h,
+             max(phase) AS p, min(timestamp) AS a, max(timestamp) AS b, count(DISTINCT timestamp) AS d FROM {table}"
+        ))
+    };
+    assert_eq!(sums("back.hosts"), sums("shop.infrastructure_metrics"));
 }
 
 #[test]
@@ -232,9 +243,7 @@ fn what_is_not_in_the_form_of_the_profile_is_a_bad_row() {
             assert_eq!(places.collect::<Vec<_>>(), lines.map(|line| format!("line {line}")), "{told}");
         }
     }
-    place
-        .ask(["ingest", "fleet.devices", "bad.csv", "--profile", &data("hosts-influx.toml")])
-        .refused(&["line protocol"]);
+    place.ask(["ingest", "fleet.devices", "bad.csv", "--profile", &data("hosts-influx.toml")]).with_code(1);
     place.ask(["ingest", "fleet.devices", "bad.csv", "--profile", "nothing"]).refused(&["ecommerce/calls"]);
     assert_eq!(place.sql("SELECT count(*) AS n FROM fleet.devices")[0]["n"], 3);
 }

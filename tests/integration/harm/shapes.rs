@@ -243,7 +243,7 @@ pub(super) fn with_nested(inner: &str) -> Vec<u8> {
         let error = super::drive(&super::ENGINE, component).err();
         !matches!(error, Some(telemill::plugin::PluginError::Rejected { .. }))
     };
-    candidates.into_iter().filter(fits).last().unwrap_or_else(|| panic!("no index fits"))
+    candidates.into_iter().rfind(fits).unwrap_or_else(|| panic!("no index fits"))
 }
 
 pub(crate) fn section(id: u8, content: &[u8]) -> Vec<u8> {

@@ -3,10 +3,10 @@
 
 use super::job::{Failure, Job, Word, unpack};
 use crate::batch::TableLayout;
+use crate::core::problem::chain;
 use crate::lake::LakeFiles;
 use crate::plugin::{Engine, ErrorForm, LineForm, LogSink};
 use crate::run::error::RunError;
-use crate::run::execute::chain;
 use crate::run::output::{Destination, Output, SegmentFiles, SegmentOutput};
 use crate::run::plan::Configured;
 use crate::run::shard::{Cancel, Making, Observer, Progress, SegmentDone, Watch};

@@ -1,0 +1,25 @@
+//! Streams: runs without an end, in real time or faster. A stream fills in the time before now at full speed, then goes on
+//! with its simulated clock; the rows over any span of whole segments are those of a plain run over it.
+//!
+//! Owns clocks, threads and control of streams. Does not know HTTP or the command line.
+
+mod care;
+mod clock;
+mod error;
+mod incidents;
+mod live;
+mod maker;
+mod pool;
+mod session;
+mod sinks;
+mod spec;
+mod stats;
+mod streams;
+mod verify;
+
+pub use error::StreamError;
+pub use sinks::{Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, RequestSink, SinkSpec};
+pub use spec::{StreamSettings, StreamSpec};
+pub use stats::LoggedLine;
+pub use streams::{Settings, StreamStats, Streams, Swapped, Trigger};
+pub use verify::{StreamVerification, verify};

@@ -1,0 +1,162 @@
+//! Where a stream's rows go besides the lake: committed rows, read from a stored position, delivered at least once, each
+//! batch with a key that is the same when it comes again.
+
+mod courier;
+mod endpoint;
+mod file;
+mod http;
+mod influx;
+mod opensearch;
+mod requests;
+
+use super::error::StreamError;
+use crate::batch::TableLayout;
+use crate::core::id::check_identifier;
+use crate::run::Host;
+use crate::sink::SinkError;
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+use std::path::{Component, Path};
+
+pub(super) use courier::Courier;
+pub use endpoint::Credentials;
+pub use file::{FileFormat, FileSink};
+pub use http::HttpSink;
+pub use influx::InfluxSink;
+pub use opensearch::OpensearchSink;
+pub use requests::RequestSink;
+
+/// Most sinks of one stream; each has a position of its own.
+const MAX_SINKS: usize = 16;
+
+const ONE_KIND: &str = "exactly one of file, http, requests, influx and opensearch must be given";
+
+/// A sink of a stream: what goes where. Exactly one of the kinds is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSpec {
+    /// Its name, unique in the stream.
+    pub name: String,
+    /// The tables that it takes; all of the generator's where it names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
+    /// Files of a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileSink>,
+    /// Batches of lines to an HTTP endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpSink>,
+    /// A request of a backend for each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<RequestSink>,
+    /// Points to an InfluxDB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub influx: Option<InfluxSink>,
+    /// Documents to an OpenSearch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opensearch: Option<OpensearchSink>,
+}
+
+/// A batch on its way.
+pub(super) struct Batch<'a> {
+    /// The same whenever the batch comes again: stream, commit, table and part.
+    pub(super) key: String,
+    pub(super) layout: &'a TableLayout,
+    pub(super) rows: &'a RecordBatch,
+}
+
+/// Why a batch did not arrive.
+#[derive(Debug)]
+pub(super) enum Undelivered {
+    /// It may arrive later.
+    Later(String),
+    /// It never will: what was sent goes to the dead letters.
+    Never {
+        /// What was answered.
+        reason: String,
+        /// What was sent.
+        body: Vec<u8>,
+    },
+}
+
+/// What takes batches.
+pub(super) trait Target: Send {
+    /// Delivers a batch; it may come again.
+    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered>;
+
+    /// All batches of a commit are delivered: what is kept back must be safe when this returns.
+    fn flush(&mut self) -> Result<(), Undelivered> {
+        Ok(())
+    }
+}
+
+impl SinkSpec {
+    /// What takes the sink's batches; relative folders are below `folder`.
+    fn open(&self, folder: &Path, host: &Host) -> Result<Box<dyn Target>, StreamError> {
+        let mut targets = Vec::new();
+        targets.extend(self.file.as_ref().map(|file| Ok(file.open(folder))));
+        targets.extend(self.http.as_ref().map(HttpSink::open));
+        targets.extend(self.requests.as_ref().map(|requests| requests.open(host)));
+        targets.extend(self.influx.as_ref().map(InfluxSink::open));
+        targets.extend(self.opensearch.as_ref().map(OpensearchSink::open));
+        match (targets.pop(), targets.pop()) {
+            (Some(target), None) => target.map_err(|message| self.wrong(message)),
+            _ => Err(self.wrong(ONE_KIND.to_owned())),
+        }
+    }
+
+    /// How many kinds are given.
+    fn kinds(&self) -> usize {
+        let kinds = [
+            self.file.is_some(),
+            self.http.is_some(),
+            self.requests.is_some(),
+            self.influx.is_some(),
+            self.opensearch.is_some(),
+        ];
+        kinds.into_iter().filter(|given| *given).count()
+    }
+
+    /// Whether it names a folder outside of the data folder: only who runs the host may do that.
+    pub fn names_files(&self) -> bool {
+        let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        self.file.as_ref().is_some_and(|file| !file.folder.components().all(inside))
+    }
+
+    /// Whether it takes the table.
+    pub(super) fn takes(&self, table: &str) -> bool {
+        self.tables.is_empty() || self.tables.iter().any(|name| name == table)
+    }
+
+    fn wrong(&self, message: String) -> StreamError {
+        StreamError::Spec { key: format!("stream.sinks.{}", self.name), message }
+    }
+}
+
+/// Holds sinks to what can be used: their number, names of their own, one kind each.
+///
+/// # Errors
+/// What can't be used.
+pub(super) fn check(sinks: &[SinkSpec]) -> Result<(), StreamError> {
+    let wrong = |message: String| Err(StreamError::Spec { key: "stream.sinks".to_owned(), message });
+    if sinks.len() > MAX_SINKS {
+        return wrong(format!("there are {}; at most {MAX_SINKS} are allowed", sinks.len()));
+    }
+    for (index, sink) in sinks.iter().enumerate() {
+        if let Err(error) = check_identifier("sink", &sink.name) {
+            return wrong(error.to_string());
+        }
+        if sinks.iter().take(index).any(|other| other.name == sink.name) {
+            return wrong(format!("the name {} is given twice", sink.name));
+        }
+        if sink.kinds() != 1 {
+            return Err(sink.wrong(ONE_KIND.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// A row that the format has no words for never arrives.
+fn unwritable(error: SinkError) -> Undelivered {
+    Undelivered::Never { reason: error.to_string(), body: Vec::new() }
+}

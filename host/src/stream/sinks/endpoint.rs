@@ -1,0 +1,114 @@
+//! An HTTP server that takes rows: address, credentials, and what its answers mean for a batch.
+
+use super::Undelivered;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::{Method, Request};
+
+/// Longest wait for one answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most bytes of an answer that are read: it is only looked at where something is wrong.
+const MAX_ANSWER_BYTES: u64 = 64 << 10;
+/// Longest part of an answer that a reason repeats, in characters.
+const MAX_REASON_CHARS: usize = 300;
+
+/// Who asks. Secrets stay in the environment: the spec of a stream is shown to whoever may read it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Credentials {
+    /// The environment variable that holds a bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer_env: Option<String>,
+    /// The environment variable that holds `USER:PASSWORD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_env: Option<String>,
+}
+
+impl Credentials {
+    /// The value of the `Authorization` header; `bearer` is the scheme's word for a token.
+    pub(super) fn header(&self, bearer: &str) -> Result<Option<String>, String> {
+        let secret = |name: &String| std::env::var(name).map_err(|_| format!("the variable {name} is not set"));
+        match (&self.bearer_env, &self.basic_env) {
+            (None, None) => Ok(None),
+            (Some(name), None) => Ok(Some(format!("{bearer} {}", secret(name)?))),
+            (None, Some(name)) => Ok(Some(format!("Basic {}", BASE64_STANDARD.encode(secret(name)?)))),
+            (Some(_), Some(_)) => Err("only one of bearer_env and basic_env can be used".to_owned()),
+        }
+    }
+}
+
+/// A server.
+pub(super) struct Endpoint {
+    agent: Agent,
+    authorization: Option<String>,
+    headers: BTreeMap<String, String>,
+}
+
+/// An answer: status and start of its body.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: String,
+}
+
+impl Endpoint {
+    pub(super) fn new(authorization: Option<String>, headers: BTreeMap<String, String>) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // A row must not go where nobody sent it.
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            .user_agent(concat!("telemill/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self { agent: config.into(), authorization, headers }
+    }
+
+    /// One request, once.
+    pub(super) fn ask(
+        &self,
+        method: &Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, String> {
+        let mut request = Request::builder().method(method).uri(url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in own.chain(headers.iter().copied()) {
+            request = request.header(name, value);
+        }
+        let sent = if body.is_empty() {
+            request.body(()).map_err(|error| error.to_string()).map(|request| self.agent.run(request))
+        } else {
+            request.body(body).map_err(|error| error.to_string()).map(|request| self.agent.run(request))
+        };
+        let mut response = sent?.map_err(|error| error.to_string())?;
+        let status = response.status().as_u16();
+        let read = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).lossy_utf8(true).read_to_string();
+        // An answer that is too long, or breaks off, has said its status all the same.
+        let body = read.unwrap_or_default().chars().take(MAX_REASON_CHARS).collect();
+        Ok(Answer { status, body })
+    }
+
+    /// Sends a batch; what the answer means for it.
+    pub(super) fn deliver(&self, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Undelivered> {
+        let answer = self.ask(&Method::POST, url, headers, body).map_err(Undelivered::Later)?;
+        match answer.status {
+            200..300 => Ok(()),
+            // Busy, or broken for now.
+            408 | 425 | 429 | 500.. => Err(Undelivered::Later(format!("status {}: {}", answer.status, answer.body))),
+            status => {
+                Err(Undelivered::Never { reason: format!("status {status}: {}", answer.body), body: body.to_vec() })
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Batches as lines of JSON to an HTTP endpoint.
+
+use super::endpoint::{Credentials, Endpoint};
+use super::{Batch, Target, Undelivered};
+use crate::sink::ndjson::{NdjsonEncoder, Nulls};
+use crate::sink::{Columns, Encoder as _};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An endpoint that takes NDJSON by POST, a batch a request.
+///
+/// `Idempotency-Key` is the batch's key, `Telemill-Table` its table. Statuses 408, 425, 429 and from 500 on are tried
+/// again, as is a server that does not answer; other refusals go to the dead letters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSink {
+    /// Where to.
+    pub url: String,
+    /// More headers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Who asks.
+    #[serde(default)]
+    pub credentials: Credentials,
+}
+
+struct Http {
+    url: String,
+    endpoint: Endpoint,
+}
+
+impl HttpSink {
+    pub(super) fn open(&self) -> Result<Box<dyn Target>, String> {
+        let authorization = self.credentials.header("Bearer")?;
+        Ok(Box::new(Http { url: self.url.clone(), endpoint: Endpoint::new(authorization, self.headers.clone()) }))
+    }
+}
+
+impl Target for Http {
+    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered> {
+        let mut encoder = NdjsonEncoder::new(Columns::all(&batch.layout.schema), Nulls::Written);
+        let mut body = Vec::new();
+        encoder.encode(batch.rows, &mut body).map_err(super::unwritable)?;
+        let headers = [
+            ("content-type", "application/x-ndjson"),
+            ("idempotency-key", batch.key.as_str()),
+            ("telemill-table", batch.layout.table.name.as_str()),
+        ];
+        self.endpoint.deliver(&self.url, &headers, &body)
+    }
+}

@@ -1,0 +1,208 @@
+//! Rows as calls of a backend: a row becomes a request, and what came of it a row of `api_request_logs`.
+
+use super::endpoint::{Credentials, Endpoint};
+use super::{Batch, Target, Undelivered, unwritable};
+use crate::batch::TableLayout;
+use crate::core::problem;
+use crate::core::schema::{DataType, Field, Table, TableKind};
+use crate::lake::{Commit, Mode, TableFiles, TableWriter};
+use crate::run::{self, Host};
+use crate::sink::ndjson::{NdjsonEncoder, Nulls};
+use crate::sink::{Columns, Encoder as _};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+use ureq::http::Method;
+
+/// The table of what came of requests.
+const LOG_TABLE: &str = "api_request_logs";
+
+/// A backend that gets a request for each row. Templates are Jinja's, with the row's columns as variables.
+///
+/// Every answer counts, whatever its status; a backend that does not answer is an error in the log, and the next row is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestSink {
+    /// Where the backend is, such as `http://localhost:8080`.
+    pub url: String,
+    /// A template of the method. Default `POST`.
+    #[serde(default = "default_method")]
+    pub method: String,
+    /// A template of path and query, such as `/orders/{{ order_id }}`.
+    pub path: String,
+    /// A template of the body. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Headers of every request. Default `content-type: application/json`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Who asks.
+    #[serde(default)]
+    pub credentials: Credentials,
+    /// The dataset that gets the table `api_request_logs`.
+    pub log_dataset: String,
+}
+
+fn default_method() -> String {
+    "POST".to_owned()
+}
+
+struct Requests {
+    host: Host,
+    sink: RequestSink,
+    endpoint: Endpoint,
+    templates: Environment<'static>,
+    log: Vec<Logged>,
+    /// The batch under way and how many of its rows are sent.
+    sent: (String, usize),
+}
+
+/// What came of a request.
+struct Logged {
+    id: String,
+    time_us: i64,
+    method: String,
+    path: String,
+    status: Option<i64>,
+    latency_ms: f64,
+    error: Option<String>,
+}
+
+impl RequestSink {
+    pub(super) fn open(&self, host: &Host) -> Result<Box<dyn Target>, String> {
+        let mut templates = Environment::new();
+        let parts = [("method", Some(&self.method)), ("path", Some(&self.path)), ("body", self.body.as_ref())];
+        for (name, text) in parts {
+            let Some(text) = text else { continue };
+            templates.add_template_owned(name, text.clone()).map_err(|error| format!("{name}: {error:#}"))?;
+        }
+        let mut headers = self.headers.clone();
+        headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
+        let endpoint = Endpoint::new(self.credentials.header("Bearer")?, headers);
+        let (host, sink, log, sent) = (host.clone(), self.clone(), Vec::new(), (String::new(), 0));
+        Ok(Box::new(Requests { host, sink, endpoint, templates, log, sent }))
+    }
+}
+
+impl Requests {
+    fn render(&self, name: &str, row: &Value) -> Result<String, String> {
+        let rendered = self.templates.get_template(name).and_then(|template| template.render(Serde(row)));
+        rendered.map_err(|error| format!("the template of the {name} fails: {error:#}"))
+    }
+
+    /// Sends the request of a row; what can't be sent is logged as well, and the next row has its turn.
+    fn send(&mut self, id: String, row: &Value) {
+        let (time_us, began) = (run::now().0, Instant::now());
+        let (method, path) = (self.render("method", row), self.render("path", row));
+        let answer = (|| {
+            let (method, path) = (method.clone()?, path.clone()?);
+            let body = if self.sink.body.is_some() { self.render("body", row)? } else { String::new() };
+            let verb: Method = method.trim().parse().map_err(|_| format!("{method:?} is no method"))?;
+            let url = format!("{}{path}", self.sink.url.trim_end_matches('/'));
+            self.endpoint.ask(&verb, &url, &[("idempotency-key", &id)], body.as_bytes())
+        })();
+        let latency_ms = began.elapsed().as_secs_f64() * 1e3;
+        let (status, error) = match answer {
+            Ok(answer) => (Some(i64::from(answer.status)), None),
+            Err(error) => (None, Some(error)),
+        };
+        let (method, path) = (method.unwrap_or_default(), path.unwrap_or_default());
+        self.log.push(Logged { id, time_us, method, path, status, latency_ms, error });
+    }
+}
+
+impl Target for Requests {
+    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered> {
+        let mut lines = Vec::new();
+        let columns = Columns::all(&batch.layout.schema);
+        NdjsonEncoder::new(columns, Nulls::Written).encode(batch.rows, &mut lines).map_err(unwritable)?;
+        if self.sent.0 != batch.key {
+            self.sent = (batch.key.clone(), 0);
+        }
+        let text = String::from_utf8_lossy(&lines).into_owned();
+        for (number, line) in text.lines().enumerate().skip(self.sent.1) {
+            let row: Value = serde_json::from_str(line).unwrap_or_default();
+            self.send(format!("{}-{number}", batch.key), &row);
+            self.sent.1 = number + 1;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Undelivered> {
+        if self.log.is_empty() {
+            return Ok(());
+        }
+        let later = |error: &dyn std::error::Error| Undelivered::Later(problem::chain(error));
+        let (layout, host) = (log_layout(), &self.host);
+        let rows = log_rows(&layout, &self.log).map_err(|error| later(&error))?;
+        let first = self.log.first().map_or("", |logged| logged.id.as_str());
+        let (files, dataset) = (host.lake.files(), self.sink.log_dataset.as_str());
+        let mut writer = TableWriter::new(files, &host.runtime, &layout, dataset, first, host.writer.clone());
+        let written = writer.write(&rows).and_then(|()| writer.finish()).map_err(|error| later(&error))?;
+        let commit = Commit {
+            dataset: dataset.to_owned(),
+            mode: Mode::Append,
+            tables: vec![TableFiles { table: layout.table, files: written, replace: false }],
+            at: run::now(),
+            author: concat!("telemill ", env!("CARGO_PKG_VERSION")).to_owned(),
+            message: format!("{} requests", self.log.len()),
+            extra: None,
+        };
+        let committed = host.runtime.block_on(async {
+            let mut tx = host.store.write().await?;
+            host.lake.commit(&mut tx, &commit).await?;
+            Ok::<_, crate::lake::LakeError>(tx.commit().await?)
+        });
+        committed.map_err(|error| later(&error))?;
+        self.log.clear();
+        Ok(())
+    }
+}
+
+fn log_layout() -> TableLayout {
+    let field = |name: &str, data_type, nullable, unit: Option<&str>, summary: &str| Field {
+        name: name.to_owned(),
+        data_type,
+        nullable,
+        unit: unit.map(str::to_owned),
+        summary: summary.to_owned(),
+        attributes: Vec::new(),
+    };
+    TableLayout::new(Table {
+        name: LOG_TABLE.to_owned(),
+        summary: "What came of requests to a backend".to_owned(),
+        kind: TableKind::Events,
+        fields: vec![
+            field("request_id", DataType::Utf8, false, None, "The batch's key and the row's number in it"),
+            field("time", DataType::Timestamp, false, None, "When it was sent, by the wall's clock"),
+            field("method", DataType::Utf8, false, None, "The method"),
+            field("path", DataType::Utf8, false, None, "Path and query"),
+            field("status", DataType::Int64, true, None, "The answer's status; none where there was no answer"),
+            field("latency_ms", DataType::Float64, false, Some("ms"), "Until the answer, or until none was waited for"),
+            field("error", DataType::Utf8, true, None, "Why there was no answer"),
+        ],
+        primary_key: vec!["request_id".to_owned()],
+        time_field: Some("time".to_owned()),
+        attributes: Vec::new(),
+    })
+}
+
+fn log_rows(layout: &TableLayout, log: &[Logged]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let text = |value: fn(&Logged) -> &str| Arc::new(StringArray::from_iter_values(log.iter().map(value))) as ArrayRef;
+    let times = TimestampMicrosecondArray::from_iter_values(log.iter().map(|logged| logged.time_us));
+    let columns: Vec<ArrayRef> = vec![
+        text(|logged| &logged.id),
+        Arc::new(times.with_timezone("UTC")),
+        text(|logged| &logged.method),
+        text(|logged| &logged.path),
+        Arc::new(Int64Array::from_iter(log.iter().map(|logged| logged.status))),
+        Arc::new(Float64Array::from_iter_values(log.iter().map(|logged| logged.latency_ms))),
+        Arc::new(StringArray::from_iter(log.iter().map(|logged| logged.error.as_deref()))),
+    ];
+    RecordBatch::try_new(Arc::clone(&layout.schema), columns)
+}

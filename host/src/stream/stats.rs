@@ -1,0 +1,118 @@
+//! What a stream has done lately: rates, drift and the newest line of its log, for people and for other programs.
+
+use crate::core::time::Timestamp;
+use crate::plugin::{LogLevel, LogSink};
+use serde::Serialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Seconds that rates and the largest drift are taken over.
+const WINDOW_S: i64 = 60;
+
+/// A line that a plugin of the stream logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoggedLine {
+    /// When, by the wall's clock.
+    pub at: Timestamp,
+    /// How important.
+    pub level: LogLevel,
+    /// Which plugin.
+    pub plugin: String,
+    /// The text.
+    pub message: String,
+}
+
+/// What goes on in one second.
+#[derive(Debug, Clone, Copy, Default)]
+struct Second {
+    at_s: i64,
+    rows: u64,
+    drift_ms: i64,
+}
+
+/// Counted while the stream runs in this process.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    /// When this process took the stream up.
+    pub(super) since: Option<Timestamp>,
+    /// Rows since then, by table.
+    pub(super) rows: BTreeMap<String, u64>,
+    /// Drift of the last commit: how long after the simulated clock had reached its end it was visible.
+    pub(super) drift_ms: Option<i64>,
+    seconds: VecDeque<Second>,
+    newest: Arc<Mutex<Option<LoggedLine>>>,
+}
+
+impl Recent {
+    /// Nothing yet, from `now` on.
+    pub(super) fn since(now: Timestamp) -> Self {
+        Self { since: Some(now), ..Self::default() }
+    }
+
+    /// Counts a commit at `now`; its drift where the stream had caught up.
+    pub(super) fn committed(&mut self, now: Timestamp, rows: &BTreeMap<String, u64>, drift_ms: Option<i64>) {
+        for (table, rows) in rows {
+            *self.rows.entry(table.clone()).or_default() += rows;
+        }
+        self.drift_ms = drift_ms;
+        let at_s = now.0.div_euclid(1_000_000);
+        if self.seconds.back().is_none_or(|last| last.at_s != at_s) {
+            self.seconds.push_back(Second { at_s, ..Second::default() });
+        }
+        if let Some(second) = self.seconds.back_mut() {
+            second.rows += rows.values().sum::<u64>();
+            second.drift_ms = second.drift_ms.max(drift_ms.unwrap_or(0));
+        }
+        self.forget(at_s);
+    }
+
+    fn forget(&mut self, at_s: i64) {
+        while self.seconds.front().is_some_and(|second| second.at_s <= at_s - WINDOW_S) {
+            self.seconds.pop_front();
+        }
+    }
+
+    /// Rows of the last minute, and the largest drift in it.
+    pub(super) fn minute(&mut self, now: Timestamp) -> (u64, i64) {
+        self.forget(now.0.div_euclid(1_000_000));
+        let rows = self.seconds.iter().map(|second| second.rows).sum();
+        (rows, self.seconds.iter().map(|second| second.drift_ms).max().unwrap_or(0))
+    }
+
+    /// The newest line that a plugin logged.
+    pub(super) fn newest_line(&self) -> Option<LoggedLine> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A sink that keeps the newest line and passes all on to `next`.
+    pub(super) fn log(&self, next: LogSink) -> LogSink {
+        let newest = Arc::clone(&self.newest);
+        Arc::new(move |line| {
+            let logged = LoggedLine {
+                at: crate::run::now(),
+                level: line.level,
+                plugin: line.plugin.name.clone(),
+                message: line.message.to_owned(),
+            };
+            *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(logged);
+            next(line);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_is_a_minute() {
+        let mut recent = Recent::default();
+        let rows = |count| BTreeMap::from([("t".to_owned(), count)]);
+        recent.committed(Timestamp(1_000_000), &rows(5), Some(70));
+        recent.committed(Timestamp(1_400_000), &rows(5), Some(20));
+        recent.committed(Timestamp(30_000_000), &rows(1), None);
+        assert_eq!(recent.minute(Timestamp(60_000_000)), (11, 70));
+        assert_eq!(recent.minute(Timestamp(61_000_000)), (1, 0));
+        assert_eq!(recent.rows, rows(11));
+    }
+}

@@ -1,0 +1,80 @@
+//! Validators over a dataset that is there.
+
+use super::TaskError;
+use crate::core::time::{Length, Timestamp};
+use crate::lake::Span;
+use crate::plugin::{PluginKind, log_to_tracing};
+use crate::run::{self, Configured, Host, Judgement, PluginUse, RunSpec};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Which validator, or those of a spec, over which rows.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validate {
+    /// The dataset.
+    pub dataset: String,
+    /// The validator: a name, the path of a `.wasm` file, or `sha256:` and a digest.
+    #[serde(default)]
+    pub with: Option<String>,
+    /// Its configuration.
+    #[serde(default)]
+    pub config: Map<String, Value>,
+    /// A spec, or the name of a shipped scenario, all of whose validators judge.
+    #[serde(default)]
+    pub scenario: Option<PathBuf>,
+    /// Only rows from here on.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// Only rows before this.
+    #[serde(default)]
+    pub to: Option<Timestamp>,
+    /// Only the span of this length that ends with the newest row.
+    #[serde(default)]
+    pub last: Option<Length>,
+}
+
+impl Validate {
+    /// Looks for what can't go together.
+    ///
+    /// # Errors
+    /// Neither a validator nor a scenario, or both.
+    pub fn check(&self) -> Result<(), TaskError> {
+        match (&self.with, &self.scenario) {
+            (Some(_), Some(_)) | (None, None) => {
+                Err(TaskError::Request("name a validator (with) or the scenario that has some (scenario)".to_owned()))
+            }
+            (None, Some(_)) if !self.config.is_empty() => {
+                Err(TaskError::Request("config belongs to a validator (with); a scenario has its own".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges, and records the reports.
+    ///
+    /// # Errors
+    /// No such validator, dataset or rows.
+    pub fn run(&self, host: &Host) -> Result<Vec<Judgement>, TaskError> {
+        self.check()?;
+        let validators = self.uses()?.into_iter().map(|PluginUse { plugin, config }| {
+            let plugin = host.registry.load(&plugin)?;
+            plugin.expect_kind(PluginKind::Validator)?;
+            let config = plugin.check_config(&Value::Object(config))?;
+            Ok(Configured { plugin, config })
+        });
+        let validators = validators.collect::<Result<Vec<_>, TaskError>>()?;
+        let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
+        let window = Span { from: self.from, to: self.to, last: self.last }.covered(&dataset.tables);
+        Ok(run::judge(host, &validators, &self.dataset, window, None, &log_to_tracing())?)
+    }
+
+    fn uses(&self) -> Result<Vec<PluginUse>, TaskError> {
+        let own = self.with.iter().map(|plugin| PluginUse { plugin: plugin.clone(), config: self.config.clone() });
+        match &self.scenario {
+            Some(path) => Ok(RunSpec::named(path)?.validators),
+            None => Ok(own.collect()),
+        }
+    }
+}

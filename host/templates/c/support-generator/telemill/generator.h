@@ -1,0 +1,50 @@
+// What a generator in C defines, and what it fills. Tables, columns, targets and signals are counted in the order in which
+// they are declared.
+#ifndef TELEMILL_GENERATOR_H
+#define TELEMILL_GENERATOR_H
+
+#include "telemill.h"
+
+typedef exports_telemill_plugin_generator_shard_t tm_shard;
+typedef exports_telemill_plugin_generator_simulation_t tm_simulation;
+
+enum tm_type { TM_BOOLEAN, TM_INT32, TM_INT64, TM_FLOAT32, TM_FLOAT64, TM_TEXT, TM_DATE, TM_TIMESTAMP };
+
+// Declaring what is simulated, within `tm_plan`. `unit` may be NULL. A field belongs to the table declared last, and a
+// parent or attribute to the target declared last.
+void tm_table(tm_simulation *to, const char *name, const char *summary, const char *time_field);
+void tm_field(tm_simulation *to, const char *name, enum tm_type type, const char *summary, const char *unit, bool nullable);
+void tm_signal(tm_simulation *to, const char *name, const char *summary, const char *table, const char *column, bool inverse);
+void tm_target(tm_simulation *to, const char *name, const char *signal);
+void tm_target_signal(tm_simulation *to, const char *signal);
+void tm_target_parent(tm_simulation *to, const char *parent);
+void tm_target_attribute(tm_simulation *to, const char *name, const char *value);
+
+// Whether this partition makes the rows of an entity or an event.
+static inline bool tm_owns(const tm_shard *shard, uint64_t index) { return index % shard->partitions == shard->partition; }
+
+// A column of the rows of this window: one value is pushed for each row, whatever its type. A dictionary key of a text
+// column is got once and pushed often.
+typedef struct tm_rows tm_rows;
+void tm_push(tm_rows *rows, int column, double value);
+void tm_push_whole(tm_rows *rows, int column, int64_t value);
+void tm_push_text(tm_rows *rows, int column, const char *text);
+void tm_push_key(tm_rows *rows, int column, uint32_t key);
+void tm_push_null(tm_rows *rows, int column);
+// The key of a text, which stays the same for as long as the instance lives.
+uint32_t tm_key(tm_rows *rows, int column, const char *text);
+
+// What acts on a signal of a target at an instant of the window that is asked for.
+typedef struct { const void *first; size_t count; int64_t t; } tm_bent;
+tm_bent tm_at(size_t target, size_t signal, int64_t t);
+double tm_apply(tm_bent bent, double base);
+// The id of the incident that changes a base value most, or NULL; decoys change values and are never to blame.
+const char *tm_blame(tm_bent bent, double base);
+
+// The plugin's own functions. `tm_rows_of(table)` are the rows to fill in `tm_advance`.
+void tm_plan(tm_config config, tm_simulation *to);
+void tm_open(tm_config config, const tm_shard *shard);
+void tm_advance(tm_window window);
+tm_rows *tm_rows_of(size_t table);
+
+#endif

@@ -1,0 +1,4 @@
+package main
+
+// The author's package defines the plugin.
+import _ "plugin/src"

@@ -1,0 +1,251 @@
+//! Rows that come in over HTTP: every format, what is refused and how, and `kill -9` under load.
+
+use crate::program::{Place, Reply, Served, send, wait_until};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, RwLock};
+use std::time::Duration;
+
+const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
+const CSV: (&str, &str) = ("content-type", "text/csv");
+
+fn count(served: &Served, table: &str) -> i64 {
+    served.sql(&format!("SELECT count(*) AS n FROM {table}"))[0]["n"].as_i64().unwrap()
+}
+
+#[test]
+fn rows_are_visible_when_they_are_acknowledged_and_in_the_lake_after_a_clean_stop() {
+    let place = Place::new();
+    let served = place.serve([]);
+    let reply =
+        served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], b"{\"id\":1,\"name\":\"a\"}\n{\"id\":2}\n");
+    let reply = reply.with_status(200).json();
+    assert_eq!(
+        reply,
+        json!({"rows": 2, "bad_rows": 0, "problems": [], "created": true, "renamed": {}, "repeated": false})
+    );
+    served.send("POST", "/api/v1/ingest/shop/orders", &[CSV], b"id,name\n3,c\n").with_status(200);
+    assert_eq!(count(&served, "shop.orders"), 3);
+    assert_eq!(place.sql("SELECT count(*) AS n FROM shop.orders")[0]["n"], 0, "another process sees the lake");
+    served.stop().with_code(0);
+    assert_eq!(place.sql("SELECT count(*) AS n, sum(id) AS s FROM shop.orders"), [json!({"n": 3, "s": 6})]);
+    assert_eq!(place.parquet("shop", "orders").len(), 1);
+}
+
+#[test]
+fn what_can_not_be_taken_is_told_and_leaves_nothing() {
+    let place = Place::new();
+    let served = place.serve(["--setting", "ingest.unfolded_bytes=100000"]);
+    let post = |path: &str, headers: &[(&str, &str)], body: &[u8]| served.send("POST", path, headers, body);
+    let orders = "/api/v1/ingest/shop/orders";
+    post(orders, &[NDJSON], b"{\"id\":1}\n").with_status(200);
+    let bad = b"{\"id\":2}\n{\"id\":\"x\"}\n{\"colour\":3}\n";
+    let reply = post(orders, &[NDJSON], bad).with_status(422).json();
+    let places: Vec<_> =
+        reply["errors"].as_array().unwrap().iter().map(|error| error["path"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(places, ["line 2", "line 3"]);
+    assert_eq!(count(&served, "shop.orders"), 1);
+    let reply = post(&format!("{orders}?partial=true"), &[NDJSON], bad).with_status(200).json();
+    assert_eq!((&reply["rows"], &reply["bad_rows"]), (&json!(1), &json!(2)));
+    post(orders, &[("content-type", "application/xml")], b"<x/>").with_status(415);
+    post(orders, &[NDJSON, ("content-encoding", "br")], b"x").with_status(415);
+    post("/api/v1/ingest/Shop/orders", &[NDJSON], b"{}").with_status(400);
+    let bomb = gzip(&"{\"id\":1}\n".repeat(100_000));
+    post(orders, &[NDJSON, ("content-encoding", "gzip")], &bomb).with_status(413);
+    let key = ("idempotency-key", "k");
+    assert_eq!(post(orders, &[NDJSON, key], b"{\"id\":9}\n").with_status(200).json()["repeated"], false);
+    assert_eq!(post(orders, &[NDJSON, key], b"{\"id\":9}\n").with_status(200).json()["repeated"], true);
+    post(orders, &[NDJSON, key], b"{\"id\":8}\n").with_status(422);
+    assert_eq!(count(&served, "shop.orders"), 3);
+}
+
+/// `text` as gzip.
+fn gzip(text: &str) -> Vec<u8> {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let mut child = Command::new("gzip").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output.stdout
+}
+
+#[test]
+fn a_full_memory_says_wait_and_a_full_disk_says_so() {
+    let place = Place::new();
+    let body = "{\"id\":1,\"text\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}\n".repeat(2_000);
+    let few = ["--setting", "ingest.memory_bytes=10000", "--setting", "ingest.move_after_s=3600"];
+    let served = place.serve(few);
+    served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], body.as_bytes()).with_status(200);
+    let mut rows = 2_000;
+    let mut refused = 0;
+    wait_until("a request is told to wait and another is taken", || {
+        let reply = served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], body.as_bytes());
+        match reply.status {
+            200 => rows += 2_000,
+            429 => {
+                assert_eq!(reply.header("retry-after"), Some("1"));
+                refused += 1;
+            }
+            other => panic!("{other}: {}", reply.text()),
+        }
+        refused > 0 && rows > 2_000
+    });
+    assert_eq!(count(&served, "shop.orders"), rows);
+    served.stop().with_code(0);
+    let served = place.serve(["--setting", "ingest.keep_free_bytes=1000000000000000"]);
+    served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], b"{\"id\":1}\n").with_status(507);
+    let reply = served.send("POST", "/api/v2/write?bucket=m", &[], b"m f=1 1").with_status(507);
+    assert!(reply.json()["message"].as_str().unwrap().contains("full"));
+    assert_eq!(count(&served, "shop.orders"), rows);
+}
+
+#[test]
+fn influx_clients_are_answered_in_their_dialects() {
+    let place = Place::new();
+    let served = place.serve([]);
+    for path in ["/ping", "/health"] {
+        let reply = served.get(path);
+        assert!(reply.status < 300 && reply.header("x-influxdb-version").is_some(), "{path}: {reply:?}");
+    }
+    assert_eq!(served.get("/health").json()["status"], "pass");
+    let token = ("authorization", "Token any");
+    let write = |path: &str, body: &str| served.send("POST", path, &[token], body.as_bytes());
+    write(
+        "/api/v2/write?org=o&bucket=My-Bucket&precision=s",
+        "cpu,host=a usage=1.5 1794234300\ncpu,host=b usage=2 1794234301",
+    )
+    .with_status(204);
+    write("/write?db=my_bucket&precision=ms", "cpu,host=c usage=3i 1794234302000").with_status(204);
+    let rows = served.sql("SELECT host, usage FROM my_bucket.cpu ORDER BY time");
+    assert_eq!(
+        rows,
+        [json!({"host": "a", "usage": 1.5}), json!({"host": "b", "usage": 2.0}), json!({"host": "c", "usage": 3.0})]
+    );
+    let reply = write("/api/v2/write?bucket=my_bucket", "cpu usage=\"x\" 1\ncpu usage=4 2").with_status(400).json();
+    assert_eq!(reply["code"], "invalid");
+    assert!(reply["message"].as_str().unwrap().starts_with("partial write: line 1: field type conflict"), "{reply}");
+    assert_eq!(count(&served, "my_bucket.cpu"), 4, "the good line was taken");
+    let reply = write("/write?db=my_bucket", "nonsense").with_status(400);
+    assert!(reply.json()["error"].as_str().unwrap().contains("dropped=1"));
+    assert!(reply.header("x-influxdb-error").is_some());
+    write("/api/v2/write", "m f=1").with_status(400);
+    write("/write?db=x&precision=fortnight", "m f=1").with_status(400);
+    served.send("POST", "/query?q=CREATE%20DATABASE%20x", &[], &[]).with_status(200);
+    served.send("POST", "/query?q=SELECT%201", &[], &[]).with_status(400);
+}
+
+/// One client of the loop below: rows with ids of its own, each request under a key, sent until it is acknowledged.
+struct Client {
+    name: usize,
+    next: AtomicU64,
+    acknowledged: Mutex<BTreeSet<u64>>,
+}
+
+/// Rows of a request.
+const ROWS: u64 = 3;
+/// How often the server is killed.
+const KILLS: usize = 20;
+
+impl Client {
+    /// Sends one request after the other to the server of the moment, until `stop`.
+    fn run(&self, url: &RwLock<Option<String>>, stop: &AtomicBool) {
+        while !stop.load(Ordering::SeqCst) {
+            let number = self.next.fetch_add(1, Ordering::SeqCst);
+            while !self.try_send(url, number) {
+                if stop.load(Ordering::SeqCst) {
+                    // What is in the air now may be there or not, but only once.
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            self.acknowledged.lock().unwrap().insert(number);
+        }
+    }
+
+    fn try_send(&self, url: &RwLock<Option<String>>, number: u64) -> bool {
+        let Some(url) = url.read().unwrap().clone() else { return false };
+        let key = format!("{}-{number}", self.name);
+        let ids = (0..ROWS).map(|row| number * ROWS + row);
+        let (path, body): (&str, String) = if self.name.is_multiple_of(2) {
+            (
+                "/api/v1/ingest/load/rows?format=ndjson",
+                ids.map(|id| format!("{{\"client\":{},\"id\":{id}}}\n", self.name)).collect(),
+            )
+        } else {
+            (
+                "/api/v2/write?bucket=load&precision=us",
+                ids.map(|id| format!("points,client={} id={id}i {id}\n", self.name)).collect(),
+            )
+        };
+        // A server that is killed breaks the connection, which is as good as no answer.
+        let sent = std::panic::catch_unwind(|| send(&url, "POST", path, &[("idempotency-key", &key)], body.as_bytes()));
+        matches!(sent, Ok(Reply { status: 200 | 204, .. }))
+    }
+}
+
+#[test]
+fn kill_9_under_load_loses_nothing_that_was_acknowledged_and_doubles_nothing() {
+    let place = Place::new();
+    let settings = [
+        "--setting",
+        "ingest.move_after_s=1",
+        "--setting",
+        "ingest.segment_bytes=20000",
+        "--setting",
+        "ingest.move_bytes=60000",
+    ];
+    let url = RwLock::new(None);
+    let stop = AtomicBool::new(false);
+    let client = |name| Client { name, next: AtomicU64::new(0), acknowledged: Mutex::default() };
+    let clients: Vec<_> = (0..4).map(client).collect();
+    let total = || clients.iter().map(|client| client.acknowledged.lock().unwrap().len()).sum::<usize>();
+    std::thread::scope(|scope| {
+        for client in &clients {
+            scope.spawn(|| client.run(&url, &stop));
+        }
+        for kill in 0..KILLS {
+            let served = place.serve(settings);
+            let before = total();
+            *url.write().unwrap() = Some(served.url.clone());
+            wait_until("requests are acknowledged", || total() >= before + 20 + 7 * (kill % 5));
+            // Killed first, so that requests are under way when it dies.
+            served.kill();
+            *url.write().unwrap() = None;
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    let served = place.serve(settings);
+    check(&clients, &served.sql("SELECT client, id FROM load.rows"), &served.sql("SELECT client, id FROM load.points"));
+    served.stop().with_code(0);
+    check(&clients, &place.sql("SELECT client, id FROM load.rows"), &place.sql("SELECT client, id FROM load.points"));
+    assert!(total() >= 20 * KILLS);
+}
+
+fn check(clients: &[Client], rows: &[Value], points: &[Value]) {
+    for client in clients {
+        let text = client.name.to_string();
+        let own = rows.iter().chain(points).filter(|row| match &row["client"] {
+            Value::String(name) => *name == text,
+            number => number.as_u64() == Some(client.name as u64),
+        });
+        let mut ids: Vec<u64> = own.map(|row| row["id"].as_u64().unwrap()).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "client {text} finds a row twice");
+        let found: BTreeSet<u64> = ids.into_iter().collect();
+        let acknowledged = client.acknowledged.lock().unwrap();
+        let wanted: BTreeSet<u64> =
+            acknowledged.iter().flat_map(|number| (0..ROWS).map(move |row| number * ROWS + row)).collect();
+        assert!(
+            wanted.is_subset(&found),
+            "client {text} misses {:?}",
+            wanted.difference(&found).take(5).collect::<Vec<_>>()
+        );
+        // Beyond what was acknowledged there is at most the request that was under way when all ended, and it is whole.
+        let more: Vec<_> = found.difference(&wanted).collect();
+        assert!(more.is_empty() || more.len() as u64 == ROWS, "client {text} finds {more:?}");
+    }
+}

@@ -1,0 +1,196 @@
+//! Rows of streams on their way to others: at least once, in order, with keys, and given up where nothing helps.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::Value;
+use telemill::store::{DATABASE_FILE, Store};
+use tokio::runtime::Runtime;
+
+use super::{ended, newest, shop, streaming};
+use crate::program::{Place, wait_until};
+
+fn with_sinks(sinks: &str) -> String {
+    format!("{}\n{sinks}", shop())
+}
+
+#[test]
+fn files_have_every_row_also_after_a_kill() {
+    let place = Place::new();
+    let sinks = r#"
+        [[stream.sinks]]
+        name = "lines"
+        tables = ["transactions"]
+        file = { folder = "lines" }
+        [[stream.sinks]]
+        name = "values"
+        tables = ["operations"]
+        file = { folder = "values", format = "csv", rotate_bytes = 20000 }
+    "#;
+    let sinks = sinks.replace("operations", "infrastructure_metrics");
+    let child = streaming(&place, &with_sinks(&sinks), &[]);
+    wait_until("something is delivered", || place.data().join("out/lines/transactions.ndjson").exists());
+    child.kill();
+    let stream = ended(&place, &with_sinks(&sinks), &[]);
+    let rows = |table: &str| {
+        let tables = stream["tables"].as_array().unwrap().iter();
+        tables.clone().find(|found| found["table"] == table).unwrap()["rows"].as_u64().unwrap() as usize
+    };
+    let text = fs::read_to_string(place.data().join("out/lines/transactions.ndjson")).unwrap();
+    let mut ids: Vec<String> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["transaction_id"].to_string()).collect();
+    assert!(ids.len() >= rows("transactions"));
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), rows("transactions"), "at least once, and nothing else");
+    let files: Vec<_> = fs::read_dir(place.data().join("out/values")).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(files.len() > 2, "full files are put aside: {files:?}");
+    let lines: usize = files.iter().map(|file| fs::read_to_string(file).unwrap().lines().count() - 1).sum();
+    assert!(lines >= rows("infrastructure_metrics"));
+}
+
+/// A receiver that refuses every third batch once, and one batch for good.
+#[derive(Default)]
+struct Received {
+    requests: u32,
+    refused_for_good: Option<String>,
+    rows: BTreeMap<String, usize>,
+    authorization: Option<String>,
+}
+
+#[test]
+fn an_endpoint_gets_every_batch_with_its_key_and_what_it_refuses_is_kept() {
+    let received = Arc::new(Mutex::new(Received::default()));
+    let seen = Arc::clone(&received);
+    let handler = move |headers: HeaderMap, body: Bytes| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let mut seen = seen.lock().unwrap();
+            let text = |name: &str| headers.get(name).unwrap().to_str().unwrap().to_owned();
+            let key = text("idempotency-key");
+            seen.requests += 1;
+            seen.authorization = Some(text("authorization"));
+            if seen.requests.is_multiple_of(3) {
+                return (StatusCode::SERVICE_UNAVAILABLE, "later");
+            }
+            if seen.refused_for_good.is_none() || seen.refused_for_good.as_deref() == Some(&key) {
+                seen.refused_for_good = Some(key);
+                return (StatusCode::BAD_REQUEST, "never");
+            }
+            let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+            seen.rows.insert(key, lines);
+            (StatusCode::OK, "thanks")
+        }
+    };
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move {
+        axum::serve(listener, Router::new().route("/rows", post(handler))).await.unwrap();
+    });
+
+    let place = Place::new();
+    let spec = with_sinks(&format!(
+        "[[stream.sinks]]\nname = \"backend\"\ntables = [\"transactions\"]\nhttp = {{ url = \"http://{address}/rows\", credentials = {{ bearer_env = \"BACKEND\" }} }}\n"
+    ));
+    place.file("stream.toml", &spec);
+    let mut command = place.command(["stream", "run", "stream.toml", "--json"]);
+    let answer = crate::program::answer(command.env("BACKEND", "secret").output().unwrap()).with_code(0);
+    let stream: Value = serde_json::from_str(&answer.out).unwrap();
+    let total = stream["tables"].as_array().unwrap().iter().find(|t| t["table"] == "transactions").unwrap();
+    let id = newest(&place).unwrap().id;
+    let (sinks, letters) = runtime.block_on(async {
+        let store = Store::open_read_only(&place.data().join(DATABASE_FILE)).await.unwrap();
+        (store.stream_sinks(&id).await.unwrap(), store.dead_letters(&id, "backend", 10).await.unwrap())
+    });
+    let received = received.lock().unwrap();
+    assert_eq!(received.authorization.as_deref(), Some("Bearer secret"));
+    let refused = letters[0].body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    assert_eq!((letters.len(), letters[0].reason.as_str()), (1, "status 400: never"));
+    assert_eq!(Some(letters[0].batch_key.clone()), received.refused_for_good);
+    let arrived: usize = received.rows.values().sum();
+    assert_eq!((arrived + refused) as u64, total["rows"].as_u64().unwrap());
+    assert_eq!((sinks[0].rows, sinks[0].dead), (arrived as u64, 1));
+    assert!(sinks[0].retries > 0);
+}
+
+/// What a server was asked: method and path, body, authorization.
+type Asked = Arc<Mutex<Vec<(String, String, Option<String>)>>>;
+
+/// A server that says 201 to everything and keeps it.
+fn server(runtime: &Runtime) -> (std::net::SocketAddr, Asked) {
+    let asked = Asked::default();
+    let kept = Arc::clone(&asked);
+    let handler = move |request: axum::extract::Request| {
+        let kept = Arc::clone(&kept);
+        async move {
+            let authorization = request.headers().get("authorization").map(|v| v.to_str().unwrap().to_owned());
+            let line = format!("{} {}", request.method(), request.uri());
+            let body = axum::body::to_bytes(request.into_body(), 64 << 20).await.unwrap();
+            kept.lock().unwrap().push((line, String::from_utf8(body.to_vec()).unwrap(), authorization));
+            StatusCode::CREATED
+        }
+    };
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move {
+        axum::serve(listener, Router::new().fallback(handler)).await.unwrap();
+    });
+    (address, asked)
+}
+
+#[test]
+fn rows_become_requests_whose_answers_are_rows_and_points_of_line_protocol() {
+    let runtime = Runtime::new().unwrap();
+    let (address, asked) = server(&runtime);
+    let place = Place::new();
+    let spec = format!(
+        r#"{}
+        [[stream.sinks]]
+        name = "traffic"
+        tables = ["incidents"]
+        [stream.sinks.requests]
+        url = "http://{address}/base"
+        method = "{{{{ 'PUT' if severity == 'critical' else 'POST' }}}}"
+        path = "/incidents/{{{{ incident_id }}}}"
+        body = "{{{{ {{'kind': kind, 'at': start_time}}|tojson }}}}"
+        credentials = {{ basic_env = "WHO" }}
+        log_dataset = "traffic"
+        [[stream.sinks]]
+        name = "points"
+        tables = ["infrastructure_metrics"]
+        influx = {{ url = "http://{address}/api/v2/write?bucket=b", tags = ["host", "service"], credentials = {{ bearer_env = "WHO" }} }}
+        "#,
+        shop()
+    );
+    place.file("stream.toml", spec);
+    let mut command = place.command(["stream", "run", "stream.toml", "--json"]);
+    let answer = crate::program::answer(command.env("WHO", "me:secret").output().unwrap()).with_code(0);
+    let stream: Value = serde_json::from_str(&answer.out).unwrap();
+    let rows = |table: &str| {
+        let found = stream["tables"].as_array().unwrap().iter().find(|found| found["table"] == table).unwrap();
+        found["rows"].as_u64().unwrap()
+    };
+    let asked = asked.lock().unwrap();
+    let (writes, calls): (Vec<_>, Vec<_>) = asked.iter().partition(|(line, ..)| line.contains("/api/v2/write"));
+    assert_eq!(calls.len() as u64, rows("incidents"));
+    assert!(calls.iter().all(|(line, body, who)| {
+        (line.starts_with("PUT /base/incidents/") || line.starts_with("POST /base/incidents/"))
+            && serde_json::from_str::<Value>(body).unwrap()["kind"].is_string()
+            && who.as_deref() == Some("Basic bWU6c2VjcmV0")
+    }));
+    let points: usize = writes.iter().map(|(_, body, _)| body.lines().count()).sum();
+    assert_eq!(points as u64, rows("infrastructure_metrics"));
+    assert!(writes.iter().all(|(_, body, who)| {
+        body.starts_with("infrastructure_metrics,host=") && who.as_deref() == Some("Token me:secret")
+    }));
+    let logged = place
+        .sql("SELECT count(*) AS n, min(status) AS status, min(latency_ms) AS least FROM traffic.api_request_logs");
+    assert_eq!((&logged[0]["n"], &logged[0]["status"]), (&rows("incidents").into(), &201.into()));
+    assert!(logged[0]["least"].as_f64().unwrap() > 0.0);
+}
