@@ -119,6 +119,7 @@ const OTHERS: &[&str] = &[
     "depends-on-partition",
     "depends-on-window",
     "deaf-signal",
+    "leaky-signal",
 ];
 
 #[test]

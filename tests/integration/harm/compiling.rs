@@ -34,14 +34,14 @@ fn bomb(branches: usize) -> Vec<u8> {
 
 static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| bomb(40_000));
 
-/// Processes of this one's that compile.
-fn compilers() -> Vec<u32> {
+/// Processes of this one's that compile within this bound on memory, which tells one test's from those of others.
+fn compilers(compile_bytes: u64) -> Vec<u32> {
     let children = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
         let id: u32 = entry.file_name().to_str()?.parse().ok()?;
         let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
         let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()?;
         let words = fs::read_to_string(entry.path().join("cmdline")).ok()?;
-        (parent == process::id() && words.contains("worker\0compile")).then_some(id)
+        (parent == process::id() && words.contains(&format!("worker\0compile\0{compile_bytes}\0"))).then_some(id)
     });
     children.collect()
 }
@@ -74,11 +74,12 @@ fn a_compile_bomb_ends_at_its_bound_on_memory() {
 
 #[test]
 fn a_compiler_that_is_killed_is_told_of() {
-    let engine = engine(Limits { compile_ms: 120_000, ..limits() });
+    let compile_bytes = limits().compile_bytes + (1 << 20);
+    let engine = engine(Limits { compile_bytes, compile_ms: 120_000, ..limits() });
     thread::scope(|scope| {
         let loading = scope.spawn(|| engine.load("bomb.wasm", &BOMB));
         while !loading.is_finished() {
-            for compiler in compilers() {
+            for compiler in compilers(compile_bytes) {
                 drop(process::Command::new("kill").args(["-9", &compiler.to_string()]).status());
             }
             thread::sleep(Duration::from_millis(5));
@@ -127,12 +128,13 @@ fn cases_that_fail_while_they_are_loaded_fail_the_same_in_a_worker() {
 /// What a worker is started with: nothing of this process's environment, and nothing but its pipes.
 #[test]
 fn a_worker_has_an_empty_environment_and_few_files() {
-    let engine = engine(Limits { compile_ms: 120_000, ..limits() });
+    let compile_bytes = limits().compile_bytes + (2 << 20);
+    let engine = engine(Limits { compile_bytes, compile_ms: 120_000, ..limits() });
     thread::scope(|scope| {
         let loading = scope.spawn(|| engine.load("bomb.wasm", &BOMB).map(drop));
         let mut seen = false;
         while !loading.is_finished() {
-            for compiler in compilers() {
+            for compiler in compilers(compile_bytes) {
                 let proc = PathBuf::from(format!("/proc/{compiler}"));
                 let Ok(limits) = fs::read_to_string(proc.join("limits")) else { continue };
                 let bound = |name: &str| {
@@ -142,7 +144,7 @@ fn a_worker_has_an_empty_environment_and_few_files() {
                 // Set by the worker itself, just after it has begun.
                 if bound("Max core file size") == "0" && bound("Max open files") == "32" && !seen {
                     assert_eq!(bound("Max file size"), super::limits().memory_bytes.to_string());
-                    assert_eq!(bound("Max data size"), super::limits().compile_bytes.to_string());
+                    assert_eq!(bound("Max data size"), compile_bytes.to_string());
                     assert_eq!(fs::read(proc.join("environ")).unwrap_or_default(), b"");
                     let opened = fs::read_dir(proc.join("fd")).map(Iterator::count).unwrap_or_default();
                     assert!(opened <= 8, "{opened} files");

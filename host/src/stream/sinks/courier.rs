@@ -39,6 +39,8 @@ struct State {
     failures: u32,
     /// Batches of the commit under way that have arrived: they are not sent again by this process.
     arrived: usize,
+    /// Batches that have arrived in all.
+    delivered: u64,
 }
 
 /// What stopped a delivery.
@@ -149,6 +151,7 @@ impl Courier {
             Ok(()) => {
                 sink.rows += batch.rows.num_rows() as u64;
                 sink.batches += 1;
+                state.delivered += 1;
                 Ok(())
             }
             Err(Undelivered::Later(reason)) => Err(Stop::Later(reason)),
@@ -172,6 +175,7 @@ impl Courier {
 impl Task for Courier {
     fn run(&self) -> Option<Instant> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.delivered;
         match self.work(&mut state) {
             Ok(more) => {
                 state.failures = 0;
@@ -185,6 +189,10 @@ impl Task for Courier {
                         problem::chain(&error)
                     }
                 };
+                // A receiver that takes some is asked again soon.
+                if state.delivered > before {
+                    state.failures = 0;
+                }
                 let [first, longest] = PAUSES;
                 let pause = first.saturating_mul(1 << state.failures.min(10)).min(longest);
                 if state.failures == 0 {
