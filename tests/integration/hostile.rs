@@ -120,6 +120,7 @@ const OTHERS: &[&str] = &[
     "depends-on-window",
     "deaf-signal",
     "leaky-signal",
+    "early-signal",
 ];
 
 #[test]
