@@ -195,11 +195,15 @@ mod tests {
         let one = rows(&["x", "kind"], vec![numbers(&[1.0, 2.0, 3.0, 4.0]), texts(&[Some("a"); 4])]);
         let other = rows(
             &["x", "kind", "new"],
-            vec![numbers(&[3.0, 4.0, 5.0, 6.0]), texts(&[Some("a"), Some("a"), Some("b"), None]), numbers(&[0.0; 4])],
+            vec![
+                numbers(&[3.0, 4.0, 5.0, 6.0]),
+                texts(&[Some("a"), Some("a"), Some("b"), Some("b")]),
+                numbers(&[0.0; 4]),
+            ],
         );
         let [x, kind, new] = <[_; 3]>::try_from(one.compare(&other)).unwrap();
         assert_eq!((x.distance, x.measure), (Some(0.5), Some(Measure::KolmogorovSmirnov)));
-        assert_eq!(kind.second.as_ref().map(|side| (side.null_share, side.distinct)), Some((0.25, 2)));
+        assert_eq!(kind.second.as_ref().map(|side| (side.null_share, side.distinct)), Some((0.0, 2)));
         assert!(kind.distance.unwrap() > 0.25, "{kind:?}");
         assert!(new.first.is_none() && new.second.is_some() && new.distance.is_none());
         assert!(one.compare(&one).iter().all(|column| column.distance == Some(0.0)));

@@ -244,14 +244,15 @@ async fn old_files(
 }
 
 /// Runs of adjacent files that are worth writing again: at least [`MIN_FILES`] of one tier or lower ones, without a gap
-/// between their row ids, together no larger than one file may be.
+/// between their row ids, together no larger than one file may be. A file is not written again for others that are less
+/// than itself.
 fn groups<'a>(pieces: &'a [Piece], file_bytes: u64, eligible: &dyn Fn(&str) -> bool) -> Vec<&'a [Piece]> {
     let mut groups = Vec::new();
     let mut at = 0;
     while at < pieces.len() {
         let rest = pieces.get(at..).unwrap_or_default();
         let tier = rest.first().map_or(0, |piece| tier(piece.bytes));
-        let (mut length, mut bytes, mut next_row) = (0, 0, None);
+        let (mut length, mut bytes, mut largest, mut next_row) = (0, 0, 0, None);
         for piece in rest {
             let adjacent = next_row.is_none_or(|row| row == piece.row_id_start);
             let fits = self::tier(piece.bytes) <= tier && bytes + piece.bytes <= file_bytes;
@@ -259,11 +260,13 @@ fn groups<'a>(pieces: &'a [Piece], file_bytes: u64, eligible: &dyn Fn(&str) -> b
                 break;
             }
             (length, bytes, next_row) = (length + 1, bytes + piece.bytes, Some(piece.row_id_start + piece.rows));
+            largest = piece.bytes.max(largest);
         }
-        if length >= MIN_FILES {
+        let worth = length >= MIN_FILES && bytes >= 2 * largest;
+        if worth {
             groups.extend(rest.get(..length));
         }
-        at += if length >= MIN_FILES { length } else { 1 };
+        at += if worth { length } else { 1 };
     }
     groups
 }

@@ -53,7 +53,7 @@ impl Image {
         let wrong = |message: String| VersionsError::Source { origin: text.to_owned(), message };
         let name = text.strip_prefix(SCHEME).ok_or_else(|| wrong(format!("an image starts with {SCHEME}")))?;
         // Without a host, the library would ask a registry that nobody named.
-        if !name.split('/').next().is_some_and(|host| host.contains(['.', ':']) || host == "localhost") {
+        if !name.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost") {
             return Err(wrong(format!("it names no registry: write {SCHEME}HOST/REPOSITORY:TAG")));
         }
         let reference = Reference::from_str(name).map_err(|error| wrong(error.to_string()))?;
