@@ -24,11 +24,15 @@ mod page;
 mod plugins;
 mod query;
 mod reports;
+mod rows;
 mod runs;
 mod schedules;
 mod serve;
 mod spec;
 mod tables;
+mod tasks;
+mod tokens;
+mod uploads;
 mod user_data;
 mod work;
 
@@ -85,6 +89,9 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(plugins::routes())
         .merge(datasets::routes())
         .merge(files::routes())
+        .merge(rows::routes())
+        .merge(tasks::routes())
+        .merge(uploads::routes())
         .merge(incidents::routes())
         .merge(reports::routes())
         .merge(query::routes())
@@ -92,6 +99,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(alerts::routes())
         .merge(metrics::routes())
         .merge(audit::routes())
+        .merge(tokens::routes())
         .merge(ingest::routes())
         .merge(influx::routes())
         .merge(user_data::routes())

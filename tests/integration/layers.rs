@@ -9,7 +9,7 @@ use telemill_tests::repository;
 use crate::tidy::sources_in;
 
 /// Modules of the host by layer, from the lowest.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["core"],
     &["batch", "worker"],
     &["plugin", "lake", "store"],
@@ -17,7 +17,8 @@ const LAYERS: [&[&str]; 9] = [
     &["run", "ingest", "clean"],
     &["user_data", "fit", "collect", "task", "alert"],
     &["stream", "schedule", "versions"],
-    &["http"],
+    &["api"],
+    &["http", "remote"],
     &["app", "cli", "main"],
 ];
 

@@ -19,7 +19,9 @@ const OPEN_PATHS: [&str; 4] = ["/healthz", "/readyz", "/ping", "/health"];
 /// Paths below which everything but reading is the administrator's: plugins are code.
 const ADMIN_PATHS: [&str; 4] = ["/api/v1/plugins", "/api/v1/schedules", "/api/v1/audit", "/api/v1/tokens"];
 /// Requests that are sent with POST and read only.
-const READING_POSTS: [&str; 2] = ["/api/v1/query", "/api/v1/runs/plan"];
+const READING_POSTS: [&str; 3] = ["/api/v1/query", "/api/v1/runs/plan", "/api/v1/preview"];
+/// Paths below which even looking is the administrator's.
+pub(super) const SECRET_PATHS: [&str; 1] = ["/api/v1/tokens"];
 
 /// What the server's address asks of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,9 @@ pub(super) fn reads(method: &Method, path: &str) -> bool {
 
 fn needed(method: &Method, path: &str) -> Scope {
     let below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if SECRET_PATHS.iter().any(below) {
+        return Scope::Admin;
+    }
     match (reads(method, path), ADMIN_PATHS.iter().any(below)) {
         (true, _) => Scope::Read,
         (false, true) => Scope::Admin,
@@ -163,6 +168,7 @@ mod tests {
         assert_eq!(needed(&Method::POST, "/api/v1/plugins/x/activate"), Scope::Admin);
         assert_eq!(needed(&Method::POST, "/api/v1/pluginsx"), Scope::Write);
         assert_eq!(needed(&Method::POST, "/api/v1/query"), Scope::Read);
+        assert_eq!(needed(&Method::GET, "/api/v1/tokens"), Scope::Admin);
         assert_eq!(needed(&Method::DELETE, "/api/v1/datasets/a"), Scope::Write);
     }
 }

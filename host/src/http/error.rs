@@ -1,7 +1,10 @@
 //! Errors as RFC 9457 problem documents. The only place that maps errors of lower layers to statuses.
 
+pub(super) use crate::api::ProblemDocument;
+
 use crate::alert::AlertError;
-use crate::core::problem as core_problem;
+use crate::clean::CleanError;
+use crate::core::problem::{self as core_problem, chain};
 use crate::ingest::IngestError;
 use crate::ingest::log::{LogError, RETRY_AFTER_S};
 use crate::lake::LakeError;
@@ -10,36 +13,18 @@ use crate::query::QueryError;
 use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
+use crate::task::TaskError;
 use crate::user_data::UserDataError;
 use crate::versions::VersionsError;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// The media type of problem documents.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// How long a client is asked to wait where the server has too much to do, in seconds.
 const BUSY_SECONDS: u64 = 1;
-
-/// What went wrong, as RFC 9457 has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(super) struct ProblemDocument {
-    /// Always `about:blank`: the status says the kind.
-    pub(super) r#type: &'static str,
-    /// The status in words.
-    pub(super) title: String,
-    /// The status.
-    pub(super) status: u16,
-    /// What went wrong, and what to do next.
-    pub(super) detail: String,
-    /// Each fault of the request with its place.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) errors: Vec<core_problem::Problem>,
-}
 
 /// A problem on its way out.
 #[derive(Debug, Clone)]
@@ -47,12 +32,13 @@ pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<core_problem::Problem>,
+    total: Option<u64>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
+        Self { status, detail: detail.into(), errors: Vec::new(), total: None, headers: Vec::new() }
     }
 
     /// A request that can't be understood.
@@ -93,6 +79,11 @@ impl Problem {
         self
     }
 
+    /// The first of so many faults.
+    pub(super) fn with_first_of(self, total: u64, first: Vec<core_problem::Problem>) -> Self {
+        Self { errors: first, total: Some(total), ..self }
+    }
+
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -126,11 +117,12 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = ProblemDocument {
-            r#type: "about:blank",
+            r#type: "about:blank".to_owned(),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
             errors: self.errors,
+            total: self.total,
         };
         let mut response = (self.status, Json(document)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -333,7 +325,10 @@ impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
         let detail = error.to_string();
         match error {
-            IngestError::BadRows { first: problems, .. } | IngestError::BadFile { problems, .. } => {
+            IngestError::BadRows { total, first, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_first_of(total, first)
+            }
+            IngestError::BadFile { problems, .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
             }
             IngestError::BadName(_) => Self::bad_request(detail),
@@ -351,8 +346,8 @@ impl From<UserDataError> for Problem {
     fn from(error: UserDataError) -> Self {
         let detail = error.to_string();
         match error {
-            UserDataError::BadFiles { first, .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(first)
+            UserDataError::BadFiles { total, first } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_first_of(total, first)
             }
             UserDataError::Changed(_) => Self::new(StatusCode::CONFLICT, detail),
             UserDataError::NoFiles(_) => Self::not_found(detail),
@@ -361,7 +356,55 @@ impl From<UserDataError> for Problem {
             UserDataError::Store(error) => error.into(),
             UserDataError::Query(error) => error.into(),
             UserDataError::Sink(error) => error.into(),
-            UserDataError::Io { .. } | UserDataError::Batch(_) => Self::internal(&error),
+            UserDataError::Io { .. } | UserDataError::Source(_) | UserDataError::Batch(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<CleanError> for Problem {
+    fn from(error: CleanError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CleanError::Step { source, .. } => {
+                Self { detail: format!("{detail}: {}", chain(&*source)), ..Self::from(*source) }
+            }
+            CleanError::Recipe(_) | CleanError::Itself(_) | CleanError::BadName(_) => Self::bad_request(detail),
+            CleanError::Exists { .. } => Self::new(StatusCode::CONFLICT, detail),
+            CleanError::TooLarge { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
+            CleanError::Query(error) => error.into(),
+            CleanError::Lake(error) => error.into(),
+            CleanError::Sink(error) => error.into(),
+            CleanError::Scratch { .. } | CleanError::Arrow(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<TaskError> for Problem {
+    fn from(error: TaskError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TaskError::Table(_) | TaskError::Request(_) | TaskError::Text(_) | TaskError::Recipe(_) => {
+                Self::bad_request(detail)
+            }
+            TaskError::Stopped => Self::new(StatusCode::CONFLICT, detail),
+            TaskError::Spec(error) => error.into(),
+            TaskError::Run(error) => error.into(),
+            // What a request names that is not there is a fault of the request.
+            TaskError::Plugin(error @ PluginError::NotFound { .. }) => {
+                Self::from(error).with_status(StatusCode::BAD_REQUEST)
+            }
+            TaskError::Plugin(error) => error.into(),
+            TaskError::Clean { source, .. } => {
+                let problem = Self::from(source);
+                Self { detail: format!("{detail}: {}", problem.detail), ..problem }
+            }
+            TaskError::Ingest(error) => error.into(),
+            TaskError::Lake(error) => error.into(),
+            TaskError::Query(error) => error.into(),
+            TaskError::Sink(error) => error.into(),
+            TaskError::Load(_) | TaskError::Source(_) | TaskError::File { .. } | TaskError::Write(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -3,11 +3,13 @@
 use super::error::Problem;
 use crate::core::problem::Problem as Fault;
 use crate::plugin;
-use crate::run::{PluginUse, RunSpec};
+use crate::run::RunSpec;
 use serde_json::{Map, Value};
 
 /// The key that names a shipped scenario.
 const SCENARIO: &str = "scenario";
+/// What is said behind a path in the place of a plugin's name.
+pub(super) const NO_PATH: &str = "is a path; name a plugin that the server has, or its digest";
 
 /// A spec from its JSON, or from the shipped scenario that its `scenario` names, changed by the other keys.
 ///
@@ -44,16 +46,16 @@ fn foreign(spec: &RunSpec) -> Vec<Fault> {
     let models =
         spec.incident_models.iter().enumerate().map(|(index, used)| (format!("incident_models[{index}]"), used));
     let validators = spec.validators.iter().enumerate().map(|(index, used)| (format!("validators[{index}]"), used));
-    let by_path = uses.chain(models).chain(validators).filter(|(_, used)| is_path(used));
-    let message = "is a path; name a plugin that the server has, or its digest";
+    let by_path = uses.chain(models).chain(validators).filter(|(_, used)| is_path(&used.plugin));
     let mut faults: Vec<Fault> = by_path
-        .map(|(key, used)| Fault::new(format!("{key}.plugin"), format!("{:?} {message}", used.plugin)))
+        .map(|(key, used)| Fault::new(format!("{key}.plugin"), format!("{:?} {NO_PATH}", used.plugin)))
         .collect();
     let inputs = spec.inputs.keys().map(|name| Fault::new(format!("inputs.{name}"), "files can't be named over HTTP"));
     faults.extend(inputs);
     faults
 }
 
-fn is_path(used: &PluginUse) -> bool {
-    used.plugin.contains(['/', '\\']) || used.plugin.ends_with(".wasm")
+/// Whether a plugin is named by its path.
+pub(super) fn is_path(plugin: &str) -> bool {
+    plugin.contains(['/', '\\']) || plugin.ends_with(".wasm")
 }

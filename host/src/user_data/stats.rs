@@ -5,12 +5,12 @@ use crate::lake::LakeError;
 use crate::query::{Rows, Scan};
 use crate::run::Host;
 use arrow::array::AsArray;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// What there is of users' data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// Files that were taken in.
     pub user_files: u64,
@@ -21,7 +21,7 @@ pub struct Stats {
 }
 
 /// What there is of one user.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserStats {
     /// Files.
     pub files: u64,

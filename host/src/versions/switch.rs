@@ -11,13 +11,13 @@ use crate::core::time::Timestamp;
 use crate::lake;
 use crate::run::Host;
 use crate::store::{Activated, Activation, PluginVersion, RunState, WriteTx};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Users that a refusal lists.
 const MAX_LISTED: usize = 5;
 
 /// What a name means now, and what it meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switched {
     /// The plugin's name.
     pub name: String,
@@ -32,7 +32,7 @@ pub struct Switched {
 }
 
 /// A version that is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
     /// The plugin's name.
     pub name: String,

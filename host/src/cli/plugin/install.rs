@@ -4,8 +4,9 @@ use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, bytes};
 use crate::core::digest::Digest;
+use crate::remote::Uploaded;
 use crate::run;
-use crate::versions::{self, Image, Source};
+use crate::versions::{self, Found, Image, Installed, Source, Switched};
 use clap::Args;
 use serde_json::json;
 
@@ -41,11 +42,18 @@ impl Install {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let pin = self.digest.as_deref().map(digest).transpose()?;
         let found = Source::parse(&self.source)?.fetch(&app.settings().limits, app.runtime().handle(), pin)?;
-        let writer = app.writer()?;
-        let installed = versions::install(&writer.host, &found, run::now())?;
+        let (installed, switched) = match app.server() {
+            Some(server) => {
+                if found.scenario.is_some() {
+                    tracing::warn!("the scenario beside it stays here: a server takes the component alone");
+                }
+                let Uploaded { installed, activated } = server.install(found.bytes, pin, self.enable)?;
+                (installed, activated)
+            }
+            None => self.keep(app, &found)?,
+        };
         let version = &installed.version;
         let exact = format!("sha256:{}", version.digest);
-        let switched = self.enable.then(|| versions::enable(&writer.host, &exact, run::now())).transpose()?;
         let active = switched.is_some();
         out.print(&json!({ "installed": installed, "enabled": switched }), |out| {
             let (name, had) = (&version.name, if installed.new { "installed" } else { "was installed already" });
@@ -57,6 +65,16 @@ impl Install {
             }
         })?;
         Ok(Verdict::Good)
+    }
+}
+
+impl Install {
+    fn keep(&self, app: &App, found: &Found) -> anyhow::Result<(Installed, Option<Switched>)> {
+        let writer = app.writer()?;
+        let installed = versions::install(&writer.host, found, run::now())?;
+        let exact = format!("sha256:{}", installed.version.digest);
+        let switched = self.enable.then(|| versions::enable(&writer.host, &exact, run::now())).transpose()?;
+        Ok((installed, switched))
     }
 }
 

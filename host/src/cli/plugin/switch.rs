@@ -41,29 +41,46 @@ pub(in crate::cli) struct Remove {
 
 impl Enable {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        told(out, &versions::enable(&writer.host, &self.version, run::now())?)
+        told(
+            out,
+            &match app.server() {
+                Some(server) => server.enable(&self.version)?,
+                None => versions::enable(&app.writer()?.host, &self.version, run::now())?,
+            },
+        )
     }
 }
 
 impl Disable {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        told(out, &versions::disable(&writer.host, &self.name, run::now())?)
+        told(
+            out,
+            &match app.server() {
+                Some(server) => server.disable(&self.name)?,
+                None => versions::disable(&app.writer()?.host, &self.name, run::now())?,
+            },
+        )
     }
 }
 
 impl Rollback {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        told(out, &versions::rollback(&writer.host, &self.name, run::now())?)
+        told(
+            out,
+            &match app.server() {
+                Some(server) => server.roll_back(&self.name)?,
+                None => versions::rollback(&app.writer()?.host, &self.name, run::now())?,
+            },
+        )
     }
 }
 
 impl Remove {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        let removed = versions::remove(&writer.host, &self.version)?;
+        let removed = match app.server() {
+            Some(server) => server.remove(&self.version)?,
+            None => versions::remove(&app.writer()?.host, &self.version)?,
+        };
         out.print(&removed, |out| {
             writeln!(out, "{} sha256:{} is removed", removed.name, removed.digest.short())?;
             if removed.kept_for_runs {
