@@ -3,17 +3,16 @@
 use super::Verdict;
 use super::output::{Output, grouped, table};
 use super::run::on_ctrl_c;
+use crate::alert::Alerts;
 use crate::app::App;
-use crate::batch::dataset_fingerprint;
 use crate::core::id::StreamId;
 use crate::core::time::{Length, Timestamp};
 use crate::plugin::log_to_tracing;
 use crate::run::{Cancel, Existing, RunSpec, TableVerdict};
-use crate::store::{StreamRecord, StreamState};
-use crate::stream::{self, StreamSpec, Streams};
+use crate::store::{StreamRecord, StreamState, TableTotal};
+use crate::stream::{self, StreamSpec, StreamView, Streams};
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -129,7 +128,7 @@ impl Run {
         let spec = self.spec()?;
         let writer = app.writer()?;
         let cancel = on_ctrl_c(app);
-        let streams = Streams::new(&writer.host, app.settings().streams.clone(), log_to_tracing())?;
+        let streams = streams(app, &writer.host)?;
         let ended = self.stream(app, out, &streams, spec, &cancel);
         streams.shut_down();
         let id = ended?;
@@ -239,9 +238,10 @@ impl List {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let host = app.reader()?;
         let streams = host.runtime.block_on(host.store.streams(self.limit, self.before.as_ref()))?;
+        let streams: Vec<_> = streams.into_iter().map(StreamView::from).collect();
         out.print(&streams, |out| {
-            let row = |stream: &StreamRecord| {
-                let rows = stream.tables.values().map(|sum| sum.rows).sum();
+            let row = |stream: &StreamView| {
+                let rows = stream.tables.iter().map(|total| total.rows).sum();
                 let (id, state) = (stream.id.to_string(), stream.state.to_string());
                 vec![id, state, stream.dataset.clone(), stream.position.to_string(), grouped(rows)]
             };
@@ -270,7 +270,7 @@ impl Stop {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let writer = app.writer()?;
         let record = find(&writer.host, self.id)?;
-        let streams = Streams::new(&writer.host, app.settings().streams.clone(), log_to_tracing())?;
+        let streams = streams(app, &writer.host)?;
         let stopped = streams.stop(&record.id);
         streams.shut_down();
         stopped?;
@@ -299,6 +299,12 @@ impl Verify {
     }
 }
 
+/// The streams of a data folder that this process writes.
+pub(super) fn streams(app: &App, host: &crate::run::Host) -> anyhow::Result<Streams> {
+    let alerts = Alerts::new(host.store.clone(), host.runtime.clone());
+    Ok(Streams::new(host, alerts, app.settings().streams.clone(), log_to_tracing())?)
+}
+
 fn find(host: &crate::run::Host, id: Option<StreamId>) -> anyhow::Result<StreamRecord> {
     match id {
         Some(id) => Ok(host.runtime.block_on(host.store.stream(&id))?),
@@ -311,19 +317,13 @@ fn find(host: &crate::run::Host, id: Option<StreamId>) -> anyhow::Result<StreamR
 
 /// Prints a record with the fingerprint of all that it committed, which a run of the same rows has as well.
 fn print(out: &Output, record: &StreamRecord) -> anyhow::Result<()> {
-    let fingerprint = dataset_fingerprint(&record.tables);
-    let mut value = serde_json::to_value(record)?;
-    if let Value::Object(keys) = &mut value {
-        let rows = |(name, sum): (&String, &crate::batch::TableFingerprint)| json!({ "table": name, "rows": sum.rows, "fingerprint": sum.to_string() });
-        keys.insert("tables".to_owned(), record.tables.iter().map(rows).collect());
-        keys.insert("fingerprint".to_owned(), json!(fingerprint));
-    }
-    out.print(&value, |out| {
-        writeln!(out, "stream {} into {}: {}", record.id, record.dataset, record.state)?;
-        writeln!(out, "rows up to {}, {} commits, speed {}", record.position, record.commits, record.clock.speed)?;
-        let row = |(name, sum): (&String, &crate::batch::TableFingerprint)| vec![name.clone(), grouped(sum.rows)];
-        table(out, &["table", "rows"], &record.tables.iter().map(row).collect::<Vec<_>>())?;
-        writeln!(out, "fingerprint {fingerprint}")?;
-        record.error.iter().try_for_each(|error| writeln!(out, "failed: {error}"))
+    let view = StreamView::from(record.clone());
+    out.print(&view, |out| {
+        writeln!(out, "stream {} into {}: {}", view.id, view.dataset, view.state)?;
+        writeln!(out, "rows up to {}, {} commits, speed {}", view.position, view.commits, view.clock.speed)?;
+        let row = |total: &TableTotal| vec![total.table.clone(), grouped(total.rows)];
+        table(out, &["table", "rows"], &view.tables.iter().map(row).collect::<Vec<_>>())?;
+        writeln!(out, "fingerprint {}", view.fingerprint)?;
+        view.error.iter().try_for_each(|error| writeln!(out, "failed: {error}"))
     })
 }

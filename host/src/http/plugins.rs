@@ -10,7 +10,7 @@ use crate::plugin::check::CheckOptions;
 use crate::plugin::{Listed, Plugin, PluginError};
 use crate::run::{self, Host};
 use crate::versions::{
-    self, Comparing, Comparison, Found, Installed, Listing, Removed, Stated, Switched, VersionsError,
+    self, Comparing, Comparison, Followed, Found, Installed, Listing, Removed, Stated, Switched, VersionsError,
 };
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
@@ -69,7 +69,7 @@ struct Uploaded {
     /// The version.
     installed: Installed,
     /// What its name means now, where that was asked for.
-    activated: Option<Switched>,
+    activated: Option<Followed>,
 }
 
 /// The version that its name shall mean.
@@ -125,6 +125,7 @@ async fn upload(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let _turn = CHECKS.try_acquire().map_err(|_| Problem::overloaded())?;
+    let streams = services.streams.clone();
     let uploaded = blocking(&services, move |host| {
         let origin = "upload".to_owned();
         let found = Digest::of(&bytes);
@@ -134,7 +135,8 @@ async fn upload(
         let found = Found { origin, bytes: bytes.into(), scenario: None };
         let installed = versions::install(host, &found, run::now())?;
         let exact = format!("sha256:{}", installed.version.digest);
-        let activated = query.activate.then(|| versions::enable(host, &exact, run::now())).transpose()?;
+        let activate = || versions::follow(&streams, versions::enable(host, &exact, run::now())?);
+        let activated = query.activate.then(activate).transpose()?;
         Ok(Uploaded { installed, activated })
     });
     let uploaded = uploaded.await?;
@@ -162,7 +164,9 @@ async fn inspect(
     Ok(Json(blocking(&services, move |host| host.registry.describe(&reference(&name, query.version)?)).await?))
 }
 
-/// Makes a version what its name means, in one step: runs under way keep theirs, the next one takes this.
+/// Makes a version what its name means, in one step: runs under way keep theirs, the next one takes this, and so do streams
+/// that name the plugin by its name alone, each for all partitions at one simulated time (`streams` in the answer). A stream
+/// that can't take it over goes on as it was; activating the version once more tries again.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/activate", tag = "plugins", params(("name" = String, Path)),
     request_body = Activate,
     responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
@@ -170,23 +174,31 @@ async fn activate(
     State(services): State<Shared>,
     Path(name): Path<String>,
     Body(body): Body<Activate>,
-) -> Result<Json<Switched>, Problem> {
-    let switched = move |host: &Host| versions::enable(host, &reference(&name, body.version)?, run::now());
-    Ok(Json(blocking(&services, switched).await?))
+) -> Result<Json<Followed>, Problem> {
+    switch(&services, move |host| versions::enable(host, &reference(&name, body.version)?, run::now())).await
 }
 
-/// Makes a name mean the plugin that ships again, or nothing.
+/// Makes a name mean the plugin that ships again, or nothing; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/disable", tag = "plugins", params(("name" = String, Path)),
     responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
-async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Switched>, Problem> {
-    Ok(Json(blocking(&services, move |host| versions::disable(host, &name, run::now())).await?))
+async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
+    switch(&services, move |host| versions::disable(host, &name, run::now())).await
 }
 
-/// Makes a name mean what it meant before the last change.
+/// Makes a name mean what it meant before the last change; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/rollback", tag = "plugins", params(("name" = String, Path)),
     responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
-async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Switched>, Problem> {
-    Ok(Json(blocking(&services, move |host| versions::rollback(host, &name, run::now())).await?))
+async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
+    switch(&services, move |host| versions::rollback(host, &name, run::now())).await
+}
+
+/// Changes what a name means, and lets streams follow.
+async fn switch<F>(services: &Shared, f: F) -> Result<Json<Followed>, Problem>
+where
+    F: FnOnce(&Host) -> Result<Switched, VersionsError> + Send + 'static,
+{
+    let streams = services.streams.clone();
+    Ok(Json(blocking(services, move |host| versions::follow(&streams, f(host)?)).await?))
 }
 
 /// Forgets a version that nothing uses.

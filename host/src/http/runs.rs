@@ -6,10 +6,10 @@ use super::error::{Problem, ProblemDocument};
 use super::events::{LAST_EVENT_ID, event, events, watched};
 use super::page::{Page, PageQuery};
 use super::spec;
-use super::work::blocking;
+use super::work::{CancelOnDrop, blocking};
 use crate::core::id::RunId;
 use crate::plugin::log_to_tracing;
-use crate::run::{self, Cancel, Observer, Progress, Request, RunError, Verification};
+use crate::run::{self, Observer, Progress, Request, RunError, Verification};
 use crate::store::{ReportRecord, RunRecord, RunState};
 use axum::Json;
 use axum::extract::State;
@@ -165,15 +165,8 @@ async fn verify(
     Path(id): Path<RunId>,
     Query(query): Query<VerifyQuery>,
 ) -> Result<Json<Verification>, Problem> {
-    /// Cancels when the handler is dropped.
-    struct CancelOnDrop(std::sync::Arc<Cancel>);
-    impl Drop for CancelOnDrop {
-        fn drop(&mut self) {
-            self.0.cancel();
-        }
-    }
-    let guard = CancelOnDrop(std::sync::Arc::default());
-    let cancel = guard.0.clone();
+    let guard = CancelOnDrop::default();
+    let cancel = guard.cancel();
     let verification = blocking(&services, move |host| -> Result<_, RunError> {
         if query.lake {
             run::verify_lake(host, &id, &Unwatched, &cancel)

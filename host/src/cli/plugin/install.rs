@@ -1,6 +1,7 @@
 //! `telemill plugin install` and `telemill plugin push`.
 
 use crate::app::App;
+use super::switch::{follow, tell_streams};
 use crate::cli::Verdict;
 use crate::cli::output::{Output, bytes};
 use crate::core::digest::Digest;
@@ -45,16 +46,17 @@ impl Install {
         let installed = versions::install(&writer.host, &found, run::now())?;
         let version = &installed.version;
         let exact = format!("sha256:{}", version.digest);
-        let switched = self.enable.then(|| versions::enable(&writer.host, &exact, run::now())).transpose()?;
-        let active = switched.is_some();
-        out.print(&json!({ "installed": installed, "enabled": switched }), |out| {
+        let enable = || follow(app, &writer.host, versions::enable(&writer.host, &exact, run::now())?);
+        let enabled = self.enable.then(enable).transpose()?;
+        out.print(&json!({ "installed": installed, "enabled": enabled }), |out| {
             let (name, had) = (&version.name, if installed.new { "installed" } else { "was installed already" });
             writeln!(out, "{name} {} ({}, {}) {had}", version.version, version.kind, bytes(version.size_bytes))?;
             writeln!(out, "{exact}")?;
-            match active {
-                true => writeln!(out, "the name {name} means it now"),
-                false => writeln!(out, "`telemill plugin enable {name}` makes it what the name {name} means"),
-            }
+            let Some(enabled) = &enabled else {
+                return writeln!(out, "`telemill plugin enable {name}` makes it what the name {name} means");
+            };
+            writeln!(out, "the name {name} means it now")?;
+            tell_streams(out, &enabled.streams)
         })?;
         Ok(Verdict::Good)
     }
