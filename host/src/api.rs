@@ -2,11 +2,13 @@
 //! client that reads them. Values that a lower layer has are sent as they are.
 
 mod data;
+mod plugins;
 mod runs;
 mod schedules;
 mod server;
 
 pub use data::{CleanRequest, CountQuery, IngestQuery, NewQuery, PreviewRequest, RowsQuery, Text, ValidateRequest};
+pub use plugins::{Compare, Uploaded};
 pub use runs::RunWithReports;
 pub use schedules::{Requested, RunWithSteps, Schedule, ScheduleStep};
 pub use server::{Health, NewToken, NewTokenAnswer, Page, ProblemDocument, TokenState};

@@ -28,6 +28,7 @@ mod sql;
 mod stream;
 mod summary;
 mod token;
+mod up;
 mod user_data;
 mod validate;
 mod value;
@@ -123,6 +124,7 @@ enum Command {
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     Serve(serve::Serve),
+    Up(up::Up),
     #[command(subcommand)]
     Token(token::Token),
     Doctor(doctor::Doctor),
@@ -194,6 +196,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Alert(command) => command.run(&app, &out),
         Command::Plugin(command) => command.run(&app, &out),
         Command::Serve(command) => command.run(&app, &out),
+        Command::Up(command) => command.run(&app, &out),
         Command::Token(command) => command.run(&app, &out),
         Command::Doctor(command) => command.run(&app, &out),
         Command::Completions(command) => command.run(&mut Cli::command()),

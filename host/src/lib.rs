@@ -2,7 +2,7 @@
 //!
 //! Layers, lowest first: [`core`]; [`batch`] and [`worker`]; [`plugin`], [`lake`] and [`store`]; [`sink`], [`query`] and
 //! [`project`]; [`run`], [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`collect`], [`task`] and [`alert`]; [`stream`],
-//! [`schedule`] and [`versions`]; [`api`]; [`http`] and [`remote`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! [`schedule`]; [`versions`]; [`api`]; [`http`] and [`remote`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
 pub mod alert;
 pub mod api;

@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod plugins;
 mod runs;
+mod streams;
 mod target;
 mod tokens;
 mod work;
@@ -16,7 +17,7 @@ mod work;
 pub use archive::Archive;
 pub use error::RemoteError;
 pub use events::Events;
-pub use plugins::{Compare, Uploaded, named};
+pub use plugins::named;
 
 use crate::api::{Health, Page, ProblemDocument};
 use serde::Serialize;

@@ -8,3 +8,7 @@ mod metrics;
 mod openapi;
 mod runs;
 mod schedules;
+mod stream_alerts;
+mod streams;
+mod swaps;
+mod up;

@@ -31,8 +31,12 @@ pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Comman
     });
     let Some((name, plugins)) = found else { return command };
     let typed = |flag: &str| {
-        let at = words.iter().position(|word| word == flag);
-        at.and_then(|index| words.get(index + 1)).cloned()
+        let behind = |(at, word): (usize, &String)| match word.strip_prefix(flag) {
+            Some("") => words.get(at + 1).cloned(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        words.iter().enumerate().find_map(behind)
     };
     let told = |flag: &str, variable: &str| typed(flag).or_else(|| std::env::var(variable).ok());
     let data_dir = told("--data-dir", "TELEMILL_DATA_DIR").map(PathBuf::from);

@@ -33,13 +33,18 @@ fn stays_here(command: &Command) -> Option<&'static str> {
     match command {
         Command::Generate(_) | Command::Fit(_) | Command::Completions(_) | Command::Man(_) => Some(FILES),
         Command::Collect(_) => Some("collecting is done by this machine; a pipeline of the server can do it there"),
-        Command::Serve(_) => Some("this command is a server itself, over a data folder of this machine"),
+        Command::Serve(_) | Command::Up(_) => {
+            Some("this command is a server itself, over a data folder of this machine")
+        }
         Command::Schedule(schedule::Schedule::Run(_)) => {
             Some("the scheduler runs in this process; `telemill serve --pipeline FILE` is one of a server")
         }
         Command::Plugin(
             plugin::Plugin::New(_) | plugin::Plugin::Build(_) | plugin::Plugin::Dev(_) | plugin::Plugin::Push(_),
         ) => Some(PROJECT),
+        Command::Plugin(plugin::Plugin::Test(_)) => {
+            Some("a component is held to the contract here; a server does the same before it installs one")
+        }
         Command::Preview(_)
         | Command::Run(_)
         | Command::Stream(_)

@@ -153,15 +153,18 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
     Ok(())
 }
 
-fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()> {
-    let folder = app.data_dir().display();
-    let data_dir = if app.data_dir() == std::path::Path::new("telemill-data")
-        || app.data_dir() == std::path::Path::new("./telemill-data")
-    {
+/// What a command needs that shall look into the same data folder, with a space before it; nothing where it is the default.
+pub(super) fn data_dir_flag(app: &App) -> String {
+    let folder = app.data_dir();
+    if ["telemill-data", "./telemill-data"].iter().any(|default| folder == std::path::Path::new(default)) {
         String::new()
     } else {
-        format!(" --data-dir {folder}")
-    };
+        format!(" --data-dir {}", folder.display())
+    }
+}
+
+fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()> {
+    let (folder, data_dir) = (app.data_dir().display(), data_dir_flag(app));
     writeln!(out, "\ngo on with")?;
     next_of_dataset(out, &data_dir, dataset)?;
     writeln!(

@@ -47,6 +47,13 @@ pub(super) struct Caller {
     scope: Scope,
 }
 
+impl Caller {
+    /// Whether that much is allowed to them.
+    pub(super) fn may(&self, scope: Scope) -> bool {
+        self.scope >= scope
+    }
+}
+
 /// Lets requests pass whose caller may send them; the [`Caller`] is among the request's extensions then.
 pub(super) async fn check(
     State(services): State<Shared>,
@@ -61,7 +68,7 @@ pub(super) async fn check(
     }
     let caller = caller(&services.host.store, services.access, request.headers()).await?;
     let needed = needed(request.method(), request.uri().path());
-    if caller.scope < needed {
+    if !caller.may(needed) {
         let detail = format!("the token {} has the scope {}, and this needs {needed}", caller.name, caller.scope);
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }

@@ -13,6 +13,7 @@ use crate::query::QueryError;
 use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
+use crate::stream::StreamError;
 use crate::task::TaskError;
 use crate::user_data::UserDataError;
 use crate::versions::VersionsError;
@@ -242,6 +243,7 @@ impl From<VersionsError> for Problem {
         match error {
             VersionsError::Plugin(error) => error.into(),
             VersionsError::Store(error) => error.into(),
+            VersionsError::Stream(error) => error.into(),
             VersionsError::NotInstalled { .. } => Self::not_found(detail),
             VersionsError::Tables { problems, .. } => Self::new(StatusCode::CONFLICT, detail).with_errors(problems),
             VersionsError::NameTaken { .. } | VersionsError::InUse { .. } | VersionsError::NothingBefore(_) => {
@@ -298,6 +300,29 @@ impl From<RunError> for Problem {
             | RunError::File { .. }
             | RunError::Thread(_)
             | RunError::Taker(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<StreamError> for Problem {
+    fn from(error: StreamError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StreamError::Spec { key, message } if !key.is_empty() => Self::bad_field(key, message),
+            StreamError::Spec { .. } => Self::bad_request(detail),
+            StreamError::State { .. } | StreamError::TooLate { .. } | StreamError::Successor { .. } => {
+                Self::new(StatusCode::CONFLICT, detail)
+            }
+            StreamError::TooMany { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, detail),
+            StreamError::Interrupted => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
+            StreamError::Run(error) => error.into(),
+            StreamError::Plugin(error) => error.into(),
+            StreamError::Lake(error) => error.into(),
+            StreamError::Store(error) => error.into(),
+            StreamError::Query(error) => error.into(),
+            StreamError::Alert(error) => error.into(),
+            StreamError::Sink(error) => error.into(),
+            StreamError::Arrow(_) | StreamError::Record { .. } => Self::internal(&error),
         }
     }
 }

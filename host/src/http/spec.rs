@@ -10,19 +10,33 @@ use serde_json::{Map, Value};
 const SCENARIO: &str = "scenario";
 /// What is said behind a path in the place of a plugin's name.
 pub(super) const NO_PATH: &str = "is a path; name a plugin that the server has, or its digest";
+/// What errors call a spec.
+const ORIGIN: &str = "of the request";
 
 /// A spec from its JSON, or from the shipped scenario that its `scenario` names, changed by the other keys.
 ///
 /// # Errors
 /// What is wrong, with the key that is at fault.
 pub(super) fn read(body: Map<String, Value>) -> Result<RunSpec, Problem> {
-    let spec = RunSpec::from_json(Value::Object(complete(body)?), "of the request")?;
+    checked(RunSpec::from_json(Value::Object(complete(body)?), ORIGIN)?)
+}
+
+/// The same for what has no end: `duration` may be left out.
+///
+/// # Errors
+/// What is wrong, with the key that is at fault.
+pub(super) fn read_open_ended(body: Map<String, Value>) -> Result<RunSpec, Problem> {
+    checked(RunSpec::parse_open_ended(&Value::Object(complete(body)?).to_string(), true, ORIGIN)?)
+}
+
+/// The refusal of a spec with `faults` that name files.
+pub(super) fn names_files(faults: Vec<Fault>) -> Problem {
+    Problem::bad_request("a spec that comes over HTTP names no files of the server").with_errors(faults)
+}
+
+fn checked(spec: RunSpec) -> Result<RunSpec, Problem> {
     let faults = foreign(&spec);
-    if faults.is_empty() {
-        Ok(spec)
-    } else {
-        Err(Problem::bad_request("a spec that comes over HTTP names no files of the server").with_errors(faults))
-    }
+    if faults.is_empty() { Ok(spec) } else { Err(names_files(faults)) }
 }
 
 fn complete(mut body: Map<String, Value>) -> Result<Map<String, Value>, Problem> {

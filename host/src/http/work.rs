@@ -23,7 +23,7 @@ impl Default for Work {
     }
 }
 
-/// Cancels work when the handler that waits for it is dropped: its client has gone away.
+/// Cancels work when its handler is dropped: nobody waits for it any more.
 #[derive(Default)]
 pub(super) struct CancelOnDrop(Arc<Cancel>);
 

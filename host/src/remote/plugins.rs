@@ -2,12 +2,11 @@
 
 use super::target::Target;
 use super::{RemoteError, Server};
+use crate::api::{Compare, Uploaded};
 use crate::core::digest::Digest;
-use crate::core::time::{Length, Timestamp};
 use crate::plugin::Listed;
-use crate::versions::{Comparison, Installed, Listing, Removed, Stated, Switched};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use crate::versions::{Comparison, Followed, Listing, Removed, Stated};
+use serde_json::json;
 use std::io::Cursor;
 use ureq::SendBody;
 use ureq::http::Method;
@@ -16,33 +15,6 @@ use ureq::http::Method;
 const BY_DIGEST: &str = "sha256:";
 /// Stands for the name where a digest says everything.
 const ANY_NAME: &str = "any";
-
-/// A component that a server took in.
-#[derive(Debug, Deserialize)]
-pub struct Uploaded {
-    /// The version.
-    pub installed: Installed,
-    /// What its name means now, where that was asked for.
-    pub activated: Option<Switched>,
-}
-
-/// What two versions of one name are compared on.
-#[derive(Debug, Serialize)]
-pub struct Compare {
-    /// The version in place; what the name means where it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first: Option<String>,
-    /// The version that would take its place.
-    pub second: String,
-    /// The seed of both.
-    pub seed: u64,
-    /// Where simulated time starts.
-    pub start: Timestamp,
-    /// How much of it is simulated.
-    pub length: Length,
-    /// The configuration of both.
-    pub config: Map<String, Value>,
-}
 
 impl Server {
     /// The plugins, and which of them names mean.
@@ -83,7 +55,7 @@ impl Server {
     ///
     /// # Errors
     /// There is no such version, or the server can't be asked.
-    pub fn enable(&self, reference: &str) -> Result<Switched, RemoteError> {
+    pub fn enable(&self, reference: &str) -> Result<Followed, RemoteError> {
         let (name, version) = any_named(reference);
         let body = version.map_or(json!({}), |version| json!({ "version": version }));
         self.post(Target::new(&["plugins", name, "activate"]), &body)
@@ -93,7 +65,7 @@ impl Server {
     ///
     /// # Errors
     /// There is nothing of that name, or the server can't be asked.
-    pub fn disable(&self, name: &str) -> Result<Switched, RemoteError> {
+    pub fn disable(&self, name: &str) -> Result<Followed, RemoteError> {
         self.post(Target::new(&["plugins", name, "disable"]), &json!({}))
     }
 
@@ -101,7 +73,7 @@ impl Server {
     ///
     /// # Errors
     /// There is nothing before, or the server can't be asked.
-    pub fn roll_back(&self, name: &str) -> Result<Switched, RemoteError> {
+    pub fn roll_back(&self, name: &str) -> Result<Followed, RemoteError> {
         self.post(Target::new(&["plugins", name, "rollback"]), &json!({}))
     }
 

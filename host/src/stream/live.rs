@@ -6,6 +6,8 @@ use super::pool::Task;
 use super::session::Session;
 use super::spec::{StreamSpec, check_speed};
 use super::stats::Recent;
+use super::swap::Takeover;
+use crate::alert::Alerts;
 use crate::core::digest::Digest;
 use crate::core::id::StreamId;
 use crate::core::problem;
@@ -22,10 +24,23 @@ const SLICE: Duration = Duration::from_millis(500);
 /// Shortest time between two commits of a stream that has caught up, in microseconds: each costs a few syncs of the disk.
 const COMMIT_EVERY_US: f64 = 1_000_000.0;
 
+/// What a stream works with.
+pub(super) struct Surroundings {
+    pub(super) host: Host,
+    /// Told when the stream fails, and when it goes on.
+    pub(super) alerts: Alerts,
+    pub(super) log: LogSink,
+    pub(super) cancel: Arc<Cancel>,
+    /// Called after each commit: others may have work now.
+    pub(super) committed: Box<dyn Fn() + Send + Sync>,
+}
+
 /// A stream that this process runs.
 pub(super) struct Live {
     host: Host,
+    alerts: Alerts,
     id: StreamId,
+    dataset: String,
     log: LogSink,
     cancel: Arc<Cancel>,
     /// Locked while a slice is made.
@@ -33,7 +48,6 @@ pub(super) struct Live {
     control: Mutex<Control>,
     recent: Mutex<Recent>,
     commits: watch::Sender<u64>,
-    /// Called after each commit: others may have work now.
     committed: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -47,6 +61,8 @@ pub(super) struct Control {
     slice: i64,
     /// Whether the position is where the clock is.
     pub(super) caught_up: bool,
+    /// Whether it failed and has made nothing since.
+    failed: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,19 +71,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Live {
     /// Takes a recorded stream up.
-    pub(super) fn new(
-        host: &Host,
-        record: &StreamRecord,
-        log: &LogSink,
-        cancel: &Arc<Cancel>,
-        committed: Box<dyn Fn() + Send + Sync>,
-    ) -> Self {
+    pub(super) fn new(record: &StreamRecord, with: Surroundings) -> Self {
+        let Surroundings { host, alerts, log, cancel, committed } = with;
         let recent = Recent::since(run::now());
         Self {
-            host: host.clone(),
+            host,
+            alerts,
             id: record.id.clone(),
-            log: recent.log(Arc::clone(log)),
-            cancel: Arc::clone(cancel),
+            dataset: record.dataset.clone(),
+            log: recent.log(log),
+            cancel,
             session: Mutex::default(),
             control: Mutex::new(Control {
                 state: record.state,
@@ -75,6 +88,7 @@ impl Live {
                 error: record.error.clone(),
                 slice: 1,
                 caught_up: false,
+                failed: record.state == StreamState::Failed,
             }),
             recent: Mutex::new(recent),
             commits: watch::Sender::new(record.commits),
@@ -150,7 +164,11 @@ impl Live {
             }
             control.state = StreamState::Stopped;
             Ok(())
-        })
+        })?;
+        if std::mem::take(&mut lock(&self.control).failed) {
+            self.tell(None);
+        }
+        Ok(())
     }
 
     /// Changes state and clock together, in the record first.
@@ -189,8 +207,8 @@ impl Live {
         made
     }
 
-    /// Another version of the plugin `name` takes over with the next segment. Returns whether it began afresh.
-    pub(super) fn swap(&self, name: &str, digest: Digest) -> Result<bool, StreamError> {
+    /// Another version of the plugin `name` takes over with the next segment; none where nothing changes.
+    pub(super) fn swap(&self, name: &str, digest: Digest) -> Result<Option<Takeover>, StreamError> {
         let mut held = lock(&self.session);
         let state = lock(&self.control).state;
         let from = [StreamState::Running, StreamState::Paused];
@@ -248,10 +266,14 @@ impl Live {
         let caught_up = taken == ticks && ticks <= 2 * every;
         let drift_ms = (now.0 - clock::wall_of(control.clock, reached).0) / 1_000;
         lock(&self.recent).committed(now, &slice.rows, caught_up.then_some(drift_ms));
-        {
+        let mended = {
             let mut control = lock(&self.control);
             control.slice = slice_after(taken, began.elapsed(), control.slice, DAY_US / tick);
             control.caught_up = caught_up;
+            std::mem::take(&mut control.failed)
+        };
+        if mended {
+            self.tell(None);
         }
         self.commits.send_replace(slice.commit.number);
         (self.committed)();
@@ -267,11 +289,20 @@ impl Live {
         tracing::error!(stream.id = %self.id, "the stream failed: {message}");
         let recorded = self.change(|control| {
             (control.state, control.error) = (StreamState::Failed, Some(message.clone()));
+            control.failed = true;
             Ok(())
         });
         if let Err(error) = recorded {
             tracing::error!(stream.id = %self.id, %error, "the stream's failure could not be recorded");
             lock(&self.control).state = StreamState::Failed;
+        }
+        self.tell(Some(&message));
+    }
+
+    /// Raises an alert that the stream failed for the reason that is given, or resolves it.
+    fn tell(&self, error: Option<&str>) {
+        if let Err(error) = self.alerts.stream_goes_on(&self.dataset, error, run::now()) {
+            tracing::error!(stream.id = %self.id, "an alert can't be raised or resolved: {}", problem::chain(&error));
         }
     }
 }

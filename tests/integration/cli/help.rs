@@ -72,6 +72,7 @@ fn examples_of_the_help_run() {
                 "schedule",
                 "alert",
                 "serve",
+                "up",
                 "stream",
             ]
             .contains(&words.first().map_or("", String::as_str));

@@ -1,5 +1,6 @@
 //! `telemill plugin compare`: what a swap would change.
 
+use crate::api;
 use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, grouped, table};
@@ -79,7 +80,14 @@ impl Compare {
             Some(second) => second.to_owned(),
             None => format!("sha256:{}", server.inspect(&self.second)?.digest),
         };
-        let compare = remote::Compare { first: first.map(str::to_owned), second, seed, start, length, config };
+        let compare = api::Compare {
+            first: first.map(str::to_owned),
+            second,
+            seed: Some(seed),
+            start: Some(start),
+            length: Some(length),
+            config,
+        };
         Ok(server.compare(name.or(other), &compare)?)
     }
 }
