@@ -1,9 +1,9 @@
 //! `telemill run`: start, list, show, resume, verify and cancel.
 
+mod shown;
 mod watch;
 
 use super::output::{Output, grouped, table};
-use super::progress::RunProgress;
 use super::{Verdict, summary};
 use crate::api::RunWithReports;
 use crate::app::App;
@@ -11,15 +11,17 @@ use crate::core::id::RunId;
 use crate::core::time::{Length, Timestamp};
 use crate::plugin::log_to_tracing;
 use crate::remote::Server;
-use crate::run::{self, Cancel, Existing, Observer, Request, RunError, Verification};
+use crate::run::{self, Cancel, Existing, Request, RunError, Verification};
 use crate::store::{RunRecord, RunState, StoreError};
 use crate::task;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use shown::{Shown, total_us};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What is said where a run is meant and there is none.
 const NO_RUN: &str = "there is no run yet: `telemill run start ecommerce` makes one";
@@ -358,31 +360,18 @@ fn newest(host: &run::Host, id: Option<RunId>) -> anyhow::Result<RunId> {
     }
 }
 
-/// Simulated time of a run, summed over its partitions.
-fn total_us(record: &RunRecord) -> u64 {
-    spec_of(record).map_or(1, |spec| spec.window().length_us() * u64::from(spec.spec().partitions))
-}
-
-fn spec_of(record: &RunRecord) -> Option<run::ResolvedSpec> {
-    serde_json::from_value(record.spec.clone()).ok()
-}
-
 /// Makes Ctrl-C and SIGTERM ask for a clean stop; a second one ends the process at once.
 pub(super) fn on_ctrl_c(app: &App) -> Arc<Cancel> {
     let cancel = Arc::new(Cancel::default());
     let asked = Arc::clone(&cancel);
+    // Heard from here on, not only once the task gets its turn.
+    let _entered = app.runtime().enter();
+    let (mut interrupt, mut terminate) = (heard(SignalKind::interrupt()), heard(SignalKind::terminate()));
     app.runtime().spawn(async move {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         loop {
-            let terminated = async {
-                match terminate.as_mut() {
-                    Some(signal) => signal.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated => {}
+                () = next(&mut interrupt) => {}
+                () = next(&mut terminate) => {}
             }
             if asked.is_cancelled() {
                 std::process::exit(2);
@@ -394,42 +383,13 @@ pub(super) fn on_ctrl_c(app: &App) -> Arc<Cancel> {
     cancel
 }
 
-/// Shows a run's beginning and its progress.
-struct Shown<'a> {
-    out: &'a Output,
-    bar: std::sync::OnceLock<RunProgress>,
+fn heard(kind: SignalKind) -> Option<Signal> {
+    signal(kind).ok()
 }
 
-impl<'a> Shown<'a> {
-    fn new(out: &'a Output) -> Self {
-        Self { out, bar: std::sync::OnceLock::new() }
-    }
-
-    fn over(out: &'a Output, total: u64) -> Self {
-        let shown = Self::new(out);
-        shown.bar.get_or_init(|| RunProgress::new(out, total));
-        shown
-    }
-
-    fn begin(&self, record: &RunRecord) {
-        if let Some(spec) = spec_of(record) {
-            let (seed, span) = (spec.seed(), spec.window());
-            tracing::info!("run {} into {}: seed {seed}, {span}", record.id, record.dataset);
-        }
-        self.bar.get_or_init(|| RunProgress::new(self.out, total_us(record)));
-    }
-
-    fn end(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.finish();
-        }
-    }
-}
-
-impl Observer for Shown<'_> {
-    fn progress(&self, done_us: u64, rows: u64) {
-        if let Some(bar) = self.bar.get() {
-            bar.update(done_us, rows);
-        }
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

@@ -1,10 +1,11 @@
 //! Errors as RFC 9457 problem documents. The only place that maps errors of lower layers to statuses.
 
+mod tasks;
+
 pub(super) use crate::api::ProblemDocument;
 
 use crate::alert::AlertError;
-use crate::clean::CleanError;
-use crate::core::problem::{self as core_problem, chain};
+use crate::core::problem as core_problem;
 use crate::ingest::IngestError;
 use crate::ingest::log::{LogError, RETRY_AFTER_S};
 use crate::lake::LakeError;
@@ -14,7 +15,6 @@ use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
 use crate::stream::StreamError;
-use crate::task::TaskError;
 use crate::user_data::UserDataError;
 use crate::versions::VersionsError;
 use axum::Json;
@@ -382,54 +382,6 @@ impl From<UserDataError> for Problem {
             UserDataError::Query(error) => error.into(),
             UserDataError::Sink(error) => error.into(),
             UserDataError::Io { .. } | UserDataError::Source(_) | UserDataError::Batch(_) => Self::internal(&error),
-        }
-    }
-}
-
-impl From<CleanError> for Problem {
-    fn from(error: CleanError) -> Self {
-        let detail = error.to_string();
-        match error {
-            CleanError::Step { source, .. } => {
-                Self { detail: format!("{detail}: {}", chain(&*source)), ..Self::from(*source) }
-            }
-            CleanError::Recipe(_) | CleanError::Itself(_) | CleanError::BadName(_) => Self::bad_request(detail),
-            CleanError::Exists { .. } => Self::new(StatusCode::CONFLICT, detail),
-            CleanError::TooLarge { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
-            CleanError::Query(error) => error.into(),
-            CleanError::Lake(error) => error.into(),
-            CleanError::Sink(error) => error.into(),
-            CleanError::Scratch { .. } | CleanError::Arrow(_) => Self::internal(&error),
-        }
-    }
-}
-
-impl From<TaskError> for Problem {
-    fn from(error: TaskError) -> Self {
-        let detail = error.to_string();
-        match error {
-            TaskError::Table(_) | TaskError::Request(_) | TaskError::Text(_) | TaskError::Recipe(_) => {
-                Self::bad_request(detail)
-            }
-            TaskError::Stopped => Self::new(StatusCode::CONFLICT, detail),
-            TaskError::Spec(error) => error.into(),
-            TaskError::Run(error) => error.into(),
-            // What a request names that is not there is a fault of the request.
-            TaskError::Plugin(error @ PluginError::NotFound { .. }) => {
-                Self::from(error).with_status(StatusCode::BAD_REQUEST)
-            }
-            TaskError::Plugin(error) => error.into(),
-            TaskError::Clean { source, .. } => {
-                let problem = Self::from(source);
-                Self { detail: format!("{detail}: {}", problem.detail), ..problem }
-            }
-            TaskError::Ingest(error) => error.into(),
-            TaskError::Lake(error) => error.into(),
-            TaskError::Query(error) => error.into(),
-            TaskError::Sink(error) => error.into(),
-            TaskError::Load(_) | TaskError::Source(_) | TaskError::File { .. } | TaskError::Write(_) => {
-                Self::internal(&error)
-            }
         }
     }
 }

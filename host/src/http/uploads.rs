@@ -31,6 +31,8 @@ use utoipa_axum::routes;
 static SENT: Semaphore = Semaphore::const_new(4);
 /// Pieces of a body that wait for the disk.
 const PIECES: usize = 4;
+/// Most files of an archive: each is a file of the disk meanwhile.
+const MAX_FILES: usize = 100_000;
 /// How the folders' names begin.
 const KIND: &str = "upload";
 /// Longest name of a file, in bytes: what file systems take.
@@ -163,7 +165,11 @@ fn unpack(archive: &std::path::Path, folder: &std::path::Path) -> Result<(), Pro
     let broken = |error: &io::Error| Problem::bad_request(format!("the body is no tar archive: {error}"));
     fs::create_dir(folder).map_err(|error| disk(&error))?;
     let mut archive = tar::Archive::new(io::BufReader::new(File::open(archive).map_err(|error| disk(&error))?));
-    for entry in archive.entries().map_err(|error| broken(&error))? {
+    for (index, entry) in archive.entries().map_err(|error| broken(&error))?.enumerate() {
+        if index >= MAX_FILES {
+            let detail = format!("the archive has more than {MAX_FILES} files; send fewer at a time");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
         let mut entry = entry.map_err(|error| broken(&error))?;
         let path = entry.path().map_err(|error| broken(&error))?.into_owned();
         let name = path.file_name().filter(|name| path.as_os_str() == *name).map(|name| folder.join(name));

@@ -85,6 +85,7 @@ fn examples_of_the_help_run() {
                 "resume",
                 "token create",
                 "revoke",
+                "--server",
             ]
             .iter()
             .any(|word| line.contains(word));

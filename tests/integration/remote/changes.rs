@@ -4,6 +4,7 @@ use super::{ask, command};
 use crate::cli::SPEC;
 use crate::program::{Place, Running, Served, wait_until};
 use serde_json::{Value, json};
+use std::io::Read as _;
 use std::process::Stdio;
 
 /// Output without what differs between any two places: ids, times of day, and where the next commands would work.
@@ -73,9 +74,43 @@ fn ctrl_c_stops_a_run_on_its_server_and_resume_goes_on_there() {
     resumed.answer().with_code(2);
 }
 
+/// Starts a command, and waits until it says what it watches: from then on Ctrl-C is its own.
 fn start<'a>(place: &Place, server: &Served, words: impl IntoIterator<Item = &'a str>) -> Running {
     let mut command = command(place, &server.url, words);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap().into()
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (stderr, mut line) = (child.stderr.as_mut().unwrap(), Vec::new());
+    while !line.ends_with(b"\n") {
+        let mut byte = [0];
+        assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&line));
+        line.push(byte[0]);
+    }
+    assert!(String::from_utf8_lossy(&line).contains("run r"), "{}", String::from_utf8_lossy(&line));
+    child.into()
+}
+
+#[test]
+fn a_stream_that_is_started_there_goes_on_there() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let words = ["stream", "run", "ecommerce", "--backfill", "10m", "--speed", "60", "--set", "ecommerce.base_tps=5"];
+    let begun = ask(&place, &server, words).with_code(0).out;
+    assert!(begun.contains("running"), "{begun}");
+    wait_until("rows are there", || {
+        let shown = ask(&place, &server, ["stream", "show", "--json"]).with_code(0).out;
+        serde_json::from_str::<Value>(&shown).unwrap()["commits"].as_u64().unwrap() > 2
+    });
+    let stopped = ask(&place, &server, ["stream", "stop"]).with_code(0).out;
+    assert!(stopped.contains("stopped"), "{stopped}");
+    for words in [&["stream", "show"][..], &["stream", "show", "--spec"], &["stream", "list"], &["stream", "verify"]] {
+        let (here, there) = (place.ask(words.iter().copied()), ask(&place, &server, words.iter().copied()));
+        assert_eq!((here.code, &here.out), (there.code, &there.out), "{words:?}: {}{}", here.err, there.err);
+    }
+    let spec = place.file("same.json", ask(&place, &server, ["stream", "show", "--spec"]).with_code(0).out);
+    let run =
+        ask(&place, &server, ["run", "start", spec.to_str().unwrap(), "--dataset", "again", "--json"]).with_code(0).out;
+    let shown = ask(&place, &server, ["stream", "show", "--json"]).with_code(0).out;
+    let of = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(of(&run)["run"]["fingerprint"], of(&shown)["fingerprint"]);
 }
 
 #[test]
@@ -136,7 +171,7 @@ fn recipes_and_validators_work_there() {
     }
     let help = ask(&there, &server, ["validate", "shop", "--with", "service-levels", "--help"]).with_code(0).out;
     assert!(help.contains("Configuration of service-levels"), "{help}");
-    ask(&there, &server, ["validate", "shop", "--with", "./mine.wasm"]).refused(&["is a path"]);
+    ask(&there, &server, ["validate", "shop", "--with", "./mine.wasm"]).refused(&["./mine.wasm"]);
 }
 
 #[test]

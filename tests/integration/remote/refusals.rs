@@ -12,8 +12,9 @@ fn commands_that_work_here_refuse_the_flag_and_pass_over_the_variable() {
     let place = Place::new();
     let nobody = "http://127.0.0.1:9";
     for words in [
-        &["generate", "ecommerce", "--duration", "1m", "-o", "out"][..],
+        &["generate", "ecommerce", "--duration", "1m", "--output-dir", "out"][..],
         &["serve"],
+        &["up", "ecommerce"],
         &["fit", "x.csv"],
         &["collect"],
         &["plugin", "new", "mine"],

@@ -73,6 +73,10 @@ const COMMANDS: &[&[&str]] = &[
     &["plugin", "inspect", "ecommerce", "--scenario"],
     &["plugin", "inspect", "none"],
     &["token", "list"],
+    &["stream", "list"],
+    &["stream", "list", "--json"],
+    &["stream", "show"],
+    &["stream", "show", "s0000000000000000"],
     &["user-data", "stats"],
     &["user-data", "stats", "--json"],
 ];
@@ -124,7 +128,7 @@ fn files_are_the_same_whatever_format_and_profile() {
     let place = Place::new();
     place.file("spec.toml", SPEC);
     place.good(["run", "start", "spec.toml", "--quiet"]);
-    place.file("mine.toml", "summary = \"mine\"\ntable = \"transactions\"\nformat = \"csv\"\nfile = \"{service}/calls.csv\"\n[[columns]]\nfrom = \"timestamp\"\n[[columns]]\nfrom = \"status\"\n");
+    place.file("mine.toml", "summary = \"mine\"\ntable = \"transactions\"\nformat = \"csv\"\nfile = \"{service}/calls.csv\"\n[[columns]]\nname = \"timestamp\"\n[[columns]]\nname = \"status\"\n");
     let server = place.serve([]);
     for (name, words) in [
         ("csv", &["--format", "csv"][..]),

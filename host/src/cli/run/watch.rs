@@ -1,6 +1,7 @@
 //! A run of a server, watched from here to its end.
 
-use super::{Shown, on_ctrl_c};
+use super::on_ctrl_c;
+use super::shown::Shown;
 use crate::app::App;
 use crate::cli::output::Output;
 use crate::cli::{Verdict, summary};
@@ -21,9 +22,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Shows the progress of a run, and tells it when it has ended. Ctrl-C stops the run, as it does one that is made here.
 pub(super) fn to_the_end(app: &App, out: &Output, server: &Server, record: RunRecord) -> anyhow::Result<Verdict> {
+    let (cancel, ended) = (on_ctrl_c(app), AtomicBool::new(false));
     let shown = Shown::new(out);
     shown.begin(&record);
-    let (cancel, ended) = (on_ctrl_c(app), AtomicBool::new(false));
     let last = std::thread::scope(|scope| {
         scope.spawn(|| cancel_there(server, &record.id, &cancel, &ended));
         let last = follow(server, &record.id, &shown);
