@@ -99,7 +99,8 @@ impl Serving {
             std::thread::scope(|scope| {
                 scope.spawn(|| notifier.run(&stop));
                 // A scheduler that can't go on ends the server, which would promise what nobody does.
-                let scheduled = scope.spawn(|| scheduler.run(&host, &SystemClock, &stop).inspect_err(|_| stop.cancel()));
+                let scheduled =
+                    scope.spawn(|| scheduler.run(&host, &SystemClock, &stop).inspect_err(|_| stop.cancel()));
                 let stopped = stopped(Arc::clone(&stop));
                 runtime.block_on(server.run(Arc::new(services), &settings.server, stopped));
                 stop.cancel();

@@ -91,6 +91,9 @@ fn tell(app: &App, out: &Output, url: &str, record: &StreamRecord) -> anyhow::Re
         writeln!(out, "  curl -s {url}/api/v1/streams/{id}/stats")?;
         writeln!(out, "  curl -sN {url}/api/v1/streams/{id}/tail")?;
         let flag = summary::data_dir_flag(app);
-        writeln!(out, "  telemill{flag} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\"")
+        writeln!(
+            out,
+            "  telemill{flag} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\""
+        )
     })
 }

@@ -78,7 +78,10 @@ impl From<PlannedIncident> for Triggered {
 /// Streams, newest first.
 #[utoipa::path(get, path = "/api/v1/streams", tag = "streams", params(PageQuery),
     responses((status = 200, body = Page<StreamView>), (status = 400, body = ProblemDocument)))]
-async fn list(State(services): State<Shared>, Query(page): Query<PageQuery>) -> Result<Json<Page<StreamView>>, Problem> {
+async fn list(
+    State(services): State<Shared>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<StreamView>>, Problem> {
     let limit = page.limit()?;
     let before: Option<StreamId> = page.before()?;
     let streams = services.host.store.streams(limit + 1, before.as_ref()).await?;
@@ -204,10 +207,7 @@ async fn trigger(
 /// a client that goes away ends it.
 #[utoipa::path(post, path = "/api/v1/streams/{id}/verify", tag = "streams", params(("id" = StreamId, Path)),
     responses((status = 200, body = StreamVerification), (status = 404, body = ProblemDocument)))]
-async fn verify(
-    State(services): State<Shared>,
-    Path(id): Path<StreamId>,
-) -> Result<Json<StreamVerification>, Problem> {
+async fn verify(State(services): State<Shared>, Path(id): Path<StreamId>) -> Result<Json<StreamVerification>, Problem> {
     let guard = CancelOnDrop::default();
     let cancel = guard.cancel();
     let verified = move |host: &Host| stream::verify(host, &id, log_to_tracing(), &cancel);

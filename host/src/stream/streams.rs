@@ -124,9 +124,8 @@ impl Streams {
         inner.care.call_once(|| {
             inner.aside.add(Arc::new(Care::new(&inner.host)));
         });
-        let courier = |sink| -> Arc<dyn Task> {
-            Arc::new(Courier::new(&inner.host, &record.id, sink, inner.out.clone()))
-        };
+        let courier =
+            |sink| -> Arc<dyn Task> { Arc::new(Courier::new(&inner.host, &record.id, sink, inner.out.clone())) };
         let mut tasks: Vec<Arc<dyn Task>> = spec.settings.sinks.into_iter().map(courier).collect();
         if !spec.run.validators.is_empty() {
             tasks.push(Arc::new(Judge::new(&inner.host, &record.id, &inner.alerts, &inner.log, &inner.cancel)));

@@ -4,8 +4,7 @@ use super::streams::show;
 use crate::program::{Place, wait_until};
 use serde_json::Value;
 
-const WORDS: [&str; 8] =
-    ["up", "ecommerce", "--dataset", "live", "--speed", "600", "--set", "ecommerce.base_tps=20"];
+const WORDS: [&str; 8] = ["up", "ecommerce", "--dataset", "live", "--speed", "600", "--set", "ecommerce.base_tps=20"];
 
 #[test]
 fn a_scenario_comes_up_ends_with_one_signal_and_goes_on_as_the_same_stream() {

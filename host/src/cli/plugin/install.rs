@@ -1,7 +1,7 @@
 //! `telemill plugin install` and `telemill plugin push`.
 
-use crate::app::App;
 use super::switch::{follow, tell_streams};
+use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, bytes};
 use crate::core::digest::Digest;

@@ -1,11 +1,11 @@
 //! A stream's rows as server-sent events, commit by commit.
 
+use crate::core::id::StreamId;
 use crate::http::Shared;
 use crate::http::body::{Path, Query};
 use crate::http::error::{Problem, ProblemDocument};
 use crate::http::events::{LAST_EVENT_ID, event, events};
 use crate::http::work::blocking;
-use crate::core::id::StreamId;
 use crate::run::Host;
 use crate::store::{StoreError, StreamCommit, StreamState};
 use crate::stream::{self, MAX_TAIL_ROWS, Tail};
@@ -150,9 +150,7 @@ impl Follower {
         Ok(match commit {
             Some(commit) if commit.number == self.last + 1 => Step::Rows(commit),
             Some(commit) => Step::Skipped(Skipped { first: self.last + 1, last: commit.number - 1 }),
-            None if record.commits > self.last => {
-                Step::Skipped(Skipped { first: self.last + 1, last: record.commits })
-            }
+            None if record.commits > self.last => Step::Skipped(Skipped { first: self.last + 1, last: record.commits }),
             None if record.state == StreamState::Stopped => Step::Ended(record.state),
             None => Step::Wait,
         })
