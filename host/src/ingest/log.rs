@@ -188,6 +188,7 @@ pub struct Ticket {
 /// The log. Shared behind an `Arc`; dropping it ends its threads and leaves what was not moved to the next start.
 #[derive(Debug)]
 pub struct Log {
+    folder: PathBuf,
     image: Arc<Image>,
     tables: Tables,
     host: LogHost,
@@ -233,7 +234,7 @@ impl Log {
         let threads = threads.into_iter().collect::<Result<Vec<_>, _>>();
         let threads = threads.map_err(|source| LogError::Io { path: folder.clone(), source })?;
         let tables = Tables::new(host.lake.clone(), host.runtime.clone());
-        Ok(Self { image, tables, host, settings, writer, mover, threads: Mutex::new(threads) })
+        Ok(Self { folder, image, tables, host, settings, writer, mover, threads: Mutex::new(threads) })
     }
 
     /// The rows that are not in the lake yet, for queries.
@@ -270,18 +271,24 @@ impl Log {
     /// Begins a request: tells one that came before under the same key.
     ///
     /// # Errors
-    /// The key came before with other rows, or the database can't be read.
+    /// The key came before with other rows, the disk is full, or the database can't be read.
     pub fn begin(&self, key: Option<Key>) -> Result<Begun, LogError> {
         let moves = self.image.moves();
-        let Some(wanted) = key else { return Ok(Begun::New(Ticket { key, moves })) };
-        let known = match self.image.key(&wanted.digest) {
-            Some((_, used)) => Some(used),
-            None => self.host.runtime.block_on(self.host.lake.store().moved_key(&wanted.digest))?,
-        };
-        match known {
-            None => Ok(Begun::New(Ticket { key, moves })),
-            Some(used) => repeated(&used, wanted.body).map(Begun::Repeated),
+        if let Some(wanted) = key {
+            let known = match self.image.key(&wanted.digest) {
+                Some((_, used)) => Some(used),
+                None => self.host.runtime.block_on(self.host.lake.store().moved_key(&wanted.digest))?,
+            };
+            if let Some(used) = known {
+                return repeated(&used, wanted.body).map(Begun::Repeated);
+            }
         }
+        // Before a table is declared for what could not be kept; the writer looks again, with the bytes in its hand.
+        let keep_bytes = self.settings.keep_free_bytes;
+        if !segments::has_room(&self.folder, 0, keep_bytes) {
+            return Err(LogError::DiskFull { folder: self.folder.clone(), keep_bytes });
+        }
+        Ok(Begun::New(Ticket { key, moves }))
     }
 
     /// Appends rows of declared tables, all or nothing. Once the receipt is there they are durable, and SQL sees them.

@@ -28,7 +28,7 @@ command = ["false"]
 "#;
 
 /// Figures by name and labels.
-fn figures(server: &Served) -> BTreeMap<String, f64> {
+pub(crate) fn figures(server: &Served) -> BTreeMap<String, f64> {
     let reply = server.get("/metrics").with_status(200);
     assert!(reply.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     let text = reply.text();
