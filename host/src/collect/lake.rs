@@ -5,7 +5,7 @@ use crate::batch::TableLayout;
 use crate::core::id;
 use crate::core::schema::{DataType, Field, Table, TableKind};
 use crate::core::time::Timestamp;
-use crate::lake::{Commit, LakeError, LakeTable, Mode, TableFiles, TableWriter};
+use crate::lake::{self, Commit, LakeError, LakeTable, Mode, TableFiles, TableWriter};
 use crate::query::Scan;
 use crate::run::{Host, random};
 use crate::store::{KeyedColumn, KeyedRows, KeyedType, KeyedValue};
@@ -33,6 +33,13 @@ pub(super) fn upsert(host: &Host, dataset: &str, rows: &KeyedRows, now: Timestam
     for _ in 0..TRIES {
         let found = there(host, dataset, &rows.table)?;
         let layout = TableLayout::new(table(found.as_ref().map(|found| &found.table), rows));
+        if let Some(found) = &found {
+            let problems = lake::added_only(&found.table, &layout.table);
+            if !problems.is_empty() {
+                let (dataset, table) = (dataset.to_owned(), rows.table.clone());
+                return Err(LakeError::SchemaChanged { dataset, table, problems }.into());
+            }
+        }
         let incoming = incoming(&layout, rows)?;
         let put = Put { host, dataset, layout: &layout, there: found.as_ref(), now };
         let Some(change) = put.compare(&incoming)? else { return Ok(0) };

@@ -36,6 +36,8 @@ use tables::Tables;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+/// What rows take as columns for each byte that they had as text, but for odd ones.
+const COLUMNS_OF_TEXT: usize = 2;
 /// The folder below the data folder that holds the log.
 pub const LOG_FOLDER: &str = "ingest-log";
 
@@ -268,11 +270,11 @@ impl Log {
         Ok(self.tables.declare(dataset, tables, self.now())?)
     }
 
-    /// Begins a request: tells one that came before under the same key.
+    /// Begins a request of so many bytes: tells one that came before under the same key.
     ///
     /// # Errors
     /// The key came before with other rows, the disk is full, or the database can't be read.
-    pub fn begin(&self, key: Option<Key>) -> Result<Begun, LogError> {
+    pub fn begin(&self, key: Option<Key>, sent: usize) -> Result<Begun, LogError> {
         let moves = self.image.moves();
         if let Some(wanted) = key {
             let known = match self.image.key(&wanted.digest) {
@@ -284,8 +286,8 @@ impl Log {
             }
         }
         // Before a table is declared for what could not be kept; the writer looks again, with the bytes in its hand.
-        let keep_bytes = self.settings.keep_free_bytes;
-        if !segments::has_room(&self.folder, 0, keep_bytes) {
+        let (keep_bytes, wanted) = (self.settings.keep_free_bytes, sent.saturating_mul(COLUMNS_OF_TEXT) as u64);
+        if !segments::has_room(&self.folder, wanted, keep_bytes) {
             return Err(LogError::DiskFull { folder: self.folder.clone(), keep_bytes });
         }
         Ok(Begun::New(Ticket { key, moves }))

@@ -82,7 +82,8 @@ fn a_full_disk_is_told_before_anything_is_taken_and_loses_nothing() {
     let mut rows = send_until_full(&served, 0);
     assert!(rows > 0);
     assert_eq!(send(&served, "others", 0), 507);
-    let reply = served.send("POST", "/api/v2/write?bucket=load", &[], b"points f=1 1").with_status(507);
+    let lines: String = (0..ROWS).map(|row| format!("points,host=a text=\"{row:0>100}\" {row}\n")).collect();
+    let reply = served.send("POST", "/api/v2/write?bucket=load", &[], lines.as_bytes()).with_status(507);
     assert!(reply.json()["message"].as_str().unwrap().contains("full"), "{}", reply.text());
     let tables = served.get("/api/v1/datasets/load").with_status(200).text();
     assert!(

@@ -227,7 +227,7 @@ impl Postgres {
             let columns = fields.iter().map(column).collect::<Vec<_>>().join(", ");
             Some(format!("CREATE TABLE IF NOT EXISTS {target} ({columns})"))
         } else {
-            let missing = fields.iter().filter(|field| !there.iter().any(|column| *column == field.name));
+            let missing = fields.iter().filter(|field| !there.contains(&field.name));
             // Rows that are there have no value for it.
             let add = missing
                 .map(|field| format!("ADD COLUMN IF NOT EXISTS {} {}", name(&field.name), type_of(field.data_type)));
