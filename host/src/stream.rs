@@ -27,7 +27,9 @@ pub use error::StreamError;
 pub use incidents::Trigger;
 pub use settings::Settings;
 pub use shown::StreamView;
-pub use sinks::{Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, RequestSink, SinkSpec};
+pub use sinks::{
+    Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec,
+};
 pub use spec::{StreamSettings, StreamSpec};
 pub use stats::{LoggedLine, StreamStats};
 pub use streams::Streams;

@@ -3,11 +3,13 @@
 mod access;
 mod clients;
 mod data;
+mod disk;
 mod ingest;
-mod metrics;
+pub(crate) mod metrics;
 mod openapi;
 mod runs;
 mod schedules;
+mod schemathesis;
 mod stream_alerts;
 mod streams;
 mod swaps;

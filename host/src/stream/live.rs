@@ -15,6 +15,7 @@ use crate::core::time::{DAY_US, Timestamp};
 use crate::plugin::LogSink;
 use crate::run::{self, Cancel, Host, PlacedIncident, PlannedIncident};
 use crate::store::{ClockAnchor, StreamRecord, StreamState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ use tokio::sync::watch;
 const SLICE: Duration = Duration::from_millis(500);
 /// Shortest time between two commits of a stream that has caught up, in microseconds: each costs a few syncs of the disk.
 const COMMIT_EVERY_US: f64 = 1_000_000.0;
+/// How soon a stream looks again whether those who wait for it have had their turn.
+const TURN: Duration = Duration::from_millis(5);
 
 /// What a stream works with.
 pub(super) struct Surroundings {
@@ -45,6 +48,8 @@ pub(super) struct Live {
     cancel: Arc<Cancel>,
     /// Locked while a slice is made.
     session: Mutex<Option<Session>>,
+    /// Who waits for the end of a slice: the next begins after them.
+    waiting: AtomicUsize,
     control: Mutex<Control>,
     recent: Mutex<Recent>,
     commits: watch::Sender<u64>,
@@ -82,6 +87,7 @@ impl Live {
             log: recent.log(log),
             cancel,
             session: Mutex::default(),
+            waiting: AtomicUsize::new(0),
             control: Mutex::new(Control {
                 state: record.state,
                 clock: record.clock,
@@ -117,8 +123,17 @@ impl Live {
         if control.state == StreamState::Running { clock::at(control.clock, now) } else { control.clock.clock }
     }
 
-    /// The clock stands from now on.
+    /// Waits for the slice that is under way; no other begins as long as this is held.
+    fn between_slices(&self) -> MutexGuard<'_, Option<Session>> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let held = lock(&self.session);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        held
+    }
+
+    /// The clock stands from now on, and no rows are made once this returns.
     pub(super) fn pause(&self, now: Timestamp) -> Result<(), StreamError> {
+        let _held = self.between_slices();
         self.change(|control| {
             expect(&self.id, control.state, &[StreamState::Running], "only a running stream can be paused")?;
             control.clock = clock::with_speed(control.clock, control.clock.speed, now);
@@ -154,8 +169,15 @@ impl Live {
         })
     }
 
-    /// The stream ends, for good; what was committed stays.
+    /// The stream ends, for good; what was committed stays, and nothing follows once this returns.
     pub(super) fn stop(&self, now: Timestamp) -> Result<(), StreamError> {
+        let mut held = self.between_slices();
+        self.end(now)?;
+        *held = None;
+        Ok(())
+    }
+
+    fn end(&self, now: Timestamp) -> Result<(), StreamError> {
         self.change(|control| {
             let from = [StreamState::Running, StreamState::Paused, StreamState::Failed];
             expect(&self.id, control.state, &from, "it has ended already")?;
@@ -195,7 +217,7 @@ impl Live {
         start: Option<Timestamp>,
         placed: PlacedIncident,
     ) -> Result<Vec<PlannedIncident>, StreamError> {
-        let mut held = lock(&self.session);
+        let mut held = self.between_slices();
         let state = lock(&self.control).state;
         let from = [StreamState::Running, StreamState::Paused];
         expect(&self.id, state, &from, "only a stream that is under way takes incidents")?;
@@ -209,7 +231,7 @@ impl Live {
 
     /// Another version of the plugin `name` takes over with the next segment; none where nothing changes.
     pub(super) fn swap(&self, name: &str, digest: Digest) -> Result<Option<Takeover>, StreamError> {
-        let mut held = lock(&self.session);
+        let mut held = self.between_slices();
         let state = lock(&self.control).state;
         let from = [StreamState::Running, StreamState::Paused];
         expect(&self.id, state, &from, "only a stream that is under way changes its plugins")?;
@@ -223,7 +245,7 @@ impl Live {
 
     /// It ends by itself once its rows have come to `until`.
     pub(super) fn set_until(&self, until: Timestamp) -> Result<(), StreamError> {
-        let mut held = lock(&self.session);
+        let mut held = self.between_slices();
         self.opened(&mut held)?.set_until(until)
     }
 
@@ -246,7 +268,7 @@ impl Live {
         let shown = clock::at(control.clock, now);
         let end = last_end(session.spec());
         if end.is_some_and(|end| position >= end) {
-            self.stop(now)?;
+            self.end(now)?;
             return Ok(None);
         }
         let whole = (shown.0.saturating_sub(position.0)).div_euclid(tick).max(0);
@@ -309,6 +331,9 @@ impl Live {
 
 impl Task for Live {
     fn run(&self) -> Option<Instant> {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            return Some(Instant::now() + TURN);
+        }
         let mut held = lock(&self.session);
         let control = self.control();
         if control.state != StreamState::Running || self.cancel.is_cancelled() {

@@ -73,7 +73,6 @@ fn a_stream_that_is_paused_made_slower_and_given_an_incident_has_the_rows_of_a_r
 
     assert_eq!(ask(&server, &path, "pause")["state"], "paused");
     server.send("POST", &format!("{path}/pause"), &[], &[]).with_status(409);
-    // What was under way when it was paused ends first: an incident waits for it.
     let trigger = |start: Option<&str>| {
         json!({ "model": "service-incidents", "kind": "payment-gateway-timeout", "target": "payment-gateway",
             "start": start, "length": "20m" })
@@ -98,8 +97,9 @@ fn a_stream_that_is_paused_made_slower_and_given_an_incident_has_the_rows_of_a_r
     wait_until("the incident is ground truth", || {
         server.sql(&format!("SELECT incident_id FROM shop.incidents WHERE incident_id = '{id}'")).len() == 1
     });
+    wait_until("it has caught up", || show(&server, &format!("{path}/stats"))["mode"] == "live");
     let stats = show(&server, &format!("{path}/stats"));
-    assert_eq!((&stats["mode"], &stats["speed"]), (&"live".into(), &600.0.into()), "{stats}");
+    assert_eq!(stats["speed"], 600.0, "{stats}");
     assert!(stats["rows"]["transactions"].as_u64() > Some(0) && stats["rows_per_minute"].as_u64() > Some(0), "{stats}");
     server.post(&format!("{path}/speed"), &json!({ "speed": 7200 })).with_status(200);
     comes_to(&server, &path, "2026-11-10T01:00:00Z");
@@ -156,7 +156,7 @@ fn a_tail_tells_every_commit_once_and_goes_on_after_the_last_that_was_seen() {
         let shown = &event.data["tables"]["transactions"];
         assert_eq!((event.name.as_str(), event.data["tables"].as_object().unwrap().len()), ("rows", 1));
         assert!(shown["shown"].as_array().unwrap().len() <= 3 && shown["rows"].as_u64() > Some(3), "{event:?}");
-        assert!(shown["shown"][0]["transaction_id"].is_string(), "{event:?}");
+        assert!(shown["shown"][0]["transaction_id"].is_number(), "{event:?}");
     }
     // Who comes back misses none.
     let again: Vec<Event> = server.events(&tail, Some(&live[0].id)).take(3).collect();

@@ -66,8 +66,7 @@ fn pauses_changes_of_speed_and_incidents_by_hand_leave_the_rows_those_of_a_run()
 
     streams.pause(&id).unwrap();
     assert!(matches!(streams.pause(&id), Err(StreamError::State { .. })));
-    // What was under way when it was paused ends first.
-    thread::sleep(Duration::from_secs(1));
+    // What was under way when it was paused has ended by then.
     let paused = (streams.stats(&id).unwrap().clock, streams.record(&id).unwrap().position);
     thread::sleep(Duration::from_millis(300));
     assert_eq!((streams.stats(&id).unwrap().clock, streams.record(&id).unwrap().position), paused, "it stands");

@@ -1,11 +1,11 @@
 //! A stream's rows as server-sent events, commit by commit.
 
-use super::super::Shared;
-use super::super::body::{Path, Query};
-use super::super::error::{Problem, ProblemDocument};
-use super::super::events::{LAST_EVENT_ID, event, events};
-use super::super::work::blocking;
 use crate::core::id::StreamId;
+use crate::http::Shared;
+use crate::http::body::{Path, Query};
+use crate::http::error::{Problem, ProblemDocument};
+use crate::http::events::{LAST_EVENT_ID, event, events};
+use crate::http::work::blocking;
 use crate::run::Host;
 use crate::store::{StoreError, StreamCommit, StreamState};
 use crate::stream::{self, MAX_TAIL_ROWS, Tail};
