@@ -4,6 +4,7 @@
 mod clock;
 mod isolation;
 mod lake;
+mod languages;
 mod parts;
 mod peers;
 mod processes;
@@ -23,7 +24,7 @@ Measure the e-commerce example's way from the sandbox to files
 Usage: bench [--only PART] [--peers] [--runs N] [--json] [--strict]
 
 Options:
-      --only P  Only one part: sandbox, lake, texts, parts, processes or isolation
+      --only P  Only one part: sandbox, lake, texts, parts, processes, isolation or languages
       --peers   Also measure tpchgen-cli 4.0.0 and a script with pandas, installed from PyPI into a folder under target/
       --runs N  Rounds of each measurement, of which the median counts [default: 5]
       --json    Print one JSON document
@@ -32,7 +33,7 @@ Options:
 ";
 
 /// What can be measured by itself.
-const PARTS: [&str; 6] = ["sandbox", "lake", "texts", "parts", "processes", "isolation"];
+const PARTS: [&str; 7] = ["sandbox", "lake", "texts", "parts", "processes", "isolation", "languages"];
 
 struct Options {
     only: Option<String>,
@@ -71,6 +72,9 @@ fn main() -> Result<ExitCode> {
     }
     if wanted("isolation") {
         isolation::measure(&shop, &folder.path().join("days"), options.runs, &mut report)?;
+    }
+    if wanted("languages") {
+        languages::measure(&folder.path().join("languages"), options.runs, &mut report)?;
     }
     let missed = report.finish()?;
     Ok(if missed && options.strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })
