@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"math/bits"
+	wide "math/bits"
 	"runtime/debug"
 
 	"plugin/telemill/abi"
@@ -217,7 +217,7 @@ func (s *Stream) Between(low, high float64) float64 { return low + (high-low)*s.
 
 // Below is a whole number from 0 to n - 1.
 func (s *Stream) Below(n int) int {
-	upper, _ := bits.Mul64(s.Bits(), uint64(n))
+	upper, _ := wide.Mul64(s.Bits(), uint64(n))
 	return int(upper)
 }
 
