@@ -40,7 +40,7 @@ pub struct Collection {
     pub database: Option<PathBuf>,
     /// Whether the catalog's database has the table.
     pub catalog: bool,
-    /// The dataset of the lake that takes the rows, where one is wanted. Rows whose key is there stay as they are.
+    /// The dataset of the lake that takes the rows, where one is wanted: those with a key that is there replace it.
     pub dataset: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct Collected {
     pub at: Timestamp,
     /// Rows that the source had.
     pub rows: u64,
-    /// Rows that are new in the lake.
+    /// Rows that are new in the lake, or say something else than before.
     pub lake_rows: u64,
     /// What the source sent.
     pub json: PathBuf,
@@ -114,6 +114,14 @@ pub enum CollectError {
     /// Rows that are there can't be read.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// Others write the table all the time.
+    #[error("{dataset}.{table} is written by others all the time: collect again later")]
+    Busy {
+        /// The dataset.
+        dataset: String,
+        /// The table.
+        table: String,
+    },
     /// Columns can't be built: a fault of Telemill.
     #[error("rows can't be put together: this is a fault of telemill, please report it")]
     Batch(#[from] ArrowError),
@@ -159,7 +167,7 @@ pub fn collect(
         })?;
     }
     let lake_rows = match &collection.dataset {
-        Some(dataset) => lake::append(host.ok_or(CollectError::NoHost)?, dataset, &flat, now)?,
+        Some(dataset) => lake::upsert(host.ok_or(CollectError::NoHost)?, dataset, &flat, now)?,
         None => 0,
     };
     Ok(Collected { at, rows: flat.rows.len() as u64, lake_rows, json, csv })

@@ -1,4 +1,4 @@
-//! Batches to bytes: CSV, NDJSON, OpenSearch bulk lines, Parquet and InfluxDB's line protocol; the files of the document
+//! Batches to bytes: CSV, NDJSON, OpenSearch bulk lines, Parquet, InfluxDB's line protocol and PostgreSQL's `COPY`; the files of the document
 //! profile and of export profiles; and the client that loads an OpenSearch server.
 //!
 //! Encoders are pure and synchronous: they append to a buffer and know no files, no lake and no clock. How values
@@ -17,6 +17,7 @@
 
 pub mod bulk;
 mod columns;
+pub mod copy;
 pub mod csv;
 pub mod documents;
 pub mod estimate;

@@ -127,6 +127,15 @@ pub enum StoreError {
     Sql(#[from] sqlx::Error),
 }
 
+impl StoreError {
+    /// Whether there is no room on the disk: SQLite's own word for it, or a file of its that can't grow.
+    pub fn is_disk_full(&self) -> bool {
+        const FULL: [&str; 2] = ["13", "4874"];
+        let Self::Sql(error) = self else { return false };
+        error.as_database_error().and_then(|error| error.code()).is_some_and(|code| FULL.contains(&code.as_ref()))
+    }
+}
+
 /// The database of a data folder: one connection that writes, and several that read beside it. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Store {

@@ -18,7 +18,9 @@ mod streams;
 mod verify;
 
 pub use error::StreamError;
-pub use sinks::{Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, RequestSink, SinkSpec};
+pub use sinks::{
+    Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec,
+};
 pub use spec::{StreamSettings, StreamSpec};
 pub use stats::LoggedLine;
 pub use streams::{Settings, StreamStats, Streams, Swapped, Trigger};

@@ -1,6 +1,7 @@
 //! Pipelines as people run them: in files, with the built program, over crashes and a clock that is set.
 
 mod alerts;
+mod collect;
 mod crashes;
 mod shipped;
 mod steps;

@@ -3,8 +3,10 @@
 mod access;
 mod clients;
 mod data;
+mod disk;
 mod ingest;
-mod metrics;
+pub(crate) mod metrics;
 mod openapi;
 mod runs;
 mod schedules;
+mod schemathesis;

@@ -1,6 +1,7 @@
 //! Streams of the built program: backfill, then live, without a seam, however often they are killed.
 
 mod control;
+mod postgres;
 mod sinks;
 
 use serde_json::Value;

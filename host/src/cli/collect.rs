@@ -17,7 +17,7 @@ use std::time::Duration;
 ///
 /// The endpoint gets a JSON object with current_time and the parameters by POST, and answers with rows. These are kept as they
 /// came (OUTPUT_DIR/json), flat (OUTPUT_DIR/csv), and by key in a table of a SQLite file, where the same instant again replaces
-/// them; with --dataset in the lake as well, where rows whose key is there stay.
+/// them; with --dataset in the lake as well, by key, too.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  telemill collect --api-url http://127.0.0.1:8080/segment-stats --simulate-minutes 15\n  telemill collect --api-url http://127.0.0.1:8080/segment-stats --current-time 2026-11-09T14:00:00Z --dataset collected"

@@ -5,7 +5,7 @@ use super::Shared;
 use super::error::Problem;
 use crate::core::digest::Digest;
 use crate::store::{Scope, Store};
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
@@ -18,6 +18,8 @@ use std::net::{IpAddr, SocketAddr};
 const OPEN_PATHS: [&str; 4] = ["/healthz", "/readyz", "/ping", "/health"];
 /// Paths below which everything but reading is the administrator's: plugins are code.
 const ADMIN_PATHS: [&str; 4] = ["/api/v1/plugins", "/api/v1/schedules", "/api/v1/audit", "/api/v1/tokens"];
+/// Paths of InfluxDB's version 1, whose clients may send user and password as `u` and `p` of the query.
+const QUERY_CREDENTIALS: [&str; 2] = ["/write", "/query"];
 /// Requests that are sent with POST and read only.
 const READING_POSTS: [&str; 2] = ["/api/v1/query", "/api/v1/runs/plan"];
 
@@ -57,7 +59,7 @@ pub(super) async fn check(
     if OPEN_PATHS.contains(&request.uri().path()) {
         return Ok(next.run(request).await);
     }
-    let caller = caller(&services.host.store, services.access, request.headers()).await?;
+    let caller = caller(&services.host.store, services.access, credentials(&request)).await?;
     let needed = needed(request.method(), request.uri().path());
     if caller.scope < needed {
         let detail = format!("the token {} has the scope {}, and this needs {needed}", caller.name, caller.scope);
@@ -81,9 +83,32 @@ fn needed(method: &Method, path: &str) -> Scope {
     }
 }
 
-async fn caller(store: &Store, access: Access, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let secret = headers.get(AUTHORIZATION).map(|value| value.to_str().ok().and_then(secret)).unwrap_or_default();
-    if let Some(secret) = &secret
+/// What a request says of who sends it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Credentials {
+    /// Whether it says anything, be it understood or not.
+    given: bool,
+    secret: Option<String>,
+}
+
+/// The credentials of the `Authorization` header, or those of the query where that is the custom.
+fn credentials(request: &Request) -> Credentials {
+    #[derive(serde::Deserialize)]
+    struct InQuery {
+        p: Option<String>,
+    }
+    if let Some(header) = request.headers().get(AUTHORIZATION) {
+        return Credentials { given: true, secret: header.to_str().ok().and_then(secret) };
+    }
+    if !QUERY_CREDENTIALS.contains(&request.uri().path()) {
+        return Credentials::default();
+    }
+    let secret = Query::<InQuery>::try_from_uri(request.uri()).ok().and_then(|Query(query)| query.p);
+    Credentials { given: secret.is_some(), secret }
+}
+
+async fn caller(store: &Store, access: Access, credentials: Credentials) -> Result<Caller, Problem> {
+    if let Some(secret) = &credentials.secret
         && let Some(token) = store.token_by_digest(Digest::of(secret.as_bytes())).await?
     {
         return Ok(Caller { name: token.name, scope: token.scope });
@@ -93,7 +118,7 @@ async fn caller(store: &Store, access: Access, headers: &HeaderMap) -> Result<Ca
         return Err(refused());
     }
     // Clients that can't do without a token send any; where none was ever made, that is no mistake.
-    if headers.contains_key(AUTHORIZATION) && store.tokens().await?.iter().any(|token| token.revoked_at.is_none()) {
+    if credentials.given && store.tokens().await?.iter().any(|token| token.revoked_at.is_none()) {
         return Err(refused());
     }
     Ok(Caller { name: "loopback".to_owned(), scope: Scope::Admin })
@@ -155,6 +180,19 @@ mod tests {
         for header in ["", "abc", "Digest abc", "Basic %%%"] {
             assert_eq!(secret(header), None, "{header}");
         }
+    }
+
+    #[test]
+    fn a_password_in_the_query_counts_where_influx_clients_put_it() {
+        let of = |uri: &str| {
+            let request = axum::http::Request::builder().uri(uri).body(axum::body::Body::empty());
+            request.map(|request| credentials(&request)).unwrap_or_default()
+        };
+        let found = |secret: &str| Credentials { given: true, secret: Some(secret.to_owned()) };
+        assert_eq!(of("/write?db=x&u=me&p=a%2Bb"), found("a+b"));
+        assert_eq!(of("/query?p=abc"), found("abc"));
+        assert_eq!(of("/write?db=x"), Credentials::default());
+        assert_eq!(of("/api/v1/runs?p=abc"), Credentials::default());
     }
 
     #[test]

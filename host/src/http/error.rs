@@ -77,6 +77,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed at this; its log says more")
     }
 
+    /// No room on the disk.
+    fn disk_full() -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "the disk of the data folder is full")
+    }
+
     /// More work than the server takes at once.
     pub(super) fn overloaded() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server has too much to do; try again").retry_after(BUSY_SECONDS)
@@ -141,6 +146,9 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if error.is_disk_full() {
+            return Self::disk_full();
+        }
         let detail = error.to_string();
         match error {
             StoreError::NoRun(_)
@@ -175,6 +183,7 @@ impl From<LakeError> for Problem {
         let detail = error.to_string();
         match error {
             LakeError::Store(error) => error.into(),
+            LakeError::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::disk_full(),
             LakeError::NoDataset { .. } | LakeError::NoSnapshot(_) => Self::not_found(detail),
             LakeError::DatasetExists { .. } => {
                 Self::new(StatusCode::CONFLICT, format!("{detail} (\"existing\": \"append\" or \"replace\" in a spec)"))

@@ -101,7 +101,7 @@ impl Taken {
 pub fn append(log: &Log, body: &Body) -> Result<PendingRows, IngestError> {
     id::check_identifier("dataset", &body.dataset)?;
     id::check_identifier("table", &body.table)?;
-    let ticket = match log.begin(body.key)? {
+    let ticket = match log.begin(body.key, body.bytes.len())? {
         Begun::New(ticket) => ticket,
         Begun::Repeated(receipt) => {
             let (rows, first, renamed) = (receipt.rows, Vec::new(), Vec::new());

@@ -36,6 +36,8 @@ use tables::Tables;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+/// What rows take as columns for each byte that they had as text, but for odd ones.
+const COLUMNS_OF_TEXT: usize = 2;
 /// The folder below the data folder that holds the log.
 pub const LOG_FOLDER: &str = "ingest-log";
 
@@ -188,6 +190,7 @@ pub struct Ticket {
 /// The log. Shared behind an `Arc`; dropping it ends its threads and leaves what was not moved to the next start.
 #[derive(Debug)]
 pub struct Log {
+    folder: PathBuf,
     image: Arc<Image>,
     tables: Tables,
     host: LogHost,
@@ -233,7 +236,7 @@ impl Log {
         let threads = threads.into_iter().collect::<Result<Vec<_>, _>>();
         let threads = threads.map_err(|source| LogError::Io { path: folder.clone(), source })?;
         let tables = Tables::new(host.lake.clone(), host.runtime.clone());
-        Ok(Self { image, tables, host, settings, writer, mover, threads: Mutex::new(threads) })
+        Ok(Self { folder, image, tables, host, settings, writer, mover, threads: Mutex::new(threads) })
     }
 
     /// The rows that are not in the lake yet, for queries.
@@ -267,21 +270,27 @@ impl Log {
         Ok(self.tables.declare(dataset, tables, self.now())?)
     }
 
-    /// Begins a request: tells one that came before under the same key.
+    /// Begins a request of so many bytes: tells one that came before under the same key.
     ///
     /// # Errors
-    /// The key came before with other rows, or the database can't be read.
-    pub fn begin(&self, key: Option<Key>) -> Result<Begun, LogError> {
+    /// The key came before with other rows, the disk is full, or the database can't be read.
+    pub fn begin(&self, key: Option<Key>, sent: usize) -> Result<Begun, LogError> {
         let moves = self.image.moves();
-        let Some(wanted) = key else { return Ok(Begun::New(Ticket { key, moves })) };
-        let known = match self.image.key(&wanted.digest) {
-            Some((_, used)) => Some(used),
-            None => self.host.runtime.block_on(self.host.lake.store().moved_key(&wanted.digest))?,
-        };
-        match known {
-            None => Ok(Begun::New(Ticket { key, moves })),
-            Some(used) => repeated(&used, wanted.body).map(Begun::Repeated),
+        if let Some(wanted) = key {
+            let known = match self.image.key(&wanted.digest) {
+                Some((_, used)) => Some(used),
+                None => self.host.runtime.block_on(self.host.lake.store().moved_key(&wanted.digest))?,
+            };
+            if let Some(used) = known {
+                return repeated(&used, wanted.body).map(Begun::Repeated);
+            }
         }
+        // Before a table is declared for what could not be kept; the writer looks again, with the bytes in its hand.
+        let (keep_bytes, wanted) = (self.settings.keep_free_bytes, sent.saturating_mul(COLUMNS_OF_TEXT) as u64);
+        if !segments::has_room(&self.folder, wanted, keep_bytes) {
+            return Err(LogError::DiskFull { folder: self.folder.clone(), keep_bytes });
+        }
+        Ok(Begun::New(Ticket { key, moves }))
     }
 
     /// Appends rows of declared tables, all or nothing. Once the receipt is there they are durable, and SQL sees them.

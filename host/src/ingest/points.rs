@@ -148,7 +148,7 @@ impl LinesTaken {
 /// Nothing was taken: what was sent is not text or unfolds to too much, or the log does not take it. Bad lines are no error.
 pub fn append_lines(log: &Log, lines: &Lines) -> Result<PendingLines, IngestError> {
     id::check_identifier("dataset", &lines.dataset)?;
-    let ticket = match log.begin(lines.key)? {
+    let ticket = match log.begin(lines.key, lines.body.len())? {
         Begun::Repeated(receipt) => {
             return Ok(PendingLines { taken: LinesTaken::default().with(receipt), receipt: None });
         }

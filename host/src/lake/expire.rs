@@ -7,6 +7,7 @@ use crate::core::time::{Length, Timestamp};
 use crate::store::WriteTx;
 use serde::Serialize;
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -106,6 +107,11 @@ impl Lake {
     /// # Errors
     /// The disk or the database failed.
     pub async fn sweep(&self, now: Timestamp, age: Length) -> Result<Swept, LakeError> {
+        // Listed before anybody has to wait for the database: a folder of a year's files takes a while.
+        let root = self.files.root().to_owned();
+        let stopped = |error| LakeError::Corrupt(format!("a sweep of its files stopped: {error}"));
+        let listed = tokio::task::spawn_blocking(move || list(&root)).await.map_err(stopped)??;
+        // Nobody names a file from here on until those that nobody names are gone.
         let mut tx = self.store.write().await?;
         let since = Timestamp(now.0.saturating_sub_unsigned(age.us()));
         let due: Vec<(i64, String)> = sqlx::query_as(
@@ -131,13 +137,11 @@ impl Lake {
         }
         let queued: HashSet<PathBuf> = due.iter().map(|(_, path)| self.files.local_path(path)).collect();
         let named: HashSet<PathBuf> = named.iter().map(|path| self.files.local_path(path)).collect();
-        let root = self.files.root().to_owned();
         let young = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(since.0).unwrap_or(0));
-        let removing = tokio::task::spawn_blocking(move || {
-            remove_files(&root, &|path, modified| !named.contains(path) && (queued.contains(path) || modified <= young))
-        });
-        let swept =
-            removing.await.map_err(|error| LakeError::Corrupt(format!("a sweep of its files stopped: {error}")))??;
+        let rubbish =
+            |file: &Listed| !named.contains(&file.path) && (queued.contains(&file.path) || file.modified <= young);
+        let rubbish: Vec<Listed> = listed.into_iter().filter(rubbish).collect();
+        let swept = tokio::task::spawn_blocking(move || remove(&rubbish)).await.map_err(stopped)??;
         for (id, _) in due {
             let query = sqlx::query("DELETE FROM ducklake_files_scheduled_for_deletion WHERE data_file_id = ?");
             query.bind(id).execute(tx.connection()).await?;
@@ -147,10 +151,16 @@ impl Lake {
     }
 }
 
-/// Removes the files that `rubbish` picks by path and time of change. Only where the lake puts files: in the staging
-/// folder and in tables' folders.
-fn remove_files(root: &Path, rubbish: &dyn Fn(&Path, SystemTime) -> bool) -> Result<Swept, LakeError> {
-    let mut swept = Swept::default();
+/// A file of the lake.
+struct Listed {
+    path: PathBuf,
+    modified: SystemTime,
+    bytes: u64,
+}
+
+/// All files where the lake puts files: in the staging folder and in tables' folders.
+fn list(root: &Path) -> Result<Vec<Listed>, LakeError> {
+    let mut listed = Vec::new();
     for dataset in entries(root)? {
         let folders = if dataset.ends_with(STAGING) { vec![dataset] } else { entries(&dataset)? };
         for folder in folders {
@@ -160,15 +170,25 @@ fn remove_files(root: &Path, rubbish: &dyn Fn(&Path, SystemTime) -> bool) -> Res
                     Ok(metadata) if metadata.is_file() => metadata,
                     Ok(_) => continue,
                     // A staged file that has just got its name.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     Err(error) => return Err(unusable(error)),
                 };
-                if rubbish(&path, metadata.modified().map_err(unusable)?) {
-                    std::fs::remove_file(&path).map_err(unusable)?;
-                    swept.files += 1;
-                    swept.bytes += metadata.len();
-                }
+                let modified = metadata.modified().map_err(unusable)?;
+                listed.push(Listed { path, modified, bytes: metadata.len() });
             }
+        }
+    }
+    Ok(listed)
+}
+
+fn remove(files: &[Listed]) -> Result<Swept, LakeError> {
+    let mut swept = Swept::default();
+    for file in files {
+        match std::fs::remove_file(&file.path) {
+            Ok(()) => (swept.files, swept.bytes) = (swept.files + 1, swept.bytes + file.bytes),
+            // It got its name, or went, since it was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(LakeError::File { path: file.path.clone(), source }),
         }
     }
     Ok(swept)

@@ -1,6 +1,7 @@
 //! What steps do: a kind's keys become work, and the work is done.
 
 use super::call::Call;
+use super::collect::Collect;
 use super::command::RunCommand;
 use super::error::StepError;
 use super::log::StepLog;
@@ -18,13 +19,15 @@ use std::time::Duration;
 const LOGGED_FINDINGS: usize = 20;
 
 /// The kinds of steps.
-const KINDS: [&str; 8] = ["generate", "ingest", "validate", "clean", "export", "load", "http", "command"];
+const KINDS: [&str; 9] = ["generate", "collect", "ingest", "validate", "clean", "export", "load", "http", "command"];
 
 /// What a step does, its templates filled in.
 #[derive(Debug, Clone)]
 pub enum Work {
     /// A run of a spec.
     Generate(task::Generate),
+    /// Rows of an endpoint or an InfluxDB at one instant.
+    Collect(Collect),
     /// Rows from a file.
     Ingest(task::Ingest),
     /// Validators over a dataset.
@@ -76,6 +79,7 @@ impl Work {
         let wrong = |error: TaskError| error.to_string();
         Ok(match kind {
             "generate" => Self::Generate(of(keys)?),
+            "collect" => Self::Collect(of::<Collect>(keys)?.checked()?),
             "ingest" => Self::Ingest(of(keys)?),
             "validate" => {
                 let validate: task::Validate = of(keys)?;
@@ -106,6 +110,7 @@ impl Work {
         let Around { host, cancel, log, now, timeout } = around;
         match self {
             Self::Generate(generate) => self::generate(generate, around),
+            Self::Collect(collect) => Ok(done(collect.run(around)?)),
             Self::Ingest(ingest) => {
                 let outcome = ingest.run(host, *now)?;
                 log.line(format!("{} rows into {}", outcome.rows, ingest.table));

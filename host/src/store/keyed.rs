@@ -1,4 +1,4 @@
-//! Rows by key in a plain SQLite table: a row with a key that is there replaces what it had. For tables that other programs
+//! Rows by key in a plain SQLite table: a row with a key that is there replaces what it had; columns that are new are added. For tables that other programs
 //! read, in a file of their own or beside the catalog.
 
 use super::{StoreError, WriteTx};
@@ -18,6 +18,17 @@ pub struct KeyedColumn {
     pub kind: KeyedType,
     /// Whether it is part of the key.
     pub key: bool,
+}
+
+impl KeyedColumn {
+    fn declaration(&self) -> String {
+        let kind = match self.kind {
+            KeyedType::Text => "TEXT",
+            KeyedType::Integer => "INTEGER",
+            KeyedType::Real => "REAL",
+        };
+        format!("{:?} {kind}", self.name)
+    }
 }
 
 /// What a column holds.
@@ -59,7 +70,7 @@ impl WriteTx {
     /// Puts rows into a table of this database.
     ///
     /// # Errors
-    /// The table is there with other columns, or SQLite failed.
+    /// The table is there with another key, or SQLite failed.
     pub async fn upsert_keyed(&mut self, rows: &KeyedRows) -> Result<(), StoreError> {
         upsert(self.connection(), rows).await
     }
@@ -68,7 +79,7 @@ impl WriteTx {
 /// Puts rows into a table of the database at `path`, which is made where it is missing; all of them or none.
 ///
 /// # Errors
-/// The file can't be opened, the table is there with other columns, or SQLite failed.
+/// The file can't be opened, the table is there with another key, or SQLite failed.
 pub async fn upsert_into_file(path: &Path, rows: &KeyedRows) -> Result<(), StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -84,14 +95,7 @@ pub async fn upsert_into_file(path: &Path, rows: &KeyedRows) -> Result<(), Store
 
 async fn upsert(connection: &mut SqliteConnection, rows: &KeyedRows) -> Result<(), StoreError> {
     let KeyedRows { table, columns, rows } = rows;
-    let declared = columns.iter().map(|column| {
-        let kind = match column.kind {
-            KeyedType::Text => "TEXT",
-            KeyedType::Integer => "INTEGER",
-            KeyedType::Real => "REAL",
-        };
-        format!("{:?} {kind}", column.name)
-    });
+    let declared = columns.iter().map(KeyedColumn::declaration);
     let names = |key: bool| {
         let names = columns.iter().filter(|column| column.key || !key).map(|column| format!("{:?}", column.name));
         names.collect::<Vec<_>>().join(", ")
@@ -102,6 +106,13 @@ async fn upsert(connection: &mut SqliteConnection, rows: &KeyedRows) -> Result<(
         names(true)
     );
     sqlx::query(AssertSqlSafe(create)).execute(&mut *connection).await?;
+    let there: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM pragma_table_info(?)").bind(table).fetch_all(&mut *connection).await?;
+    // A part of the key that is missing is an error of the next statement: rows that are there would have none.
+    for column in columns.iter().filter(|column| !column.key && !there.contains(&column.name)) {
+        let add = format!("ALTER TABLE {table:?} ADD COLUMN {}", column.declaration());
+        sqlx::query(AssertSqlSafe(add)).execute(&mut *connection).await?;
+    }
     let insert = format!("INSERT OR REPLACE INTO {table:?} ({}) ", names(false));
     for piece in rows.chunks((MAX_VALUES / columns.len().max(1)).max(1)) {
         let mut query = QueryBuilder::<Sqlite>::new(insert.clone());

@@ -7,11 +7,12 @@ mod file;
 mod http;
 mod influx;
 mod opensearch;
+mod postgres;
 mod requests;
 
 use super::error::StreamError;
 use crate::batch::TableLayout;
-use crate::core::id::check_identifier;
+use crate::core::id::{StreamId, check_identifier};
 use crate::run::Host;
 use crate::sink::SinkError;
 use arrow::array::RecordBatch;
@@ -24,12 +25,13 @@ pub use file::{FileFormat, FileSink};
 pub use http::HttpSink;
 pub use influx::InfluxSink;
 pub use opensearch::OpensearchSink;
+pub use postgres::PostgresSink;
 pub use requests::RequestSink;
 
 /// Most sinks of one stream; each has a position of its own.
 const MAX_SINKS: usize = 16;
 
-const ONE_KIND: &str = "exactly one of file, http, requests, influx and opensearch must be given";
+const ONE_KIND: &str = "exactly one of file, http, requests, influx, opensearch and postgres must be given";
 
 /// A sink of a stream: what goes where. Exactly one of the kinds is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,14 +57,29 @@ pub struct SinkSpec {
     /// Documents to an OpenSearch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opensearch: Option<OpensearchSink>,
+    /// Tables of a PostgreSQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<PostgresSink>,
 }
 
 /// A batch on its way.
 pub(super) struct Batch<'a> {
-    /// The same whenever the batch comes again: stream, commit, table and part.
+    /// The same whenever the batch comes again: stream, commit, table and first row.
     pub(super) key: String,
+    pub(super) stream: &'a StreamId,
+    /// The number of its commit in the stream.
+    pub(super) commit: u64,
+    /// How many rows of the commit, in the order of tables and files, come before it.
+    pub(super) first: u64,
     pub(super) layout: &'a TableLayout,
     pub(super) rows: &'a RecordBatch,
+}
+
+impl Batch<'_> {
+    /// How many rows of the commit are delivered with it.
+    fn end(&self) -> u64 {
+        self.first + self.rows.num_rows() as u64
+    }
 }
 
 /// Why a batch did not arrive.
@@ -99,6 +116,7 @@ impl SinkSpec {
         targets.extend(self.requests.as_ref().map(|requests| requests.open(host)));
         targets.extend(self.influx.as_ref().map(InfluxSink::open));
         targets.extend(self.opensearch.as_ref().map(OpensearchSink::open));
+        targets.extend(self.postgres.as_ref().map(|postgres| postgres.open(&self.name, &host.runtime)));
         match (targets.pop(), targets.pop()) {
             (Some(target), None) => target.map_err(|message| self.wrong(message)),
             _ => Err(self.wrong(ONE_KIND.to_owned())),
@@ -113,6 +131,7 @@ impl SinkSpec {
             self.requests.is_some(),
             self.influx.is_some(),
             self.opensearch.is_some(),
+            self.postgres.is_some(),
         ];
         kinds.into_iter().filter(|given| *given).count()
     }
@@ -121,6 +140,7 @@ impl SinkSpec {
     pub fn names_files(&self) -> bool {
         let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         self.file.as_ref().is_some_and(|file| !file.folder.components().all(inside))
+            || self.postgres.as_ref().is_some_and(PostgresSink::names_files)
     }
 
     /// Whether it takes the table.
@@ -152,6 +172,7 @@ pub(super) fn check(sinks: &[SinkSpec]) -> Result<(), StreamError> {
         if sink.kinds() != 1 {
             return Err(sink.wrong(ONE_KIND.to_owned()));
         }
+        sink.postgres.as_ref().map_or(Ok(()), PostgresSink::check).map_err(|message| sink.wrong(message))?;
     }
     Ok(())
 }

@@ -117,7 +117,7 @@ fn append(
     body: &Rows<'_>,
     key: Option<Key>,
 ) -> Result<Collected, UserDataError> {
-    let ticket = match log.begin(key).map_err(IngestError::from)? {
+    let ticket = match log.begin(key, body.bytes.len()).map_err(IngestError::from)? {
         Begun::Repeated(receipt) => return Ok(Collected { file, samples: receipt.rows, repeated: true }),
         Begun::New(ticket) => ticket,
     };

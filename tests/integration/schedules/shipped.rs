@@ -2,6 +2,7 @@
 
 use super::states;
 use crate::program::Place;
+use crate::server::metrics::figures;
 use crate::tidy::files_in;
 use serde_json::Value;
 use std::fs;
@@ -10,22 +11,28 @@ use std::sync::Mutex;
 use telemill::alert::Alerts;
 use telemill::app::{App, Origin};
 use telemill::core::time::{Length, Timestamp};
-use telemill::run::Cancel;
+use telemill::run::{Cancel, Host};
 use telemill::schedule::{Clock, Pipeline, Scheduler};
 use telemill::store::{Store, WorkState};
 use telemill_tests::repository;
 use tokio::runtime::Handle;
 
-fn shipped(plugin: &str, name: &str) -> PathBuf {
+pub(super) fn shipped(plugin: &str, name: &str) -> PathBuf {
     repository().join("plugins").join(plugin).join("pipelines").join(name)
 }
 
 /// A clock that stands still while a run is under way, and otherwise passes as fast as anybody sleeps.
-struct Simulated {
+pub(super) struct Simulated {
     now: Mutex<Timestamp>,
     end: Timestamp,
     store: Store,
     runtime: Handle,
+}
+
+impl Simulated {
+    pub(super) fn new(now: Timestamp, end: Timestamp, host: &Host) -> Self {
+        Self { now: Mutex::new(now), end, store: host.store.clone(), runtime: host.runtime.clone() }
+    }
 }
 
 impl Clock for Simulated {
@@ -47,7 +54,7 @@ impl Clock for Simulated {
     }
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -88,6 +95,40 @@ fn the_weekly_training_deploys_a_selector_to_staging() {
     assert!(report["regret_ratio"].as_f64().unwrap() <= 0.5, "{report:#}");
     let model = |folder: &str| fs::read(place.path().join(folder).join("selector.pickle")).unwrap();
     assert_eq!(model("staging"), model("training/2026-11-22"));
+    figures_of_the_training(&place);
+}
+
+/// The document's figures of its monitoring, as a server over this data folder tells them.
+fn figures_of_the_training(place: &Place) {
+    let server = place.serve([]);
+    let found = figures(&server);
+    let figure = |name: &str, labels: &str| {
+        let name = format!("telemill_{name}{{{labels}}}");
+        *found.get(&name).unwrap_or_else(|| panic!("{name} is missing in {found:#?}"))
+    };
+    let table = "table=\"transfer_compression.compression_metrics\"";
+    let own = "SELECT count(*) AS n FROM transfer_compression.compression_metrics WHERE timestamp > (SELECT max(timestamp) - INTERVAL '1 hour' FROM transfer_compression.compression_metrics)";
+    assert_eq!(figure("table_rows_per_hour", table), server.sql(own)[0]["n"].as_f64().unwrap());
+    let classes: Vec<(String, f64)> = server
+        .sql("SELECT current_compression AS class, count(*) * 1.0 / (SELECT count(*) FROM transfer_compression.compression_metrics) AS share FROM transfer_compression.compression_metrics GROUP BY 1")
+        .iter()
+        .map(|row| (row["class"].as_str().unwrap().to_owned(), row["share"].as_f64().unwrap()))
+        .collect();
+    assert!(classes.len() >= 2, "{classes:?}");
+    for (class, share) in classes {
+        let told = figure("table_class_ratio", &format!("{table},class=\"{class}\""));
+        assert!((told - share).abs() < 1e-9, "{class}: {told} and {share}");
+    }
+    assert!((0.0..0.1).contains(&figure("table_missing_ratio", table)));
+    assert!(figure("table_megabytes_per_day", table) > 0.0);
+    // Fresh: the rows came in while this test ran.
+    assert!((0.0..1.0).contains(&figure("table_age_hours", table)));
+    let step = |name: &str| format!("pipeline=\"compression-selector-training\",step=\"{name}\"");
+    for name in ["check", "export", "train", "validate", "deploy"] {
+        assert_eq!(figure("step_success_ratio", &step(name)), 1.0, "{name}");
+    }
+    assert!(figure("export_seconds", &step("export")) > 0.0);
+    assert!(figure("pipeline_success_age_seconds", "pipeline=\"compression-selector-training\"") < 3_600.0);
 }
 
 /// The document on devices collects every minute, with a clock that is a quarter of an hour further on each time.
@@ -104,12 +145,7 @@ fn a_day_of_collection_passes_on_a_simulated_clock() {
     let host = &writer.host;
     let scheduler = Scheduler::new(vec![pipeline], Alerts::new(host.store.clone(), host.runtime.clone()));
     // Twelve minutes of the day, which are three hours of the fleet.
-    let clock = Simulated {
-        now: Mutex::new(at("2026-11-22T10:00:30Z")),
-        end: at("2026-11-22T10:13:00Z"),
-        store: host.store.clone(),
-        runtime: host.runtime.clone(),
-    };
+    let clock = Simulated::new(at("2026-11-22T10:00:30Z"), at("2026-11-22T10:13:00Z"), host);
     scheduler.run(host, &clock, &Cancel::default()).unwrap();
     let runs = host.runtime.block_on(host.store.pipeline_runs(None, 100, None)).unwrap();
     let times: Vec<_> = runs.iter().rev().map(|run| (run.due, run.clock)).collect();

@@ -44,6 +44,27 @@ fn tokens_open_as_much_as_their_scope_says() {
     assert!(callers.contains(&(json!("writer"), json!(201))), "{audit}");
 }
 
+#[test]
+fn clients_of_influx_1_send_user_and_password_in_the_query() {
+    let place = Place::new();
+    let made = place.json(["token", "create", "agent", "--scope", "write", "--json"]);
+    let secret = made["secret"].as_str().unwrap();
+    let server = place.serve([]);
+    let write = |credentials: &str| {
+        let path = format!("/write?db=metrics&precision=s&{credentials}");
+        server.send("POST", &path, &[], b"cpu,host=a usage=0.5 1794234300").status
+    };
+    assert_eq!(write(&format!("u=agent&p={secret}")), 204);
+    assert_eq!(write("u=agent&p=wrong"), 401);
+    let create = format!("/query?q=CREATE%20DATABASE%20metrics&u=agent&p={secret}");
+    server.send("POST", &create, &[], &[]).with_status(200);
+    // Elsewhere a query holds no credentials, which would stand in everybody's logs; on loopback nobody needs any.
+    assert_eq!(server.send("GET", "/api/v1/runs?p=wrong", &[], &[]).status, 200);
+    assert_eq!(server.sql("SELECT count(*) AS n FROM metrics.cpu")[0]["n"], 1);
+    let audit = server.get("/api/v1/audit").text();
+    assert!(!audit.contains(secret), "a secret must not be written down: {audit}");
+}
+
 fn base64(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut encoded = String::new();

@@ -1,9 +1,11 @@
 //! Datasets, files, series, exports and SQL over HTTP.
 
 use crate::program::{Place, Served};
+use crate::python;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn shop(place: &Place) -> Served {
@@ -56,6 +58,41 @@ fn files_come_whole_and_in_ranges_and_nothing_else_is_served() {
     for name in ["none.parquet", "..%2F..%2F..%2Ftelemill.sqlite", "%2e%2e"] {
         server.get(&format!("{folder}/{name}")).with_status(404);
     }
+}
+
+#[test]
+fn duckdb_reads_a_file_over_http_in_ranges() {
+    let packages = ["duckdb==1.5.5", "duckdb-extensions==1.5.5", "duckdb-extension-httpfs==1.5.5"];
+    let python = python::environment("duckdb-http-venv", &packages).unwrap();
+    let place = Place::new();
+    let server = shop(&place);
+    let files = server.get("/api/v1/datasets/ecommerce/tables/transactions/files").with_status(200).json();
+    let links: Vec<String> = files.as_array().unwrap().iter().map(|file| text(&file["href"], &server)).collect();
+    let script = r#"
+import json, sys
+import duckdb
+from duckdb_extensions import import_extension
+import_extension("httpfs")
+c = duckdb.connect()
+c.execute("LOAD httpfs")
+query = "SELECT count(*), sum(retries), count(DISTINCT trace_id), max(response_time_ms) FROM read_parquet(?)"
+print(json.dumps(c.execute(query, [sys.argv[1:]]).fetchone(), default=str))
+"#;
+    let out = python::run(Command::new(python).args(["-c", script]).args(&links)).unwrap();
+    let theirs: Value = serde_json::from_str(&out).unwrap();
+    let ours = &place.sql("SELECT count(*) AS a, sum(retries) AS b, count(DISTINCT trace_id) AS c, max(response_time_ms) AS d FROM ecommerce.transactions")[0];
+    assert_eq!(theirs, json!([ours["a"], ours["b"], ours["c"], ours["d"]]));
+    let route = "/api/v1/datasets/{dataset}/tables/{table}/files/{file}";
+    let asked = |status: u16, method: &str| {
+        let name = format!("telemill_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
+        super::metrics::figures(&server).get(&name).copied().unwrap_or_default()
+    };
+    assert!(asked(206, "GET") > 1.0, "it reads footer and columns by ranges: {:?}", super::metrics::figures(&server));
+    assert_eq!(asked(200, "GET"), 0.0, "and never a whole file");
+}
+
+fn text(href: &Value, server: &Served) -> String {
+    format!("{}{}", server.url, href.as_str().unwrap())
 }
 
 #[test]

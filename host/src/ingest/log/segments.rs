@@ -111,9 +111,7 @@ impl Segments {
 
     /// Whether the disk would have `keep` bytes left after `bytes` more.
     pub(super) fn has_room(&self, bytes: u64, keep: u64) -> bool {
-        // Where the system does not say, the write itself will.
-        statvfs(&self.folder)
-            .map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes.saturating_add(keep))
+        has_room(&self.folder, bytes, keep)
     }
 
     fn begin(&self, first: u64) -> Result<Open, Failed> {
@@ -152,6 +150,12 @@ impl Segments {
             }
         }
     }
+}
+
+/// Whether the disk of `folder` would have `keep` bytes left after `bytes` more.
+pub(super) fn has_room(folder: &Path, bytes: u64, keep: u64) -> bool {
+    // Where the system does not say, the write itself will.
+    statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes.saturating_add(keep))
 }
 
 fn failed(path: PathBuf, error: std::io::Error) -> Failed {

@@ -142,7 +142,7 @@ fn numbers(declared: &Declared, values: impl IntoIterator<Item = i64>) -> Record
 }
 
 fn ticket(log: &Log, key: Option<Key>) -> Ticket {
-    match log.begin(key).unwrap() {
+    match log.begin(key, 0).unwrap() {
         Begun::New(ticket) => ticket,
         Begun::Repeated(receipt) => panic!("{receipt:?}"),
     }
@@ -254,19 +254,19 @@ fn a_key_adds_its_rows_once_whenever_it_comes_again() {
     });
     assert_eq!(receipts.iter().filter(|receipt| !receipt.repeated).count(), 1);
     assert!(receipts.iter().all(|receipt| receipt.rows == 2));
-    let repeated = |log: &Log| matches!(log.begin(Some(key)).unwrap(), Begun::Repeated(Receipt { rows: 2, .. }));
+    let repeated = |log: &Log| matches!(log.begin(Some(key), 0).unwrap(), Begun::Repeated(Receipt { rows: 2, .. }));
     assert!(repeated(&log));
     // One that looked before the rows moved and comes after.
     log.move_now().unwrap();
     assert!(log.append(first, &rows).unwrap().wait().unwrap().repeated);
     assert!(repeated(&log));
-    assert!(matches!(log.begin(Some(Key::new("/events", "k1", b"others"))), Err(LogError::KeyReused)));
+    assert!(matches!(log.begin(Some(Key::new("/events", "k1", b"others")), 0), Err(LogError::KeyReused)));
     let other = ticket(&log, Some(Key::new("/elsewhere", "k1", b"others")));
     log.append(other, &[(table.clone(), numbers(&table, [3]))]).unwrap().wait().unwrap();
     let killed = data.killed();
     let log = killed.open(at_rest()).unwrap();
     assert!(repeated(&log));
-    assert!(matches!(log.begin(Some(Key::new("/elsewhere", "k1", b"others"))).unwrap(), Begun::Repeated(_)));
+    assert!(matches!(log.begin(Some(Key::new("/elsewhere", "k1", b"others")), 0).unwrap(), Begun::Repeated(_)));
     assert_eq!(killed.numbers(Some(&log), ALL), [1, 2, 3]);
 }
 

@@ -37,10 +37,19 @@ pub(in crate::stream) struct Courier {
 struct State {
     target: Option<Box<dyn Target>>,
     failures: u32,
-    /// Batches of the commit under way that have arrived: they are not sent again by this process.
-    arrived: usize,
+    /// Rows of the commit under way that have arrived or are given up: they are not sent again by this process.
+    arrived: u64,
     /// Batches that have arrived in all.
     delivered: u64,
+}
+
+/// Where rows of a file stand in their stream.
+struct Place<'a> {
+    table: &'a str,
+    layout: &'a TableLayout,
+    commit: u64,
+    /// How many rows of the commit come before the file.
+    begin: u64,
 }
 
 /// What stopped a delivery.
@@ -85,9 +94,10 @@ impl Courier {
             if result.is_ok() {
                 (sink.position, sink.error, state.arrived) = (commit.number, None, 0);
             }
-            if let Err(Stop::Later(reason)) = &result {
-                sink.retries += 1;
-                sink.error = Some(reason.clone());
+            match &result {
+                Ok(()) => {}
+                Err(Stop::Later(reason)) => (sink.retries, sink.error) = (sink.retries + 1, Some(reason.clone())),
+                Err(Stop::Failed(error)) => sink.error = Some(problem::chain(error)),
             }
             runtime.block_on(async {
                 let mut tx = self.host.store.write().await?;
@@ -108,36 +118,56 @@ impl Courier {
         }
         let dataset = files_dataset(&taken);
         let dataset = self.host.runtime.block_on(self.host.lake.dataset(&dataset, None))?;
-        let mut part = 0;
+        // Counted by rows, whether they are there or not, so that a batch has the same place whenever it comes.
+        let mut end = 0;
         for (table, files) in taken {
-            let Some(found) = dataset.table(&table) else { continue };
-            let layout = TableLayout::new(found.table.clone());
+            let layout = dataset.table(&table).map(|found| TableLayout::new(found.table.clone()));
             for file in files {
-                let rows = match self.host.lake.rows_of(&file.path, &layout) {
-                    Ok(rows) => rows,
-                    Err(LakeError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                        let reason = format!("{} rows had become too old before they were delivered", file.rows);
-                        self.give_up(sink, &format!("{}-{}-{table}", self.stream, commit.number), reason, Vec::new())?;
-                        continue;
-                    }
-                    Err(error) => return Err(error.into()),
-                };
-                for batch in rows {
-                    let batch = batch?;
-                    for offset in (0..batch.num_rows()).step_by(BATCH_ROWS) {
-                        let rows = batch.slice(offset, BATCH_ROWS.min(batch.num_rows() - offset));
-                        let key = format!("{}-{}-{table}-{part}", self.stream, commit.number);
-                        part += 1;
-                        if part > state.arrived {
-                            self.deliver(state, sink, &Batch { key, layout: &layout, rows: &rows })?;
-                            state.arrived = part;
-                        }
-                    }
-                }
+                let begin = end;
+                end += file.rows;
+                let Some(layout) = layout.as_ref().filter(|_| end > state.arrived) else { continue };
+                let place = Place { table: &table, layout, commit: commit.number, begin };
+                self.bring_file(state, sink, &file, &place)?;
             }
         }
         if let Some(target) = state.target.as_mut() {
             target.flush().map_err(|undelivered| Stop::Later(reason_of(undelivered)))?;
+        }
+        Ok(())
+    }
+
+    fn bring_file(
+        &self,
+        state: &mut State,
+        sink: &mut StreamSink,
+        file: &DataFile,
+        place: &Place<'_>,
+    ) -> Result<(), Stop> {
+        let Place { table, layout, commit, begin } = *place;
+        let key = |first: u64| format!("{}-{commit}-{table}-{first}", self.stream);
+        let rows = match self.host.lake.rows_of(&file.path, layout) {
+            Ok(rows) => rows,
+            Err(LakeError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                let reason = format!("{} rows had become too old before they were delivered", file.rows);
+                self.give_up(sink, &key(begin), reason, Vec::new())?;
+                state.arrived = begin + file.rows;
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut first = begin;
+        for batch in rows {
+            let batch = batch?;
+            for offset in (0..batch.num_rows()).step_by(BATCH_ROWS) {
+                let rows = batch.slice(offset, BATCH_ROWS.min(batch.num_rows() - offset));
+                let end = first + rows.num_rows() as u64;
+                if end > state.arrived {
+                    let (key, stream, rows) = (key(first), &self.stream, &rows);
+                    self.deliver(state, sink, &Batch { key, stream, commit, first, layout, rows })?;
+                    state.arrived = end;
+                }
+                first = end;
+            }
         }
         Ok(())
     }

@@ -22,6 +22,9 @@ use ureq::http::Method;
 /// The table of what came of requests.
 const LOG_TABLE: &str = "api_request_logs";
 
+/// Steps that a template may take for a row: thousands of times what a body needs, and some milliseconds.
+const TEMPLATE_FUEL: u64 = 100_000;
+
 /// A backend that gets a request for each row. Templates are Jinja's, with the row's columns as variables.
 ///
 /// Every answer counts, whatever its status; a backend that does not answer is an error in the log, and the next row is sent.
@@ -75,7 +78,7 @@ struct Logged {
 
 impl RequestSink {
     pub(super) fn open(&self, host: &Host) -> Result<Box<dyn Target>, String> {
-        let mut templates = Environment::new();
+        let mut templates = environment();
         let parts = [("method", Some(&self.method)), ("path", Some(&self.path)), ("body", self.body.as_ref())];
         for (name, text) in parts {
             let Some(text) = text else { continue };
@@ -87,6 +90,13 @@ impl RequestSink {
         let (host, sink, log, sent) = (host.clone(), self.clone(), Vec::new(), (String::new(), 0));
         Ok(Box::new(Requests { host, sink, endpoint, templates, log, sent }))
     }
+}
+
+/// Where templates end, however they are written.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(TEMPLATE_FUEL));
+    environment
 }
 
 impl Requests {
@@ -205,4 +215,22 @@ fn log_rows(layout: &TableLayout, log: &[Logged]) -> Result<RecordBatch, arrow::
         Arc::new(StringArray::from_iter(log.iter().map(|logged| logged.error.as_deref()))),
     ];
     RecordBatch::try_new(Arc::clone(&layout.schema), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_template_that_would_not_end_is_ended() {
+        let mut templates = environment();
+        let loops = "{% for a in range(9000) %}{% for b in range(9000) %}x{% endfor %}{% endfor %}";
+        templates.add_template("body", loops).unwrap();
+        templates.add_template("path", "/orders/{{ id }}{% for a in range(100) %}-{{ a }}{% endfor %}").unwrap();
+        let row = serde_json::json!({"id": 7});
+        let render = |name: &str| templates.get_template(name).unwrap().render(Serde(&row));
+        assert_eq!(render("body").unwrap_err().kind(), minijinja::ErrorKind::OutOfFuel);
+        assert!(render("path").unwrap().ends_with("-98-99"));
+    }
 }

@@ -2,6 +2,8 @@
 //! `cargo xtask bench` builds and starts it; docs/BENCHMARKS.md tells what the figures mean.
 
 mod clock;
+mod influxd;
+mod ingest;
 mod isolation;
 mod lake;
 mod parts;
@@ -9,12 +11,15 @@ mod peers;
 mod processes;
 mod report;
 mod sandbox;
+mod server;
 mod shop;
+mod streams;
 mod texts;
 
 use anyhow::{Context, Result, bail};
 use report::Report;
 use shop::Shop;
+use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -23,7 +28,7 @@ Measure the e-commerce example's way from the sandbox to files
 Usage: bench [--only PART] [--peers] [--runs N] [--json] [--strict]
 
 Options:
-      --only P  Only one part: sandbox, lake, texts, parts, processes or isolation
+      --only P  Only one part: sandbox, lake, texts, parts, processes, isolation, streams or ingest
       --peers   Also measure tpchgen-cli 4.0.0 and a script with pandas, installed from PyPI into a folder under target/
       --runs N  Rounds of each measurement, of which the median counts [default: 5]
       --json    Print one JSON document
@@ -31,8 +36,9 @@ Options:
   -h, --help    Print help
 ";
 
-/// What can be measured by itself.
-const PARTS: [&str; 6] = ["sandbox", "lake", "texts", "parts", "processes", "isolation"];
+/// What can be measured by itself. The last two are on the wall's clock and want the machine for themselves, so that they are
+/// measured only where they are named.
+const PARTS: [&str; 8] = ["sandbox", "lake", "texts", "parts", "processes", "isolation", "streams", "ingest"];
 
 struct Options {
     only: Option<String>,
@@ -49,31 +55,47 @@ fn main() -> Result<ExitCode> {
     };
     let folder = tempfile::Builder::new().prefix("telemill-bench").tempdir()?;
     let peer = if options.peers { Some(peers::Tpchgen::install(&folder.path().join("peer"))?) } else { None };
-    let shop = Shop::new(&folder.path().join("data"))?;
     let mut report = Report::new(options.json);
-    let wanted = |part: &str| options.only.as_deref().is_none_or(|only| only == part);
-    if wanted("sandbox") {
-        sandbox::measure(&shop, options.runs, &mut report)?;
-    }
-    if wanted("texts") {
-        let texts = folder.path().join("texts");
-        texts::measure(&shop, &texts, peer.as_ref(), options.runs, &mut report)?;
-        texts::measure_compression(&shop, &texts, options.peers, options.runs, &mut report)?;
-    }
-    if wanted("lake") || wanted("parts") {
-        let row_ns = lake::measure(&shop, peer.as_ref(), options.runs, &mut report)?;
-        if wanted("parts") {
-            parts::measure(&shop, row_ns, options.runs, &mut report)?;
-        }
-    }
-    if wanted("processes") {
-        processes::measure(&shop, &folder.path().join("week"), &mut report)?;
-    }
-    if wanted("isolation") {
-        isolation::measure(&shop, &folder.path().join("days"), options.runs, &mut report)?;
+    match options.only.as_deref() {
+        Some("streams") => streams::measure(folder.path(), &mut report)?,
+        Some("ingest") => ingest::measure(folder.path(), options.runs, &mut report)?,
+        only => measure(folder.path(), only, peer.as_ref(), &options, &mut report)?,
     }
     let missed = report.finish()?;
     Ok(if missed && options.strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is measured in CPU time: all, or `only` a part.
+fn measure(
+    folder: &Path,
+    only: Option<&str>,
+    peer: Option<&peers::Tpchgen>,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
+    let shop = Shop::new(&folder.join("data"))?;
+    let wanted = |part: &str| only.is_none_or(|only| only == part);
+    if wanted("sandbox") {
+        sandbox::measure(&shop, options.runs, report)?;
+    }
+    if wanted("texts") {
+        let texts = folder.join("texts");
+        texts::measure(&shop, &texts, peer, options.runs, report)?;
+        texts::measure_compression(&shop, &texts, options.peers, options.runs, report)?;
+    }
+    if wanted("lake") || wanted("parts") {
+        let row_ns = lake::measure(&shop, peer, options.runs, report)?;
+        if wanted("parts") {
+            parts::measure(&shop, row_ns, options.runs, report)?;
+        }
+    }
+    if wanted("processes") {
+        processes::measure(&shop, &folder.join("week"), report)?;
+    }
+    if wanted("isolation") {
+        isolation::measure(&shop, &folder.join("days"), options.runs, report)?;
+    }
+    Ok(())
 }
 
 /// What the command line asks for; none where it asks for help.

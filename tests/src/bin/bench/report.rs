@@ -94,6 +94,12 @@ impl Report {
         self.line(name, measured, unit, &bar_text, bar, ratio, met);
     }
 
+    /// A rate that has to reach `bar`.
+    pub(crate) fn at_least(&mut self, name: &str, measured: f64, unit: &str, bar: f64) {
+        let text = format!(">= {}", short(bar, unit));
+        self.line(name, measured, unit, &text, Some(bar), Some(measured / bar), Some(measured >= bar));
+    }
+
     /// A rate beside another, whose share `bar` it has to reach.
     pub(crate) fn against(&mut self, name: &str, unit: &str, compared: &Comparison, bar: f64) {
         let Comparison { ours, theirs, ratio } = *compared;
