@@ -24,7 +24,7 @@ pub use commit::{Commit, Mode, TableFiles};
 pub use compact::{COMPACTION, Compacted};
 pub use detail::{DatasetDetail, TableDetail};
 pub use encoding::WriterSettings;
-pub use evolve::added_only;
+pub use evolve::{added_only, clashes};
 pub use expire::{Expired, Swept};
 pub use files::LakeFiles;
 pub use read::{Dataset, DatasetSummary, LakeFile, LakeTable, Snapshot};
