@@ -17,7 +17,7 @@ fn commands_that_work_here_refuse_the_flag_and_pass_over_the_variable() {
         &["up", "ecommerce"],
         &["fit", "x.csv"],
         &["collect"],
-        &["plugin", "new", "mine"],
+        &["plugin", "new", "mine", "--kind", "generator", "--language", "rust"],
         &["plugin", "push", "a.wasm", "oci://127.0.0.1:9/a:1"],
         &["schedule", "run", "x.toml"],
     ] {
