@@ -22,7 +22,7 @@ mod writer;
 pub use commit::{Commit, Mode, TableFiles};
 pub use compact::{COMPACTION, Compacted};
 pub use encoding::WriterSettings;
-pub use evolve::added_only;
+pub use evolve::{added_only, clashes};
 pub use expire::{Expired, Swept};
 pub use files::LakeFiles;
 pub use read::{Dataset, DatasetSummary, LakeFile, LakeTable, Snapshot};

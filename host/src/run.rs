@@ -10,6 +10,8 @@ mod execute;
 mod incidents;
 mod inputs;
 mod judge;
+mod kept;
+mod named;
 mod output;
 mod plan;
 mod preview;

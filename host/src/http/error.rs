@@ -302,7 +302,9 @@ impl From<RunError> for Problem {
             RunError::Incidents { problems, .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
             }
-            RunError::Input { .. } | RunError::Selection { .. } => Self::bad_request(detail),
+            RunError::Input { .. } | RunError::Selection { .. } | RunError::LargeSnapshot { .. } => {
+                Self::bad_request(detail)
+            }
             RunError::NoRun(_) => Self::not_found(detail),
             RunError::Cancelled | RunError::State { .. } => Self::new(StatusCode::CONFLICT, detail),
             RunError::Busy { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(BUSY_SECONDS),

@@ -11,8 +11,7 @@ use crate::sink::profile::Profile;
 use crate::sink::{self, Encoder, FileName, Format, ProfileEncoder};
 use arrow::record_batch::RecordBatch;
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What goes out, and how. Either a format or profiles.
@@ -99,7 +98,7 @@ impl Export {
                 let mut written = Vec::new();
                 for profile in &source.profiles {
                     for layout in source.layouts.iter().filter(|layout| layout.table.name == profile.table) {
-                        written.extend(self.by_profile(&source, layout, profile, folder)?);
+                        written.append(&mut self.by_profile(&source, layout, profile, folder, &written)?);
                     }
                 }
                 Ok(written)
@@ -168,35 +167,25 @@ impl Export {
     ) -> Result<ProfiledFile, TaskError> {
         let name = &layout.table.name;
         let file = folder.join(format!("{name}.{}", format.extension()));
-        // A reader never sees half a file: it gets its name when it is complete.
-        let partial = folder.join(format!(".{name}.{}.partial", format.extension()));
-        let failed = |source| TaskError::File { path: partial.clone(), source };
-        let mut writer = io::BufWriter::with_capacity(1 << 20, File::create(&partial).map_err(failed)?);
-        let encoder = self.encoder(format, layout);
-        let written =
-            encoder.and_then(|encoder| self.write(source, layout, encoder, &mut writer)).and_then(|written| {
-                let whole = writer.into_inner().map_err(io::IntoInnerError::into_error);
-                whole
-                    .and_then(|open| open.sync_all())
-                    .and_then(|()| std::fs::rename(&partial, &file))
-                    .map_err(failed)?;
-                Ok(written)
-            });
-        let (rows, skipped) = written.inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
+        let failed = |source| TaskError::File { path: file.clone(), source };
+        let encoder = self.encoder(format, layout)?;
+        let (rows, skipped) = sink::write_whole(&file, failed, |out| self.write(source, layout, encoder, out))?;
         let bytes = std::fs::metadata(&file).map_err(failed)?.len();
         Ok(ProfiledFile { table: name.clone(), file, rows, bytes, skipped })
     }
 
-    /// The files of a profile. Where its name tells files apart, the rows of one come after those of another, each in the
-    /// order of time.
+    /// The files of a profile, none of which may be one of `written`. Where its name tells files apart, the rows of one come after
+    /// those of another, each in the order of time.
     fn by_profile(
         &self,
         source: &Source<'_>,
         layout: &TableLayout,
         profile: &Profile,
         folder: &Path,
+        written: &[ProfiledFile],
     ) -> Result<Vec<ProfiledFile>, TaskError> {
         let mut files = ProfileFiles::create(folder, profile, layout, Sequence::FileByFile)?;
+        files.stand_beside(written);
         let mut order: Vec<String> = profile.file.iter().flat_map(FileName::columns).map(str::to_owned).collect();
         if !order.is_empty() || self.ordered {
             order.extend(layout.table.time_field.clone());

@@ -12,6 +12,7 @@ use crate::ingest::{self, IngestError};
 use crate::lake::{Commit, Mode, TableFiles, TableWriter};
 use crate::run::Host;
 use serde::Serialize;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The line of a file's first row: the header stands above it.
@@ -51,8 +52,8 @@ pub fn import(host: &Host, dataset: &str, dir: &Path, at: Timestamp) -> Result<I
                 continue;
             }
         };
-        let bytes = std::fs::read(&path).map_err(|source| UserDataError::Io { path: path.clone(), source })?;
-        let digest = Digest::of(&bytes).to_string();
+        let digest = File::open(&path).and_then(Digest::of_reader);
+        let digest = digest.map_err(|source| UserDataError::Io { path: path.clone(), source })?.to_string();
         match known.get(&file) {
             Some(old) if *old == digest => {
                 imported.known += 1;

@@ -1,7 +1,7 @@
 //! Users' samples into one table to train on, and that table as a file.
 
 use super::import::commit;
-use super::stats::{known_files, scan};
+use super::stats::{known_files, scan, text_at};
 use super::{SAMPLES, TRAINING, UserDataError, origin_fields, sample_fields, table};
 use crate::batch::TableLayout;
 use crate::core::time::Timestamp;
@@ -9,12 +9,10 @@ use crate::lake::{TableFiles, TableWriter};
 use crate::query::Scan;
 use crate::run::{Host, random};
 use crate::sink::csv::CsvEncoder;
-use crate::sink::{Columns, Encoder as _};
-use arrow::array::{AsArray, BooleanArray};
+use crate::sink::{self, Columns, Encoder as _};
+use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
 use serde::Serialize;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -63,9 +61,9 @@ fn merge_some(host: &Host, dataset: &str, only: Option<&str>, at: Timestamp) -> 
         if let Some(rows) = scan(host, dataset, SAMPLES, &[])? {
             for batch in rows.blocking(host.runtime.clone()) {
                 let batch = batch?;
-                let files = batch.column(file_column).as_string::<i32>();
-                let wanted: BooleanArray =
-                    files.iter().map(|file| Some(file.is_some_and(|file| fresh.contains_key(file)))).collect();
+                let file = |row| text_at(batch.column(file_column), row);
+                let fresh = |row| Some(file(row).is_some_and(|file| fresh.contains_key(file)));
+                let wanted: BooleanArray = (0..batch.num_rows()).map(fresh).collect();
                 writer.write(&layout.conform(&filter_record_batch(&batch, &wanted)?)?)?;
             }
         }
@@ -92,11 +90,8 @@ pub fn write_csv(host: &Host, dataset: &str, path: &Path) -> Result<u64, UserDat
     let engine = host.query_engine(None)?;
     let rows = host.runtime.block_on(engine.scan(&scan))?;
     let mut encoder = CsvEncoder::new(Columns::select(&rows.schema, &names)?);
-    let partial = path.with_extension("csv.partial");
-    let mut written = 0;
-    let write = || {
-        let mut out = BufWriter::new(File::create(&partial).map_err(io)?);
-        let mut buffer = Vec::new();
+    sink::write_whole(path, io, |out| {
+        let (mut written, mut buffer) = (0, Vec::new());
         encoder.begin(&mut buffer)?;
         for batch in rows.blocking(host.runtime.clone()) {
             let batch = batch?;
@@ -107,9 +102,6 @@ pub fn write_csv(host: &Host, dataset: &str, path: &Path) -> Result<u64, UserDat
         }
         encoder.finish(&mut buffer)?;
         out.write_all(&buffer).map_err(io)?;
-        out.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
-        std::fs::rename(&partial, path).map_err(io)
-    };
-    write().inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
-    Ok(written)
+        Ok(written)
+    })
 }
