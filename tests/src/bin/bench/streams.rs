@@ -61,7 +61,7 @@ impl Load {
         let asked = f64::from(self.streams * self.entities);
         report.at_least(self.name, rows_per_second, "rows/s", asked * BAR);
         report.figure(&format!("{}: largest drift", self.name), drift_ms, "ms", Bar::Below(LATEST_MS));
-        report.figure(&format!("{}: CPU time a second", self.name), cpu, "s", Bar::None);
+        report.figure(&format!("{}: CPU time a second", self.name), cpu * 1e3, "ms", Bar::None);
         Ok(())
     }
 
