@@ -37,6 +37,8 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
 /// Largest problem document that is read.
 const MAX_PROBLEM_BYTES: u64 = 1 << 20;
+/// How often a request is sent that could not be sent whole: nothing came of it.
+const TRIES: u32 = 4;
 /// Items of a page: the most that a server gives.
 const PAGE_ITEMS: u32 = 1_000;
 
@@ -134,7 +136,14 @@ impl Server {
     fn posted<B: Serialize>(&self, target: Target, body: &B) -> Result<Response<Body>, RemoteError> {
         let text = serde_json::to_vec(body).map_err(|error| self.unreadable(error.into()))?;
         let json = [("content-type", "application/json")];
-        self.send(&self.agent, Method::POST, target, &json, SendBody::from_owned_reader(std::io::Cursor::new(text)))
+        let mut tries = 1;
+        loop {
+            let body = SendBody::from_owned_reader(std::io::Cursor::new(text.clone()));
+            match self.send(&self.agent, Method::POST, target.clone(), &json, body) {
+                Err(error) if error.is_unsent() && tries < TRIES => tries += 1,
+                answer => return answer,
+            }
+        }
     }
 
     /// At most `limit` items of a list, newest first, from behind `before` on.

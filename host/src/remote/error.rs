@@ -3,6 +3,17 @@
 use crate::api::ProblemDocument;
 use std::io;
 
+/// A request that could not be written to its end.
+const UNSENT: io::ErrorKind = io::ErrorKind::WriteZero;
+
+/// An error of the connection, which must not be taken for one of our own output: a pipe that breaks there is no good end here.
+fn network(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(UNSENT, "it closed before it had the whole request"),
+        kind => io::Error::new(kind, error.to_string()),
+    }
+}
+
 /// Why there is no answer, or none that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
@@ -80,13 +91,18 @@ impl RemoteError {
             ),
             _ => false,
         };
-        let source = error.into_io();
+        let source = network(error.into_io());
         if never_there { Self::Unreachable { url, source } } else { Self::Broken { url, source } }
     }
 
     /// An answer that broke off.
     pub(super) fn broken(url: &str, error: ureq::Error) -> Self {
-        Self::Broken { url: url.to_owned(), source: error.into_io() }
+        Self::Broken { url: url.to_owned(), source: network(error.into_io()) }
+    }
+
+    /// Whether the server closed before it had the whole request, and so did nothing: as it does where it refuses by the head alone.
+    pub(super) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Broken { source, .. } if source.kind() == UNSENT)
     }
 
     /// The status, where the server said no.

@@ -75,7 +75,7 @@ fn ctrl_c_stops_a_run_on_its_server_and_resume_goes_on_there() {
 }
 
 /// Starts a command, and waits until it says what it watches: from then on Ctrl-C is its own.
-fn start<'a>(place: &Place, server: &Served, words: impl IntoIterator<Item = &'a str>) -> Running {
+pub(super) fn start<'a>(place: &Place, server: &Served, words: impl IntoIterator<Item = &'a str>) -> Running {
     let mut command = command(place, &server.url, words);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (stderr, mut line) = (child.stderr.as_mut().unwrap(), Vec::new());

@@ -1,5 +1,6 @@
 //! Where a server can't be asked, does not let somebody in, or goes away.
 
+use super::changes::start;
 use super::{ask, command};
 use crate::program::{Place, answer, wait_until};
 use serde_json::Value;
@@ -102,13 +103,12 @@ fn a_server_that_dies_in_the_midst_is_an_error_that_names_the_run() {
     let place = Place::new();
     let server = place.serve([]);
     let words = ["run", "start", "ecommerce", "--duration", "30d", "--seed", "7"];
-    let mut watching = command(&place, &server.url, words);
-    let watching = watching.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let watching = start(&place, &server, words);
     wait_until("the run is under way", || server.get("/api/v1/runs").json()["items"][0]["state"] == "running");
     let id = server.get("/api/v1/runs").json()["items"][0]["id"].as_str().unwrap().to_owned();
     let url = server.url.clone();
     server.kill();
-    let told = answer(watching.wait_with_output().unwrap());
+    let told = watching.answer();
     told.refused(&[&id, &url, "run resume"]);
     // The same of rows: half an export is none.
     let place = Place::new();
