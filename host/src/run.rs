@@ -31,7 +31,7 @@ pub use incidents::{IncidentModels, MAX_INCIDENTS};
 pub use inputs::ReadInput;
 pub use judge::{Judgement, judge};
 pub use plan::{Configured, Plan};
-pub use preview::{is_stateless, preview, stream};
+pub use preview::{is_stateless, preview, preview_each, stream};
 pub use shard::{Cancel, Observer};
 pub use spec::{Existing, Isolation, PlacedIncident, PluginUse, ResolvedSpec, RunSpec, SpecError};
 pub use supervisor::{MAX_ACTIVE_RUNS, Progress, Supervisor};

@@ -1,19 +1,34 @@
 //! The conformance check finds what breaks the contract without crashing, and nothing in what keeps it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use telemill::plugin::check::{CheckOptions, CheckReport, Outcome, check};
 use telemill::plugin::{Engine, Limits};
-use telemill_tests::guest;
+use telemill::worker::Program;
+use telemill_tests::{guest, plugin, telemill};
 
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Limits::default(), None).unwrap());
+use crate::harm::component::{Guest, HONEST, Texts, World};
+
+/// Its processes are the built program.
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| engine(Program::at(telemill().unwrap())));
+
+fn engine(program: Program) -> Engine {
+    Engine::with_compiler(Limits::default(), None, program).unwrap()
+}
 
 fn checked(config: Value) -> CheckReport {
+    checked_by(&ENGINE, config)
+}
+
+fn checked_by(engine: &Engine, config: Value) -> CheckReport {
     let options = CheckOptions { config: Some(config), length_us: 120_000_000, ..CheckOptions::default() };
-    check(&ENGINE, "hostile.wasm", &guest("hostile").unwrap(), &options)
+    check(engine, "hostile.wasm", &guest("hostile").unwrap(), &options)
 }
 
 fn failed(report: &CheckReport) -> Vec<&str> {
@@ -44,6 +59,57 @@ fn each_law_that_is_broken_is_found() {
     }
 }
 
+/// A program that is `telemill`, but for one thing: its workers see another text than they were given.
+fn altering(folder: &Path, from: &str, to: &str) -> Program {
+    assert_eq!(from.len(), to.len(), "a frame says its length");
+    let script = folder.join("telemill");
+    let text = format!(
+        "#!/usr/bin/perl\nopen(my $to, '|-', '{}', @ARGV) or die;\nbinmode STDIN; binmode $to;\n\
+         while (sysread(STDIN, my $bytes, 1 << 20)) {{ $bytes =~ s/\\Q{from}\\E/{to}/ if $ARGV[1] eq 'check'; syswrite($to, $bytes) }}\n",
+        telemill().unwrap().display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    Program::at(script)
+}
+
+#[test]
+fn what_another_process_makes_is_compared() {
+    let law = "another process, same rows";
+    let folder = tempfile::tempdir().unwrap();
+    let other_seed = engine(altering(folder.path(), "\"seed\":42", "\"seed\":43"));
+    let report = checked_by(&other_seed, json!({ "meters": 7 }));
+    assert_eq!(failed(&report), [law], "{:#?}", report.checks);
+    // A worker that can't make it says so, and one that can't be started is told of.
+    let other_fault = engine(altering(folder.path(), "\"fault\":\"none\"", "\"fault\":\"nine\""));
+    let report = checked_by(&other_fault, json!({ "meters": 7 }));
+    let told = report.checks.iter().find(|check| check.name == law).unwrap();
+    assert!(told.message.contains("in another process it failed: "), "{told:?}");
+    let alone = Engine::new(Limits::default(), None).unwrap();
+    let report = checked_by(&alone, json!({ "meters": 7 }));
+    assert!(report.checks.iter().any(|check| check.name == law && check.outcome == Outcome::Skipped));
+}
+
+/// Incident models and validators, too, are compared with what another process makes.
+#[test]
+fn models_and_validators_are_made_again_in_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = CheckOptions { length_us: 120_000_000, ..CheckOptions::default() };
+    for (name, law, from, to) in [
+        ("fleet-outages", "another process, same incidents", "\"seed\":42", "\"seed\":43"),
+        ("table-rules", "another process, same report", "\"window\":{\"start\":", "\"window\":{\"start\":"),
+    ] {
+        let bytes = plugin(name).unwrap();
+        let report = check(&ENGINE, name, &bytes, &options);
+        let seen = report.checks.iter().find(|check| check.name == law).unwrap();
+        assert_eq!(seen.outcome, Outcome::Passed, "{seen:?}");
+        if from != to {
+            let report = check(&engine(altering(folder.path(), from, to)), name, &bytes, &options);
+            assert_eq!(failed(&report), [law], "{:#?}", report.checks);
+        }
+    }
+}
+
 #[test]
 fn a_crash_is_a_failed_check_and_not_the_end() {
     let report = checked(json!({ "fault": "panic" }));
@@ -51,6 +117,42 @@ fn a_crash_is_a_failed_check_and_not_the_end() {
     let report = check(&ENGINE, "noise", b"no component", &CheckOptions::default());
     assert_eq!(failed(&report), ["imports"]);
     assert!(!report.passed() && report.name.is_none());
+}
+
+/// A limit that is gone over fails the law whose call it was, with the limit and its value.
+#[test]
+fn going_over_a_limit_fails_the_check() {
+    for (fault, limit) in [("memory-hog", "memory_bytes"), ("huge-output", "output_bytes"), ("plan-loops", "call_fuel")]
+    {
+        let report = checked(json!({ "fault": fault }));
+        let told = report.checks.iter().find(|check| check.name.starts_with("rows: ")).unwrap();
+        let said = format!("went over the limit {limit} = ");
+        assert!(told.outcome == Outcome::Failed && told.message.contains(&said), "{fault}: {told:?}");
+    }
+}
+
+/// A component whose configuration has one whole number, and whose `check` does `body` first.
+fn counting(body: &str) -> Vec<u8> {
+    let schema = r#"{"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}"#;
+    let mut guest = Guest::saying(World::Generator, Texts { schema, ..HONEST });
+    let nothing = guest.image.words(&[0, 0]);
+    guest.body("check", format!("{body} (i32.const {nothing})")).build()
+}
+
+#[test]
+fn bad_configurations_have_to_be_refused_and_bring_nothing_down() {
+    let law = "bad configurations are refused";
+    let told = |component: &[u8]| {
+        let report = check(&ENGINE, "n.wasm", component, &CheckOptions::default());
+        report.checks.into_iter().find(|check| check.name == law).unwrap()
+    };
+    let good = told(&counting(""));
+    assert_eq!(good.outcome, Outcome::Passed, "{good:?}");
+    assert!(good.message.starts_with("1 values of a wrong type, each with its path"), "{good:?}");
+    // Numbers of more digits than it thought of.
+    let bad = told(&counting("(if (i32.gt_u (local.get 1) (i32.const 12)) (then unreachable))"));
+    assert_eq!(bad.outcome, Outcome::Failed, "{bad:?}");
+    assert!(bad.message.contains("a bad configuration brought it down"), "{bad:?}");
 }
 
 #[test]

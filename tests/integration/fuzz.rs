@@ -12,7 +12,9 @@ use telemill::batch::{
 use telemill::clean::Recipe;
 use telemill::core::schema::{DataType, Field, Table, TableKind};
 use telemill::core::time::{Timestamp, Window};
+use telemill::plugin::check::{CheckOptions, check};
 use telemill::plugin::{Engine, Limits, profiles, recipes, scenarios};
+use telemill::project::Manifest;
 use telemill::run::RunSpec;
 use telemill::sink::profile::Profile;
 use telemill_tests::plugin;
@@ -251,6 +253,23 @@ fn export_profiles_are_refused_or_used() {
     never_panics(&texts, |text| drop(Profile::parse(text, "profile")));
 }
 
+/// A project's manifest says what is run and which files are looked at: none outside of its folder.
+#[test]
+fn manifests_of_projects_are_refused_or_used() {
+    let text = include_str!("../../plugins/examples/water-meters/telemill-plugin.toml");
+    never_panics(&[text], |text| {
+        if let Ok(manifest) = Manifest::parse(text) {
+            let steps = manifest.setup.iter().chain(&manifest.build);
+            let files =
+                [&manifest.component].into_iter().chain(&manifest.watch).chain(steps.flat_map(|step| &step.inputs));
+            for file in files {
+                let inside = |part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir);
+                assert!(file.components().all(inside), "{}", file.display());
+            }
+        }
+    });
+}
+
 /// An engine that gives up early.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     let limits = Limits { memory_bytes: 16 << 20, call_fuel: 10_000_000, call_ms: 5_000, ..Limits::default() };
@@ -265,6 +284,14 @@ fn code_of_any_shape_is_refused_or_harmless() {
         // A module more in a component that is used as it is.
         let component = [honest.clone(), section(1, &module.to_bytes())].concat();
         drop(drive(&ENGINE, &component));
+        // The way of an upload; the component is honest but for what nobody calls.
+        let report = check(
+            &ENGINE,
+            "smith.wasm",
+            &component,
+            &CheckOptions { length_us: 60_000_000, ..CheckOptions::default() },
+        );
+        assert!(!report.checks.is_empty());
     });
 }
 

@@ -1,18 +1,19 @@
 //! Plugins in other languages than Rust: made by `plugin new`, built by their languages' own tools, and run.
-//!
-//! npm and pip install the tools into folders below Cargo's target folder, where they stay; a project whose sources are what they
-//! were is not built again.
 
-use std::path::{Path, PathBuf};
+mod bindings;
+mod keyed;
+mod projects;
+mod templates;
+
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
+use projects::{built, copy, example, folder, hello, new, telemill};
 use serde_json::Value;
-use telemill_tests::repository;
 
-use crate::program::{Answer, Place, Running, answer, program, wait_until};
+use crate::program::{Place, Running, answer, wait_until};
 
 /// What `plugin new`'s generator makes, in the seed and span below, in languages that take their sine from the same library.
 const HELLO: &str = "[generator]\nplugin = \"PLUGIN\"\n";
@@ -20,95 +21,8 @@ const HELLO: &str = "[generator]\nplugin = \"PLUGIN\"\n";
 const DAY: &str =
     "dataset = \"homes\"\nseed = 7\nstart = \"2026-11-09T00:00:00Z\"\nduration = \"1d\"\npartitions = 2\n";
 
-/// One build at a time: tools share their caches, and a machine has few cores.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Where projects live from one run of the tests to the next.
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("languages").join(name)
-}
-
-/// Builds a project that stays, where it is not built from these sources already; the component.
-fn built(name: &str, put: impl FnOnce(&Path)) -> PathBuf {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let project = folder(name);
-    fs::create_dir_all(&project).unwrap();
-    // What belongs to Telemill comes from the program under test, and the sources from the repository: tools stay.
-    for old in ["telemill", "wit", "src"] {
-        remove(&project.join(old)).unwrap();
-    }
-    put(&project);
-    let component = project.join("build").join(format!("{name}.wasm"));
-    let (stamp, now) = (project.join("build/tested"), sources(&project));
-    if component.is_file() && fs::read_to_string(&stamp).is_ok_and(|then| then == now) {
-        return component;
-    }
-    telemill(&["plugin", "build", project.to_str().unwrap()]).with_code(0);
-    fs::write(stamp, now).unwrap();
-    component
-}
-
-/// The example `name` of plugins/examples.
-fn example(name: &str) -> PathBuf {
-    built(name, |project| {
-        copy(&repository().join("plugins/examples").join(name), project);
-    })
-}
-
-/// What `plugin new` makes.
-fn hello(kind: &str, language: &str) -> PathBuf {
-    let name = format!("hello-{kind}-{language}");
-    built(&name, |project| {
-        let fresh = tempfile::tempdir().unwrap();
-        let words =
-            ["plugin", "new", &name, "--kind", kind, "--language", language, "--dir", fresh.path().to_str().unwrap()];
-        telemill(&words).with_code(0);
-        copy(fresh.path(), project);
-    })
-}
-
-fn telemill(words: &[&str]) -> Answer {
-    let data = folder("data");
-    fs::create_dir_all(&data).unwrap();
-    answer(program(&data).arg("--data-dir").arg(&data).args(words).output().unwrap())
-}
-
-/// What a build depends on, as far as it is ours.
-fn sources(project: &Path) -> String {
-    let templates = repository().join("host/templates");
-    let mut files: Vec<PathBuf> = Vec::new();
-    let mut folders = vec![project.to_owned(), templates, repository().join("wit")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let made = ["build", "node_modules", "package-lock.json", "telemill", "wit"].contains(&name.as_str());
-            if path.is_dir() && (!made || path.starts_with(repository())) && !name.starts_with('.') {
-                folders.push(path);
-            } else if path.is_file() && !made {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    let texts = files.iter().map(|file| format!("{}\n{}", file.display(), fs::read_to_string(file).unwrap()));
-    texts.collect()
-}
-
-fn remove(folder: &Path) -> io::Result<()> {
-    if folder.exists() { fs::remove_dir_all(folder) } else { Ok(()) }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn fingerprint(place: &Place, spec: &str) -> String {
@@ -119,8 +33,8 @@ fn fingerprint(place: &Place, spec: &str) -> String {
 
 #[test]
 fn a_generator_and_an_incident_model_in_javascript_run_with_validators_in_python_and_rust() {
-    let (fleet, trouble, comfort) = (example("thermostat-fleet"), example("heating-trouble"), example("comfort"));
-    let shown = |path: &Path| path.display().to_string();
+    let [fleet, trouble] = ["thermostat-fleet", "heating-trouble"].map(|name| example(name, "javascript"));
+    let comfort = example("comfort", "python");
     for (plugin, generator) in [(&fleet, None), (&trouble, Some(&fleet)), (&comfort, Some(&fleet))] {
         let mut words = vec!["plugin".to_owned(), "test".to_owned(), shown(plugin)];
         words.extend(generator.into_iter().flat_map(|generator| ["--generator".to_owned(), shown(generator)]));
@@ -145,24 +59,35 @@ fn a_generator_and_an_incident_model_in_javascript_run_with_validators_in_python
 }
 
 #[test]
-fn new_generators_in_javascript_python_and_c_make_the_same_rows() {
+fn new_generators_in_javascript_typescript_python_and_c_make_the_same_rows() {
     let place = Place::new();
-    let prints: Vec<String> = ["javascript", "python", "c"]
-        .into_iter()
-        .map(|language| {
-            let plugin = hello("generator", language).display().to_string();
-            fingerprint(&place, &format!("{DAY}{}", HELLO.replace("PLUGIN", &plugin)))
-        })
-        .collect();
-    assert_eq!(prints[0], prints[1]);
-    assert_eq!(prints[0], prints[2]);
+    let print = |language| {
+        let plugin = shown(&hello("generator", language));
+        fingerprint(&place, &format!("{DAY}{}", HELLO.replace("PLUGIN", &plugin)))
+    };
+    let first = print("javascript");
+    for language in ["typescript", "python", "c"] {
+        assert_eq!(print(language), first, "{language}");
+    }
+}
+
+/// What a number can't hold exactly would silently be another run's seed.
+#[test]
+fn a_seed_that_javascript_would_round_is_refused() {
+    let plugin = shown(&hello("generator", "javascript"));
+    let place = Place::new();
+    let spec =
+        |seed: u64| format!("{DAY}{}", HELLO.replace("PLUGIN", &plugin)).replace("seed = 7", &format!("seed = {seed}"));
+    place.file("spec.toml", spec((1 << 53) + 1));
+    place.ask(["run", "start", "spec.toml"]).refused(&["open failed", "seeds up to 9007199254740991"]);
+    fingerprint(&place, &spec((1 << 53) - 1));
 }
 
 #[test]
 fn generators_in_python_c_and_go_keep_the_contract_and_run_beside_rust() {
     let place = Place::new();
-    for name in ["parking-garage", "water-meters", "web-cache"] {
-        let plugin = example(name).display().to_string();
+    for (name, language) in [("parking-garage", "python"), ("water-meters", "c"), ("web-cache", "go")] {
+        let plugin = shown(&example(name, language));
         telemill(&["plugin", "test", &plugin]).with_code(0);
         let spec = format!("{DAY}{}[[validators]]\nplugin = \"table-rules\"\n", HELLO.replace("PLUGIN", &plugin));
         let first = fingerprint(&place, &spec);
@@ -170,37 +95,60 @@ fn generators_in_python_c_and_go_keep_the_contract_and_run_beside_rust() {
     }
 }
 
-/// An exception says what and where, in the words of its language.
-#[test]
-fn exceptions_arrive_with_their_traceback() {
-    let javascript = built("thrower-javascript", |project| {
-        let words = ["plugin", "new", "thrower-javascript", "--kind", "generator", "--language", "javascript", "--dir"];
-        let fresh = tempfile::tempdir().unwrap();
-        telemill(&[words.as_slice(), &[fresh.path().to_str().unwrap()]].concat()).with_code(0);
-        let model = fresh.path().join("src/plugin.js");
+/// An error says what and where, in the words of its language.
+fn error_of(language: &str, file: &str, (line, broken): (&str, &str), said: &[&str]) {
+    let put = |project: &Path| {
+        let fresh = new("generator", language);
+        let model = fresh.path().join(file);
         let text = fs::read_to_string(&model).unwrap();
-        assert!(text.contains("advance(window, rows, effects) {"));
-        let broken = "advance(window, rows, effects) {\n        rows.nowhere.push(1);";
-        fs::write(&model, text.replace("advance(window, rows, effects) {", broken)).unwrap();
+        assert!(text.contains(line));
+        fs::write(&model, text.replace(line, broken)).unwrap();
         copy(fresh.path(), project);
-    });
+    };
+    let plugin = built(&format!("thrower-{language}"), language, put, |_| {});
     let place = Place::new();
-    place.file("spec.toml", format!("{DAY}{}", HELLO.replace("PLUGIN", &javascript.display().to_string())));
-    let answer = place.ask(["run", "start", "spec.toml"]);
-    let told = answer.refused(&["advance failed", "TypeError", "at advance", "plugin.js"]);
+    place.file("spec.toml", format!("{DAY}{}", HELLO.replace("PLUGIN", &shown(&plugin))));
+    let told = place.ask(["run", "start", "spec.toml"]).refused(&["advance failed"]).refused(said);
     assert!(!told.err.contains("crashed"), "{}", told.err);
 }
 
 #[test]
+fn exceptions_of_javascript_arrive_with_their_stack() {
+    let line = "advance(window, rows, effects) {";
+    let broken = "advance(window, rows, effects) {\n        rows.nowhere.push(1);";
+    error_of("javascript", "src/plugin.js", (line, broken), &["TypeError", "at advance", "plugin.js"]);
+}
+
+#[test]
+fn exceptions_of_python_arrive_with_their_traceback() {
+    let line = "push = rows[\"readings\"].push";
+    let said = ["KeyError: 'nowhere'", "Traceback", "in advance", "rows[\"nowhere\"].push"];
+    error_of("python", "src/plugin.py", (line, "push = rows[\"nowhere\"].push"), &said);
+}
+
+#[test]
+fn panics_of_go_arrive_with_their_stack() {
+    let said = ["index out of range [7] with length 1", "plugin.go:"];
+    error_of("go", "src/plugin.go", ("rows[0].Push", "rows[7].Push"), &said);
+}
+
+#[test]
+fn failures_of_c_arrive_with_their_words() {
+    let line = "void tm_advance(tm_window window) {";
+    let broken = "void tm_advance(tm_window window) {\n  tm_fail(\"the boiler is %s\", \"cold\");";
+    error_of("c", "src/plugin.c", (line, broken), &["the boiler is cold"]);
+}
+
+#[test]
 fn dev_tells_what_a_save_changed() {
-    let component = hello("generator", "javascript");
+    hello("generator", "javascript");
     let place = Place::new();
     let project = place.path().join("project");
     let new = ["plugin", "new", "kettles", "--kind", "generator", "--language", "javascript", "--dir", "project"];
     place.good(new);
     // The tools that are installed already, so that npm has nothing to fetch.
-    let tools = component.ancestors().nth(2).unwrap().join("node_modules");
-    std::os::unix::fs::symlink(tools, project.join("node_modules")).unwrap();
+    let tools = folder("javascript").join("node_modules");
+    assert!(Command::new("cp").arg("-a").arg(tools).arg(&project).status().unwrap().success());
     let manifest = project.join("telemill-plugin.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(

@@ -1,6 +1,6 @@
 //! `telemill worker`: what this program starts itself as, to do one job in a process of its own. No command for people.
 
-use crate::plugin::vet;
+use crate::plugin::{check, vet};
 use crate::run;
 use crate::worker::{COMMAND, Link};
 use std::ffi::OsString;
@@ -31,6 +31,7 @@ fn serve(args: &[OsString]) -> io::Result<()> {
     let (link, frame) = Link::open(bounds)?;
     match job {
         Some(vet::JOB) => vet::serve(&link, frame),
+        Some(check::JOB) => check::serve(&link, frame),
         Some(run::JOB) => run::serve(link, frame),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no such job")),
     }

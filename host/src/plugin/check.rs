@@ -3,6 +3,7 @@
 //!
 //! A check that finds nothing wrong in a sample proves nothing for all time; what it does find is certain.
 
+mod apart;
 mod bend;
 mod configs;
 mod generator;
@@ -13,6 +14,7 @@ mod rows;
 mod sample;
 mod validator;
 
+pub use apart::{JOB, serve};
 pub use meter::{CallCost, Margin, Profile};
 pub use rows::{FirstRows, TableRows};
 pub use sample::Sample;
@@ -26,6 +28,7 @@ use super::world::PluginKind;
 use crate::core::digest::Digest;
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
+use apart::Elsewhere;
 use configs::Config;
 use meter::Meter;
 use serde::{Deserialize, Serialize};
@@ -122,6 +125,8 @@ impl CheckReport {
 pub fn check(engine: &Engine, origin: &str, bytes: &[u8], options: &CheckOptions) -> CheckReport {
     let mut record = Record::new(options.most_time);
     let meter = Meter::default();
+    let elsewhere = Elsewhere::of(engine, origin, bytes);
+    let with = (&meter, elsewhere.as_ref());
     let mut first_rows = FirstRows::new();
     let plugin = component(&mut record, engine, origin, bytes);
     if let Some(plugin) = &plugin {
@@ -131,10 +136,10 @@ pub fn check(engine: &Engine, origin: &str, bytes: &[u8], options: &CheckOptions
         }
         match plugin.kind() {
             PluginKind::Generator => {
-                first_rows = generator::check(&mut record, plugin, &configs, options, &meter);
+                first_rows = generator::check(&mut record, plugin, &configs, options, with);
             }
-            PluginKind::IncidentModel => incident_model::check(&mut record, engine, plugin, &configs, options, &meter),
-            PluginKind::Validator => validator::check(&mut record, engine, plugin, &configs, options, &meter),
+            PluginKind::IncidentModel => incident_model::check(&mut record, engine, plugin, &configs, options, with),
+            PluginKind::Validator => validator::check(&mut record, engine, plugin, &configs, options, with),
         }
     }
     let id = plugin.as_ref().map(Plugin::id);
@@ -203,8 +208,18 @@ impl Record {
         value
     }
 
+    /// The time that is left.
+    fn left(&self) -> Duration {
+        self.most_time.saturating_sub(self.started.elapsed())
+    }
+
     fn skip(&mut self, name: &str, why: &str) {
         let message = why.to_owned();
         self.checks.push(Check { name: name.to_owned(), outcome: Outcome::Skipped, message, duration_ms: 0 });
     }
+}
+
+/// What a check says of an error.
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }

@@ -102,6 +102,11 @@ impl Engine {
         self.0.cache.as_ref().map(CodeCache::dir)
     }
 
+    /// The program whose processes compile for this engine; none where it compiles by itself.
+    pub(super) fn compiler(&self) -> Option<&Program> {
+        self.0.compiler.as_ref()
+    }
+
     /// Makes a plugin of a component: checks its world and imports, compiles it (or takes the code from the cache),
     /// links it and asks it to describe itself. `origin` is what messages call it before it has a name.
     ///

@@ -18,6 +18,13 @@ const MAX_MEMORIES: usize = 256;
 /// Elements of all tables of one instance, eight bytes each on the host: a large guest has some 20,000.
 const MAX_TABLE_ELEMENTS: u64 = 1_000_000;
 
+/// Heap and stacks of a worker process besides what its guest takes.
+const PROCESS_BYTES: u64 = 512 * MIB;
+/// What a worker process holds of its component: the bytes, and machine code twice, as read and as mapped.
+const COMPONENT_COPIES: u64 = 16;
+/// Copies of what a worker process is given for its guest: as sent, as read, and as handed over.
+const GIVEN_COPIES: u64 = 8;
+
 /// Limits of every plugin's instance, settings under `[limits]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -88,6 +95,16 @@ impl Guards {
 }
 
 impl Limits {
+    /// Writable memory, in bytes, that a worker process needs to run one instance: of a component of `component_bytes` that
+    /// is handed `given_bytes`.
+    pub fn process_bytes(&self, component_bytes: usize, given_bytes: usize) -> u64 {
+        PROCESS_BYTES
+            + self.memory_bytes
+            + self.host_bytes * 2
+            + component_bytes as u64 * COMPONENT_COPIES
+            + given_bytes as u64 * GIVEN_COPIES
+    }
+
     /// Values that no plugin could run with, or that would harm the host.
     pub fn problems(&self) -> Vec<Problem> {
         let ranges = [

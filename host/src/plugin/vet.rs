@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 /// The word for this job on a worker's command line.
 pub const JOB: &str = "compile";
 
-/// Files that compiling opens: the pipes, and what Rust's own library reads about the machine.
-const FILES: u64 = 32;
+/// Files that compiling opens: the pipes, the cache's, and what Rust's own library reads about the machine.
+pub(super) const FILES: u64 = 32;
 /// Machine code for a byte of a component, at most: some four for Rust and Python guests.
 const CODE_FOR_A_BYTE: u64 = 64;
 /// Machine code of the smallest components, at most.

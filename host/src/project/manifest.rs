@@ -67,8 +67,16 @@ impl Manifest {
             return Err(bad(format!("it has {length} bytes, and at most {MAX_BYTES} are read")));
         }
         let text = fs::read_to_string(&path).map_err(io("read", &path))?;
-        let manifest: Self = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
-        manifest.check().map_err(bad)?;
+        Self::parse(&text).map_err(bad)
+    }
+
+    /// Reads a manifest's text.
+    ///
+    /// # Errors
+    /// Why it can't be used.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let manifest: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        manifest.check()?;
         Ok(manifest)
     }
 

@@ -30,14 +30,8 @@ const FUTILE_ATTEMPTS: u32 = 3;
 const LOOK: Duration = Duration::from_millis(100);
 /// Files that a worker has open besides one for each table: pipes, the runtime's, and what Rust's library reads.
 const FILES: u64 = 64;
-/// Heap and stacks of a worker besides what its guest and its writers take.
-const BASE_BYTES: u64 = 512 << 20;
 /// What a writer holds for each byte of a row group: the encoded bytes and the rows that they came from.
 const WRITER_COPIES: u64 = 4;
-/// What a worker holds of its component: the bytes, and machine code twice, as read and as mapped.
-const COMPONENT_COPIES: u64 = 16;
-/// Copies of incidents and inputs: as sent, as read, and as handed to the guest.
-const GIVEN_COPIES: u64 = 8;
 /// What a worker says of a segment's files, at most.
 const FILES_BYTES: u64 = 64 << 20;
 
@@ -79,12 +73,7 @@ impl<'a> Shards<'a> {
         let limits = plan.generator.plugin.limits();
         let tables = plan.layouts.len() as u64;
         let writers = destination.as_ref().map_or(0, |to| to.writer.row_group_bytes as u64 * tables * WRITER_COPIES);
-        let data_bytes = BASE_BYTES
-            + limits.memory_bytes
-            + limits.host_bytes * 2
-            + writers
-            + component.len() as u64 * COMPONENT_COPIES
-            + given.len() as u64 * GIVEN_COPIES;
+        let data_bytes = limits.process_bytes(component.len(), given.len()) + writers;
         let bounds = Bounds { data_bytes, files: FILES + tables, file_bytes: u64::MAX };
         let patience = Duration::from_millis(limits.compile_ms + limits.call_ms) * 2;
         Ok(Self { program, plan, destination, component, given, bounds, patience })

@@ -13,11 +13,11 @@ use crate::core::id::RunId;
 use crate::lake::SnapshotId;
 use crate::query::{Scan, TextForm};
 use crate::store::{RunRecord, RunState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One table, as recorded and as found.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TableVerdict {
     /// The table.
     pub table: String,
@@ -30,7 +30,7 @@ pub struct TableVerdict {
 }
 
 /// What a verification found.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Verification {
     /// The run.
     pub run: RunId,

@@ -1,10 +1,11 @@
 //! Tables of the lake as files, or one of them as a stream of bytes.
 
-use super::{TaskError, from_text, profiles};
+use super::rows::{Batches, RowSource};
+use super::{LakeRows, TaskError, from_text, profiles};
 use crate::batch::TableLayout;
 use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::Span;
-use crate::query::{Blocking, Engine, Scan, TextForm};
+use crate::query::{Scan, TextForm};
 use crate::run::{Cancel, Host};
 use crate::sink::files::{ProfileFiles, ProfiledFile, Sequence};
 use crate::sink::profile::Profile;
@@ -49,10 +50,9 @@ pub struct Export {
     pub output_dir: Option<PathBuf>,
 }
 
-/// Where rows come from.
-struct Source<'a> {
-    host: &'a Host,
-    engine: Engine,
+/// What goes out.
+struct Chosen<'a> {
+    rows: &'a dyn RowSource,
     dataset: &'a str,
     window: Option<Window>,
     cancel: &'a Cancel,
@@ -82,8 +82,16 @@ impl Export {
     /// # Errors
     /// A table or profile that is not there, rows that can't be read or written; or somebody set `cancel`.
     pub fn to_folder(&self, host: &Host, cancel: &Cancel) -> Result<Vec<ProfiledFile>, TaskError> {
+        self.rows_to_folder(&LakeRows::of(host)?, cancel)
+    }
+
+    /// The same of rows from anywhere.
+    ///
+    /// # Errors
+    /// As [`Export::to_folder`].
+    pub fn rows_to_folder(&self, rows: &dyn RowSource, cancel: &Cancel) -> Result<Vec<ProfiledFile>, TaskError> {
         self.check()?;
-        let source = self.source(host, cancel)?;
+        let source = self.chosen(rows, cancel)?;
         let Some(folder) = &self.output_dir else {
             let single = format!("{}.TABLE", source.dataset);
             let which = if self.format.is_some() { format!(", or a single table as {single}") } else { String::new() };
@@ -112,12 +120,12 @@ impl Export {
     /// More than one file would come of it, and as [`Export::to_folder`].
     pub fn to_writer(
         &self,
-        host: &Host,
+        rows: &dyn RowSource,
         cancel: &Cancel,
         out: &mut dyn Write,
     ) -> Result<Vec<(String, u64)>, TaskError> {
         self.check()?;
-        let source = self.source(host, cancel)?;
+        let source = self.chosen(rows, cancel)?;
         let many = |message: String| Err(TaskError::Request(message));
         let mut skipped = Vec::new();
         for layout in &source.layouts {
@@ -136,12 +144,12 @@ impl Export {
         Ok(skipped)
     }
 
-    fn source<'a>(&'a self, host: &'a Host, cancel: &'a Cancel) -> Result<Source<'a>, TaskError> {
+    fn chosen<'a>(&'a self, rows: &'a dyn RowSource, cancel: &'a Cancel) -> Result<Chosen<'a>, TaskError> {
         let (dataset, only) = match self.source.split_once('.') {
             Some((dataset, table)) => (dataset, Some(table)),
             None => (self.source.as_str(), None),
         };
-        let tables = host.runtime.block_on(host.lake.dataset(dataset, None))?.tables;
+        let tables = rows.tables(dataset)?;
         let known: Vec<_> = tables.iter().map(|table| table.table.name.clone()).collect();
         let profiles = profiles(&self.profile)?;
         let wanted = |name: &String| {
@@ -153,14 +161,15 @@ impl Export {
             return Err(TaskError::Request(format!("{dataset} has no table {name:?} to export; it has {known}")));
         }
         let chosen: Vec<_> = tables.into_iter().filter(|table| wanted(&table.table.name)).collect();
-        let window = Span { from: self.from, to: self.to, last: self.last }.window(&chosen);
+        let window =
+            Span { from: self.from, to: self.to, last: self.last }.window(chosen.iter().map(|table| table.times));
         let layouts = chosen.into_iter().map(|table| TableLayout::new(table.table)).collect();
-        Ok(Source { host, engine: host.query_engine(None)?, dataset, window, cancel, layouts, profiles })
+        Ok(Chosen { rows, dataset, window, cancel, layouts, profiles })
     }
 
     fn to_file(
         &self,
-        source: &Source<'_>,
+        source: &Chosen<'_>,
         layout: &TableLayout,
         format: Format,
         folder: &Path,
@@ -178,7 +187,7 @@ impl Export {
     /// those of another, each in the order of time.
     fn by_profile(
         &self,
-        source: &Source<'_>,
+        source: &Chosen<'_>,
         layout: &TableLayout,
         profile: &Profile,
         folder: &Path,
@@ -199,7 +208,7 @@ impl Export {
     /// Rows that were written, and those that were left out.
     fn write(
         &self,
-        source: &Source<'_>,
+        source: &Chosen<'_>,
         layout: &TableLayout,
         mut encoder: Box<dyn Encoder>,
         out: &mut dyn Write,
@@ -225,8 +234,8 @@ impl Export {
     }
 }
 
-impl Source<'_> {
-    fn rows(&self, layout: &TableLayout, order_by: Vec<String>) -> Result<Blocking, TaskError> {
+impl Chosen<'_> {
+    fn rows(&self, layout: &TableLayout, order_by: Vec<String>) -> Result<Batches<'_>, TaskError> {
         if self.window.is_some() && layout.table.time_field.is_none() {
             let (dataset, table) = (self.dataset, &layout.table.name);
             let message = format!("{dataset}.{table} has no time field, so that --from, --to and --last say nothing");
@@ -238,15 +247,11 @@ impl Source<'_> {
             text: TextForm::AsStored,
             ..Scan::new(self.dataset, &layout.table.name)
         };
-        let runtime = &self.host.runtime;
-        Ok(runtime.block_on(self.engine.scan(&scan))?.blocking(runtime.clone()))
+        self.rows.rows(&scan)
     }
 
-    fn unless_stopped<E>(&self, batch: Result<RecordBatch, E>) -> Result<RecordBatch, TaskError>
-    where
-        TaskError: From<E>,
-    {
-        if self.cancel.is_cancelled() { Err(TaskError::Stopped) } else { Ok(batch?) }
+    fn unless_stopped(&self, batch: Result<RecordBatch, TaskError>) -> Result<RecordBatch, TaskError> {
+        if self.cancel.is_cancelled() { Err(TaskError::Stopped) } else { batch }
     }
 }
 

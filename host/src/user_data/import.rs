@@ -11,7 +11,7 @@ use crate::core::time::Timestamp;
 use crate::ingest::{self, IngestError};
 use crate::lake::{Commit, Mode, TableFiles, TableWriter};
 use crate::run::Host;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const FIRST_LINE: u64 = 2;
 
 /// What was taken in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Imported {
     /// Files.
     pub files: u64,
@@ -108,7 +108,10 @@ pub(super) fn commit(
 }
 
 /// The files of a folder that end in `.csv`, by name.
-fn files_in(dir: &Path) -> Result<Vec<PathBuf>, UserDataError> {
+///
+/// # Errors
+/// There is none, or the folder can't be read.
+pub fn files_in(dir: &Path) -> Result<Vec<PathBuf>, UserDataError> {
     let io = |source| UserDataError::Io { path: dir.to_owned(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(io)? {

@@ -12,12 +12,14 @@ use crate::sink::csv::CsvEncoder;
 use crate::sink::{self, Columns, Encoder as _};
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
-use serde::Serialize;
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a merge did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Merged {
     /// Files whose samples were added.
     pub merged_files: u64,
@@ -82,18 +84,33 @@ fn merge_some(host: &Host, dataset: &str, only: Option<&str>, at: Timestamp) -> 
 /// # Errors
 /// Nothing was merged yet, or the file can't be written.
 pub fn write_csv(host: &Host, dataset: &str, path: &Path) -> Result<u64, UserDataError> {
+    let rows = host.runtime.block_on(host.query_engine(None)?.scan(&training_scan(dataset)))?;
+    let schema = Arc::clone(&rows.schema);
+    write_rows(&schema, &mut rows.blocking(host.runtime.clone()).map(|batch| Ok(batch?)), path)
+}
+
+/// The rows to train on, in the order of their file.
+pub fn training_scan(dataset: &str) -> Scan {
+    Scan { order_by: ["user_id", "file", "timestamp"].map(str::to_owned).to_vec(), ..Scan::new(dataset, TRAINING) }
+}
+
+/// The same as [`write_csv`], of rows from anywhere.
+///
+/// # Errors
+/// The rows can't be had, or the file can't be written.
+pub fn write_rows(
+    schema: &Schema,
+    rows: &mut dyn Iterator<Item = Result<RecordBatch, UserDataError>>,
+    path: &Path,
+) -> Result<u64, UserDataError> {
     let io = |source| UserDataError::Io { path: path.to_owned(), source };
     let mut names: Vec<String> = sample_fields().into_iter().map(|field| field.name).collect();
     names.extend(origin_fields().into_iter().map(|field| field.name));
-    let scan =
-        Scan { order_by: ["user_id", "file", "timestamp"].map(str::to_owned).to_vec(), ..Scan::new(dataset, TRAINING) };
-    let engine = host.query_engine(None)?;
-    let rows = host.runtime.block_on(engine.scan(&scan))?;
-    let mut encoder = CsvEncoder::new(Columns::select(&rows.schema, &names)?);
+    let mut encoder = CsvEncoder::new(Columns::select(schema, &names)?);
     sink::write_whole(path, io, |out| {
         let (mut written, mut buffer) = (0, Vec::new());
         encoder.begin(&mut buffer)?;
-        for batch in rows.blocking(host.runtime.clone()) {
+        for batch in rows {
             let batch = batch?;
             written += batch.num_rows() as u64;
             encoder.encode(&batch, &mut buffer)?;

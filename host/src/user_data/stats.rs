@@ -6,12 +6,12 @@ use crate::query::{Rows, Scan, TextForm};
 use crate::run::Host;
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::Int32Type;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// What there is of users' data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// Files that were taken in.
     pub user_files: u64,
@@ -22,7 +22,7 @@ pub struct Stats {
 }
 
 /// What there is of one user.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserStats {
     /// Files.
     pub files: u64,

@@ -3,6 +3,7 @@
 
 use super::error::VersionsError;
 use super::source::{DOWNLOAD_TIME, Found, MAX_SCENARIO_BYTES, SCENARIO_FILE, is_loopback};
+use crate::core::problem::chain;
 use crate::plugin::{Limits, Plugin};
 use oci_client::annotations::{
     ORG_OPENCONTAINERS_IMAGE_DESCRIPTION, ORG_OPENCONTAINERS_IMAGE_TITLE, ORG_OPENCONTAINERS_IMAGE_VERSION,
@@ -67,7 +68,8 @@ impl Image {
     pub(super) fn pull(&self, limits: &Limits, runtime: &Handle) -> Result<Found, VersionsError> {
         let client = self.client();
         let pull = async {
-            let (manifest, digest) = client.pull_image_manifest(&self.0, &credentials()).await.map_err(text)?;
+            let (manifest, digest) =
+                client.pull_image_manifest(&self.0, &credentials()).await.map_err(|error| chain(&error))?;
             let layers = |types: &[&str]| {
                 manifest.layers.iter().filter(|layer| types.contains(&layer.media_type.as_str())).collect::<Vec<_>>()
             };
@@ -98,7 +100,7 @@ impl Image {
         let layer = OciDescriptor { urls: None, ..layer.clone() };
         let mut bytes = vec![0; usize::try_from(size).map_err(|error| error.to_string())?];
         let mut room = Cursor::new(bytes.as_mut_slice());
-        client.pull_blob(&self.0, &layer, &mut room).await.map_err(text)?;
+        client.pull_blob(&self.0, &layer, &mut room).await.map_err(|error| chain(&error))?;
         if room.position() != size {
             return Err(format!("its layer {} has {} bytes and should have {size}", layer.media_type, room.position()));
         }
@@ -165,8 +167,8 @@ pub fn push(
     let manifest = OciImageManifest::build(&layers, &config, Some(annotations));
     image.within("pushed", runtime, async {
         let pushed = client.push(&image.0, &layers, config, &credentials(), Some(manifest)).await;
-        pushed.map_err(text)?;
-        client.fetch_manifest_digest(&image.0, &credentials()).await.map_err(text)
+        pushed.map_err(|error| chain(&error))?;
+        client.fetch_manifest_digest(&image.0, &credentials()).await.map_err(|error| chain(&error))
     })
 }
 
@@ -186,16 +188,6 @@ fn credentials() -> RegistryAuth {
         (Ok(user), Ok(password)) => RegistryAuth::Basic(user, password),
         _ => RegistryAuth::Anonymous,
     }
-}
-
-fn text(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What an effect does to rows: each kind of target and each of its signals, three times as strong, moves the signal's column by
 //! more than seeds differ, leaves alone the columns that the model says it does, and changes nothing before it starts.
 
-use super::generator::{First, shard, text};
+use super::generator::{First, shard};
 use super::pass::{Shown, Subject, add, numbers};
-use super::{CheckOptions, Record};
+use super::{CheckOptions, Record, text};
 use crate::batch::TableFingerprint;
 use crate::core::incident::{Effect, Incident, Operation, Role, Severity};
 use crate::core::schema::{Signal, Simulation, Table, Target};

@@ -1,11 +1,12 @@
 //! The laws of generators: rows follow from configuration, seed and time alone, whatever way the host cuts the work.
 
+use super::apart::{self, Again, Elsewhere};
 use super::bend::{self, threefold};
 use super::meter::Meter;
 use super::pass::{Rows, Subject};
 use super::rows::{self, FirstRows};
-use super::{CheckOptions, Config, Record};
-use crate::batch::TableLayout;
+use super::{CheckOptions, Config, Record, text};
+use crate::batch::{TableFingerprint, TableLayout};
 use crate::core::incident::Incident;
 use crate::core::schema::Simulation;
 use crate::core::time::{Timestamp, Window};
@@ -13,6 +14,7 @@ use crate::plugin::engine::Plugin;
 use crate::plugin::error::PluginError;
 use crate::plugin::generator::Shard;
 use crate::plugin::log::log_nowhere;
+use serde_json::Value;
 
 /// Partitions that have to make the same set as one.
 const PARTITIONS: [u32; 2] = [2, 3];
@@ -27,7 +29,7 @@ pub(super) fn check(
     plugin: &Plugin,
     configs: &[Config],
     options: &CheckOptions,
-    meter: &Meter,
+    (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
 ) -> FirstRows {
     let mut shown = FirstRows::default();
     for (index, config) in configs.iter().enumerate() {
@@ -40,7 +42,7 @@ pub(super) fn check(
             if let Some(first) = &mut first {
                 shown = std::mem::take(&mut first.shown);
             }
-            laws(record, plugin, config, options, meter, &first);
+            laws(record, plugin, config, options, (meter, elsewhere), &first);
         }
     }
     shown
@@ -85,12 +87,25 @@ fn first_rows(
     Ok((message, Some(First { simulation, layouts, window, call_us, rows, shown })))
 }
 
+/// A fingerprint for each table of what a new instance makes in calls of at most some length.
+pub(super) fn fingerprints(
+    plugin: &Plugin,
+    config: &Value,
+    (shard, window, call_us): (Shard, Window, u64),
+    meter: &Meter,
+) -> Result<Vec<TableFingerprint>, PluginError> {
+    let simulation = plugin.generator(log_nowhere())?.plan(config)?;
+    let layouts: Vec<_> = simulation.tables.iter().cloned().map(TableLayout::new).collect();
+    let subject = Subject::new(plugin, config, &simulation, &layouts, meter);
+    Ok(subject.pass(shard, &[], window.pieces(call_us))?.tables)
+}
+
 fn laws(
     record: &mut Record,
     plugin: &Plugin,
     config: &Config,
     options: &CheckOptions,
-    meter: &Meter,
+    (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
     first: &Option<First>,
 ) {
     let Some(first) = first else {
@@ -109,6 +124,11 @@ fn laws(
     record.make("same seed, same rows", || {
         let rows = subject.pass(whole, &[], window.pieces(first.call_us)).map_err(text)?;
         same(rows, "another instance with the same seed and longer windows made other rows")
+    });
+    let again = Again::Rows { shard: whole, window, call_us: first.call_us };
+    apart::check(record, "another process, same rows", elsewhere, config, (again, &[]), |made| {
+        let rows = Rows { tables: apart::unpacked(made)?, ..subject.nothing() };
+        same(rows, "another process made other rows").map(|(seen, ())| seen)
     });
     record.make("another seed, other rows", || {
         let other = Shard { seed: whole.seed.wrapping_add(1), ..whole };
@@ -207,10 +227,6 @@ fn on_grid(time: Timestamp, step_us: u64) -> Timestamp {
 
 fn micros(us: u64) -> i64 {
     i64::try_from(us).unwrap_or(i64::MAX)
-}
-
-pub(super) fn text(error: PluginError) -> String {
-    error.to_string()
 }
 
 trait MinEnd {

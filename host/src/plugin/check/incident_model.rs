@@ -1,17 +1,19 @@
 //! The laws of incident models: incidents follow from configuration, seed and day, in whatever order days are asked for.
 
+use super::apart::{self, Again, Elsewhere};
 use super::bend::alike;
 use super::meter::Meter;
 use super::sample::Sample;
-use super::{CheckOptions, Config, Record};
+use super::{CheckOptions, Config, Record, text};
 use crate::core::incident::{Bendable, Incident};
 use crate::core::problem;
-use crate::core::schema::Simulation;
+use crate::core::schema::{Simulation, Target};
 use crate::core::time::{DAY_US, Window};
 use crate::plugin::engine::{Engine, Plugin};
 use crate::plugin::error::PluginError;
 use crate::plugin::incident_model::IncidentModel;
 use crate::plugin::log::log_nowhere;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Days that are planned.
@@ -25,7 +27,7 @@ pub(super) fn check(
     plugin: &Plugin,
     configs: &[Config],
     options: &CheckOptions,
-    meter: &Meter,
+    (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
 ) {
     let span = Window::from_start(options.start.day_start(), DAYS * DAY_US);
     let suits = |simulation: &Simulation| {
@@ -34,14 +36,14 @@ pub(super) fn check(
         let config = configs.first();
         kinds.iter().filter(|kind| config.is_some_and(|config| trial.trigger(config, kind).is_ok())).count()
     };
-    let sample = match Sample::for_check(engine, options, &suits) {
-        Ok(sample) => sample,
+    let simulation = match Sample::simulation(engine, options, &suits) {
+        Ok(simulation) => simulation,
         Err(why) => {
             record.skip("laws", &why);
             return;
         }
     };
-    let trial = Trial { plugin, simulation: &sample.simulation, span, seed: options.seed, meter };
+    let trial = Trial { plugin, simulation: &simulation, span, seed: options.seed, meter };
     for (index, config) in configs.iter().enumerate() {
         let planned = record.make(&format!("incidents: {}", config.name), || {
             let planned = trial.plan(config, false).map_err(text)?;
@@ -57,6 +59,15 @@ pub(super) fn check(
                     Ok((String::new(), ()))
                 } else {
                     Err("another instance with the same seed planned others".to_owned())
+                }
+            });
+            let targets = simulation.targets.clone();
+            let again = Again::Incidents { seed: options.seed, span, targets };
+            apart::check(record, "another process, same incidents", elsewhere, config, (again, &[]), |made| {
+                if apart::unpacked::<Vec<Vec<Incident>>>(made)?.concat() == planned {
+                    Ok(String::new())
+                } else {
+                    Err("another process with the same seed planned others".to_owned())
                 }
             });
             record.make("days in another order, same incidents", || {
@@ -83,6 +94,30 @@ fn triggers(record: &mut Record, trial: &Trial<'_>, config: &Config) {
     }
 }
 
+/// An instance for seed, span and targets.
+fn opened(
+    plugin: &Plugin,
+    config: &Value,
+    (seed, span, targets): (u64, Window, &[Target]),
+    meter: &Meter,
+) -> Result<IncidentModel, PluginError> {
+    let mut model = plugin.incident_model(log_nowhere())?;
+    meter.call("open", &mut model, |model| model.open(config, seed, span, targets))?;
+    Ok(model)
+}
+
+/// The incidents of each of `days`, asked for in their order.
+pub(super) fn planned(
+    plugin: &Plugin,
+    config: &Value,
+    world: (u64, Window, &[Target]),
+    days: Vec<Window>,
+    meter: &Meter,
+) -> Result<Vec<Vec<Incident>>, PluginError> {
+    let mut model = opened(plugin, config, world, meter)?;
+    days.into_iter().map(|day| meter.call("plan", &mut model, |model| model.plan(day))).collect()
+}
+
 struct Trial<'a> {
     plugin: &'a Plugin,
     simulation: &'a Simulation,
@@ -99,27 +134,21 @@ impl Trial<'_> {
     }
 
     fn open(&self, config: &Config) -> Result<IncidentModel, PluginError> {
-        let mut model = self.plugin.incident_model(log_nowhere())?;
-        let targets = &self.simulation.targets;
-        self.meter.call("open", &mut model, |model| model.open(&config.effective, self.seed, self.span, targets))?;
-        Ok(model)
+        opened(self.plugin, &config.effective, (self.seed, self.span, &self.simulation.targets), self.meter)
     }
 
     /// The incidents of all days, in the order of the days.
     fn plan(&self, config: &Config, backwards: bool) -> Result<Vec<Incident>, PluginError> {
-        let mut model = self.open(config)?;
         let mut days: Vec<_> = self.span.days().collect();
         if backwards {
             days.reverse();
         }
-        let mut planned = days
-            .into_iter()
-            .map(|day| self.meter.call("plan", &mut model, |model| model.plan(day)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let world = (self.seed, self.span, self.simulation.targets.as_slice());
+        let mut incidents = planned(self.plugin, &config.effective, world, days, self.meter)?;
         if backwards {
-            planned.reverse();
+            incidents.reverse();
         }
-        Ok(planned.into_iter().flatten().collect())
+        Ok(incidents.into_iter().flatten().collect())
     }
 
     /// Ids are unique, causes are known, effects act on what there is.
@@ -167,8 +196,4 @@ impl Trial<'_> {
         }
         Err(format!("no target takes it: {refused}"))
     }
-}
-
-fn text(error: PluginError) -> String {
-    error.to_string()
 }

@@ -12,7 +12,7 @@ use crate::plugin::world::PluginKind;
 use arrow::array::RecordBatch;
 use serde_json::Value;
 
-use super::CheckOptions;
+use super::{CheckOptions, text};
 
 /// A simulation and rows of it.
 #[derive(Debug, Clone)]
@@ -33,8 +33,18 @@ impl Sample {
     /// # Errors
     /// What the generator can fail with.
     pub fn of(generator: &Plugin, config: &Value, options: &CheckOptions) -> Result<Self, PluginError> {
+        let simulation = generator.generator(log_nowhere())?.plan(config)?;
+        Self::made(generator, config, simulation, options)
+    }
+
+    /// The rows of what is planned already.
+    fn made(
+        generator: &Plugin,
+        config: &Value,
+        simulation: Simulation,
+        options: &CheckOptions,
+    ) -> Result<Self, PluginError> {
         let mut instance = generator.generator(log_nowhere())?;
-        let simulation = instance.plan(config)?;
         let layouts: Vec<_> = simulation.tables.iter().cloned().map(TableLayout::new).collect();
         let steps = (options.length_us / simulation.step_us).max(1);
         let step = i64::try_from(simulation.step_us).unwrap_or(i64::MAX);
@@ -49,30 +59,42 @@ impl Sample {
         Ok(Self { simulation, tables, window, rows })
     }
 
-    /// What the options bring, or a sample of the generator that ships which suits best: the first of those of which `suits`
-    /// says most.
-    pub(super) fn for_check(
-        engine: &Engine,
-        options: &CheckOptions,
-        suits: &dyn Fn(&Simulation) -> usize,
-    ) -> Result<Self, String> {
+    /// What the options bring, or a sample of the generator that ships which suits best.
+    pub(super) fn for_check(engine: &Engine, options: &CheckOptions, suits: Suits<'_>) -> Result<Self, String> {
         if let Some(sample) = &options.sample {
             return Ok(sample.clone());
         }
-        let mut best: Option<(usize, Plugin, Value)> = None;
-        for (name, bytes) in shipped::SHIPPED {
-            let generator = engine.load(name, bytes).map_err(|error| error.to_string())?;
-            if generator.kind() == PluginKind::Generator {
-                let (config, simulation) = planned(&generator).map_err(|error| error.to_string())?;
-                let suits = suits(&simulation);
-                if best.as_ref().is_none_or(|(best, ..)| suits > *best) {
-                    best = Some((suits, generator, config));
-                }
-            }
-        }
-        let (_, generator, config) = best.ok_or("no generator ships with this binary that it could be tried on")?;
-        Self::of(&generator, &config, options).map_err(|error| error.to_string())
+        let (generator, config, simulation) = best(engine, suits)?;
+        Self::made(&generator, &config, simulation, options).map_err(text)
     }
+
+    /// The same without rows, which nobody has to make then.
+    pub(super) fn simulation(engine: &Engine, options: &CheckOptions, suits: Suits<'_>) -> Result<Simulation, String> {
+        match &options.sample {
+            Some(sample) => Ok(sample.simulation.clone()),
+            None => best(engine, suits).map(|(.., simulation)| simulation),
+        }
+    }
+}
+
+/// How much there is in a simulation for the plugin that is checked.
+pub(super) type Suits<'a> = &'a dyn Fn(&Simulation) -> usize;
+
+/// The first of the generators that ship of which `suits` says most, its defaults, and what they simulate.
+fn best(engine: &Engine, suits: Suits<'_>) -> Result<(Plugin, Value, Simulation), String> {
+    let mut best: Option<(usize, (Plugin, Value, Simulation))> = None;
+    for (name, bytes) in shipped::SHIPPED {
+        if engine.kind_of(name, bytes).map_err(text)? != PluginKind::Generator {
+            continue;
+        }
+        let generator = engine.load(name, bytes).map_err(text)?;
+        let (config, simulation) = planned(&generator).map_err(text)?;
+        let suits = suits(&simulation);
+        if best.as_ref().is_none_or(|(most, _)| suits > *most) {
+            best = Some((suits, (generator, config, simulation)));
+        }
+    }
+    best.map(|(_, best)| best).ok_or_else(|| "no generator ships with this binary that it could be tried on".to_owned())
 }
 
 /// What a generator simulates when nothing is said.

@@ -1,13 +1,14 @@
 //! The laws of validators: the verdict follows from the rows, not from how they are cut or, where no order is asked for,
 //! from the order in which they come.
 
+use super::apart::{self, Again, Elsewhere};
 use super::meter::Meter;
 use super::sample::Sample;
-use super::{CheckOptions, Config, Record};
-use crate::batch::to_guest;
+use super::{CheckOptions, Config, Record, text};
+use crate::batch::{GuestBatch, to_guest};
 use crate::core::incident::Severity;
 use crate::core::report::Report;
-use crate::core::schema::Simulation;
+use crate::core::schema::{Simulation, Table};
 use crate::core::time::Window;
 use crate::plugin::engine::{Engine, Plugin};
 use crate::plugin::error::PluginError;
@@ -16,6 +17,7 @@ use crate::plugin::validator::{Selection, Validator};
 use arrow::array::RecordBatch;
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::error::ArrowError;
+use serde_json::Value;
 
 /// Rows of a batch as the host usually sends them, and as it never does.
 const USUAL_ROWS: usize = 8_192;
@@ -27,7 +29,7 @@ pub(super) fn check(
     plugin: &Plugin,
     configs: &[Config],
     options: &CheckOptions,
-    meter: &Meter,
+    (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
 ) {
     // The rows that most of its configurations ask for.
     let suits = |simulation: &Simulation| {
@@ -57,6 +59,16 @@ pub(super) fn check(
                 Err("another instance said something else of the same rows".into())
             }
         });
+        let shown = record.make("the rows that it asks for", || Ok((String::new(), trial.shown(config)?)));
+        let again = Again::Report { tables: sample.tables.clone(), window: sample.window };
+        let given = shown.unwrap_or_default();
+        apart::check(record, "another process, same report", elsewhere, config, (again, &given), |made| {
+            if apart::packed(&report)? == made {
+                Ok(String::new())
+            } else {
+                Err("another process said something else of the same rows".into())
+            }
+        });
         record.make("batches of another size, same verdict", || {
             same_verdict(&report, &trial.judge(config, FEW_ROWS, false)?)
         });
@@ -78,6 +90,25 @@ fn selected(
     Ok(selections.len())
 }
 
+/// What an instance says of the batches that are made of its selections.
+pub(super) fn judged(
+    plugin: &Plugin,
+    config: &Value,
+    (tables, window): (&[Table], Window),
+    batches: impl FnOnce(&[Selection]) -> Result<Vec<GuestBatch>, String>,
+    meter: &Meter,
+) -> Result<Report, String> {
+    let mut validator = plugin.validator(log_nowhere()).map_err(text)?;
+    let selections =
+        meter.call("open", &mut validator, |validator| validator.open(config, tables, window)).map_err(text)?;
+    for batch in batches(&selections)? {
+        let rows = u64::from(batch.rows);
+        let observe = |validator: &mut Validator| validator.observe(batch);
+        meter.row_call("observe", &mut validator, observe, |_| (rows, 0)).map_err(text)?;
+    }
+    meter.call("finish", &mut validator, Validator::finish).map_err(text)
+}
+
 struct Trial<'a> {
     plugin: &'a Plugin,
     sample: &'a Sample,
@@ -87,26 +118,32 @@ struct Trial<'a> {
 impl Trial<'_> {
     /// Shows the sample's rows in batches of `rows`; `backwards`, where no order is asked for.
     fn judge(&self, config: &Config, rows: usize, backwards: bool) -> Result<Report, String> {
+        let made_of = (self.sample.tables.as_slice(), self.sample.window);
+        let batches = |selections: &[Selection]| self.batches(selections, rows, backwards);
+        judged(self.plugin, &config.effective, made_of, batches, self.meter)
+    }
+
+    /// What [`Self::judge`] shows as the host usually does.
+    fn shown(&self, config: &Config) -> Result<Vec<GuestBatch>, String> {
         let mut validator = self.plugin.validator(log_nowhere()).map_err(text)?;
-        let (tables, window) = (&self.sample.tables, self.sample.window);
-        let opened = |validator: &mut Validator| validator.open(&config.effective, tables, window);
-        let selections = self.meter.call("open", &mut validator, opened).map_err(text)?;
+        let selections = validator.open(&config.effective, &self.sample.tables, self.sample.window).map_err(text)?;
+        self.batches(&selections, USUAL_ROWS, false)
+    }
+
+    fn batches(&self, selections: &[Selection], rows: usize, backwards: bool) -> Result<Vec<GuestBatch>, String> {
+        let mut shown = Vec::new();
         for (index, selection) in selections.iter().enumerate() {
-            let Some(all) = self.select(selection).map_err(|error| error.to_string())? else { continue };
+            let Some(all) = self.select(selection).map_err(text)? else { continue };
+            let index = u32::try_from(index).map_err(|_| "more selections than there can be".to_owned())?;
             let starts = (0..all.num_rows()).step_by(rows);
-            let mut batches: Vec<_> = starts.map(|start| all.slice(start, rows.min(all.num_rows() - start))).collect();
+            let batches = starts.map(|start| to_guest(&all.slice(start, rows.min(all.num_rows() - start)), index));
+            let mut batches = batches.collect::<Result<Vec<_>, _>>().map_err(text)?;
             if backwards && selection.order_by.is_empty() {
                 batches.reverse();
             }
-            let index = u32::try_from(index).map_err(|_| "more selections than there can be".to_owned())?;
-            for batch in &batches {
-                let rows = batch.num_rows() as u64;
-                let batch = to_guest(batch, index).map_err(|error| error.to_string())?;
-                let observe = |validator: &mut Validator| validator.observe(batch);
-                self.meter.row_call("observe", &mut validator, observe, |_| (rows, 0)).map_err(text)?;
-            }
+            shown.append(&mut batches);
         }
-        self.meter.call("finish", &mut validator, Validator::finish).map_err(text)
+        Ok(shown)
     }
 
     /// The rows and columns that a selection asks for, in its order; none where its table is empty.
@@ -149,8 +186,4 @@ fn same_verdict(one: &Report, other: &Report) -> Result<(String, ()), String> {
         return Err("it found other things in the same rows".into());
     }
     Ok((String::new(), ()))
-}
-
-fn text(error: PluginError) -> String {
-    error.to_string()
 }

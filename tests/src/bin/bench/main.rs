@@ -6,6 +6,7 @@ mod influxd;
 mod ingest;
 mod isolation;
 mod lake;
+mod languages;
 mod parts;
 mod peers;
 mod processes;
@@ -28,7 +29,7 @@ Measure the e-commerce example's way from the sandbox to files
 Usage: bench [--only PART] [--peers] [--runs N] [--json] [--strict]
 
 Options:
-      --only P  Only one part: sandbox, lake, texts, parts, processes, isolation, streams or ingest
+      --only P  Only one part: sandbox, lake, texts, parts, processes, isolation, languages, streams or ingest
       --peers   Also measure tpchgen-cli 4.0.0 and a script with pandas, installed from PyPI into a folder under target/
       --runs N  Rounds of each measurement, of which the median counts [default: 5]
       --json    Print one JSON document
@@ -36,9 +37,10 @@ Options:
   -h, --help    Print help
 ";
 
-/// What can be measured by itself. The last two are on the wall's clock and want the machine for themselves, so that they are
-/// measured only where they are named.
-const PARTS: [&str; 8] = ["sandbox", "lake", "texts", "parts", "processes", "isolation", "streams", "ingest"];
+/// What can be measured by itself. The last three are measured only where they are named: languages install their tools, streams
+/// and ingest are on the wall's clock and want the machine for themselves.
+const PARTS: [&str; 9] =
+    ["sandbox", "lake", "texts", "parts", "processes", "isolation", "languages", "streams", "ingest"];
 
 struct Options {
     only: Option<String>,
@@ -58,6 +60,7 @@ fn main() -> Result<ExitCode> {
     let mut report = Report::new(options.json);
     match options.only.as_deref() {
         Some("streams") => streams::measure(folder.path(), &mut report)?,
+        Some("languages") => languages::measure(&folder.path().join("languages"), options.runs, &mut report)?,
         Some("ingest") => ingest::measure(folder.path(), options.runs, &mut report)?,
         only => measure(folder.path(), only, peer.as_ref(), &options, &mut report)?,
     }

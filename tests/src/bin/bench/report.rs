@@ -66,6 +66,8 @@ pub(crate) enum Bar {
     None,
     /// Less.
     Below(f64),
+    /// As much, or more.
+    Least(f64),
 }
 
 /// Prints lines as they come, or one JSON document at the end.
@@ -90,6 +92,7 @@ impl Report {
             Bar::Below(bar) => {
                 (Some(measured / bar), Some(measured < bar), format!("< {}", short(bar, unit)), Some(bar))
             }
+            Bar::Least(bar) => (Some(measured / bar), Some(measured >= bar), short(bar, unit), Some(bar)),
         };
         self.line(name, measured, unit, &bar_text, bar, ratio, met);
     }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	wide "math/bits"
 	"runtime/debug"
 
 	"plugin/telemill/abi"
@@ -216,10 +217,8 @@ func (s *Stream) Between(low, high float64) float64 { return low + (high-low)*s.
 
 // Below is a whole number from 0 to n - 1.
 func (s *Stream) Below(n int) int {
-	bits := s.Bits()
-	// The upper half of a product of 128 bits.
-	high, low := bits>>32, bits&math.MaxUint32
-	return int((high*uint64(n) + low*uint64(n)>>32) >> 32)
+	upper, _ := wide.Mul64(s.Bits(), uint64(n))
+	return int(upper)
 }
 
 // Normal is normally distributed.

@@ -64,6 +64,10 @@ function aboutOf({ about, schema, check }) {
 
 /** A part of a run: `owns(index)` says who makes the rows of an entity or an event. */
 function shardOf({ seed, partition, partitions, span }) {
+  // The engine hands numbers over; what no number holds exactly would be another run's seed.
+  if (typeof seed === 'number' && !Number.isSafeInteger(seed)) {
+    throw { tag: 'failed', val: 'a generator in JavaScript takes seeds up to 9007199254740991 (2^53 - 1): name a smaller one' };
+  }
   return { seed, partition, partitions, span, owns: (index) => index % partitions === partition };
 }
 

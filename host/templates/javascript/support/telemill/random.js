@@ -1,5 +1,5 @@
 // Keyed randomness: every draw follows from (seed, process, entity, step) and from nothing that came before it. The same
-// key gives the same 64 bits as in Telemill's SDK for Rust, as long as the seed is below 2^53.
+// key gives the same 64 bits as in Telemill's SDK for Rust.
 
 const GOLDEN = 0x9e3779b97f4a7c15n;
 const u64 = (x) => BigInt.asUintN(64, x);
