@@ -1,4 +1,4 @@
-//! Alerts: what validators and pipelines find wrong is stored once, told to channels, and resolved by itself when it is
+//! Alerts: what validators, pipelines and streams find wrong is stored once, told to channels, and resolved by itself when it is
 //! right again.
 //!
 //! Whoever judges rows calls [`Alerts::judged`]; what is told, and to whom, is the matter of [`Notifier`]. It knows neither
@@ -109,17 +109,47 @@ impl Alerts {
     /// # Errors
     /// The database failed.
     pub fn pipeline_ended(&self, name: &str, error: Option<&str>, now: Timestamp) -> Result<(), AlertError> {
-        let (source, rule) = (format!("pipeline {name}"), "succeeds".to_owned());
+        let message = error.map(|error| format!("the pipeline {name} failed: {error}"));
+        self.holds_or_not(format!("pipeline {name}"), None, "succeeds", message, now)
+    }
+
+    /// The stream into `dataset` goes on, or failed for the reason that is given.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn stream_goes_on(&self, dataset: &str, error: Option<&str>, now: Timestamp) -> Result<(), AlertError> {
+        let message = error.map(|error| format!("the stream into {dataset} failed: {error}"));
+        self.holds_or_not(stream_source(dataset), None, "goes on", message, now)
+    }
+
+    /// Validators could judge the rows of the stream into `dataset`, or could not for the reason that is given.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn stream_is_judged(&self, dataset: &str, error: Option<&str>, now: Timestamp) -> Result<(), AlertError> {
+        let message = error.map(|error| format!("the stream into {dataset} can't be judged: {error}"));
+        self.holds_or_not(stream_source(dataset), Some(dataset), "is judged", message, now)
+    }
+
+    /// What is no validator's matter: raises the alert of `rule` with a message, and resolves it without.
+    fn holds_or_not(
+        &self,
+        source: String,
+        dataset: Option<&str>,
+        rule: &str,
+        message: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), AlertError> {
         self.runtime.block_on(async {
             let mut tx = self.store.write().await?;
-            match error {
-                Some(error) => {
-                    let (message, details) = (format!("the pipeline {name} failed: {error}"), json!({}));
-                    let severity = Severity::High;
-                    let new = NewAlert { source, validator: None, dataset: None, rule, severity, message, details };
+            match message {
+                Some(message) => {
+                    let (rule, dataset) = (rule.to_owned(), dataset.map(str::to_owned));
+                    let (severity, details) = (Severity::High, json!({}));
+                    let new = NewAlert { source, validator: None, dataset, rule, severity, message, details };
                     tx.raise_alert(&new, now).await?;
                 }
-                None => drop(tx.resolve_alerts(&source, None, None, &[], now).await?),
+                None => drop(tx.resolve_alerts(&source, None, dataset, &[], now).await?),
             }
             tx.commit().await
         })?;
@@ -151,6 +181,11 @@ impl Alerts {
     fn tell(&self) {
         self.news.send_modify(|times| *times += 1);
     }
+}
+
+/// What finds something wrong in the stream into `dataset`: the next stream there may set it right.
+pub fn stream_source(dataset: &str) -> String {
+    format!("stream into {dataset}")
 }
 
 /// An alert for each rule that fails the report.

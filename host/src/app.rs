@@ -10,6 +10,7 @@ use crate::ingest::log::{Log, LogHost};
 use crate::lake::{LAKE_FOLDER, Lake};
 use crate::plugin::{self, Registry};
 use crate::query;
+use crate::remote::Server;
 use crate::run::{self, Host};
 use crate::store::{DATABASE_FILE, DataDirLock, Store, StoreError};
 use crate::versions;
@@ -39,6 +40,7 @@ pub struct App {
     settings: Settings,
     runtime: Runtime,
     worker: Option<Program>,
+    server: Option<Server>,
 }
 
 /// Closing folds the database's journal into its file, so that one file is all that others attach.
@@ -60,13 +62,24 @@ impl App {
             .worker_threads(2)
             .build()
             .context("can't start the async runtime")?;
-        Ok(Self { settings, runtime, worker: None })
+        Ok(Self { settings, runtime, worker: None, server: None })
     }
 
     /// The same, that starts `program` for what runs in processes of its own. Without it, everything runs in this one.
     #[must_use]
     pub fn with_worker(self, program: Program) -> Self {
         Self { worker: Some(program), ..self }
+    }
+
+    /// The same, whose commands work on the data of `server`, where there is one.
+    #[must_use]
+    pub fn with_server(self, server: Option<Server>) -> Self {
+        Self { server, ..self }
+    }
+
+    /// The server whose data is meant; none where it is this machine's data folder.
+    pub fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
     }
 
     /// The settings in force.

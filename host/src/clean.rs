@@ -20,7 +20,7 @@ use crate::sink::SinkError;
 use crate::store::StoreError;
 use arrow::error::ArrowError;
 use scratch::Scratch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tally::Tally;
@@ -48,7 +48,7 @@ pub struct Request {
 }
 
 /// What a cleaning did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Cleaned {
     /// The dataset that has the rows now.
     pub dataset: String,
@@ -65,7 +65,7 @@ pub struct Cleaned {
 }
 
 /// What one step did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StepReport {
     /// The step.
     pub name: String,

@@ -14,6 +14,7 @@ mod ingest;
 mod load;
 mod options;
 mod output;
+mod place;
 mod plugin;
 mod preview;
 mod profiles;
@@ -27,6 +28,7 @@ mod sql;
 mod stream;
 mod summary;
 mod token;
+mod up;
 mod user_data;
 mod validate;
 mod value;
@@ -50,7 +52,7 @@ enum Verdict {
 }
 
 /// Realistic, labelled operational data from simulations that are sandboxed WebAssembly components.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "telemill", version, about, max_term_width = 110)]
 #[command(
     after_help = "Example:\n  telemill run start ecommerce --duration 1d\n  telemill sql \"SELECT count(*) FROM ecommerce.transactions\""
@@ -63,11 +65,24 @@ struct Cli {
 }
 
 /// What every command takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Clone, Args)]
 struct Global {
     /// Where lake, catalog and plugins live
     #[arg(long, global = true, value_name = "DIR", env = "TELEMILL_DATA_DIR", help_heading = "Global options")]
     data_dir: Option<PathBuf>,
+    /// Work on the data of the server at this address, such as http://127.0.0.1:8080
+    #[arg(long, global = true, value_name = "URL", env = "TELEMILL_SERVER", help_heading = "Global options")]
+    server: Option<String>,
+    /// What opens that server, from `telemill token create`
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECRET",
+        env = "TELEMILL_TOKEN",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    token: Option<String>,
     /// Print results as JSON
     #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
@@ -109,6 +124,7 @@ enum Command {
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     Serve(serve::Serve),
+    Up(up::Up),
     #[command(subcommand)]
     Token(token::Token),
     Doctor(doctor::Doctor),
@@ -156,8 +172,9 @@ fn open(origin: Origin) -> anyhow::Result<App> {
 }
 
 fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
+    let server = place::server(&cli, matches)?;
     let Global { data_dir, json, settings, .. } = cli.global.clone();
-    let app = open(Origin { data_dir, settings })?;
+    let app = open(Origin { data_dir, settings })?.with_server(server);
     let out = output::Output { json, quiet: cli.global.quiet };
     let verdict = match cli.command {
         Command::Generate(command) => command.run(&app, &out, matches),
@@ -179,6 +196,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         Command::Alert(command) => command.run(&app, &out),
         Command::Plugin(command) => command.run(&app, &out),
         Command::Serve(command) => command.run(&app, &out),
+        Command::Up(command) => command.run(&app, &out),
         Command::Token(command) => command.run(&app, &out),
         Command::Doctor(command) => command.run(&app, &out),
         Command::Completions(command) => command.run(&mut Cli::command()),

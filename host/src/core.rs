@@ -1,5 +1,6 @@
 //! The words that every layer shares: time, tables, incidents, reports, ids and digests. No I/O.
 
+pub mod count;
 pub mod digest;
 pub mod document;
 pub mod id;

@@ -24,11 +24,16 @@ mod page;
 mod plugins;
 mod query;
 mod reports;
+mod rows;
 mod runs;
 mod schedules;
 mod serve;
 mod spec;
+mod streams;
 mod tables;
+mod tasks;
+mod tokens;
+mod uploads;
 mod user_data;
 mod work;
 
@@ -39,6 +44,7 @@ pub use serve::{Limits, Server};
 use crate::alert::Alerts;
 use crate::ingest::log::Log;
 use crate::run::{Host, Supervisor};
+use crate::stream::Streams;
 use std::sync::Arc;
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
@@ -49,9 +55,11 @@ pub struct Services {
     pub host: Arc<Host>,
     /// Runs under way.
     pub runs: Arc<Supervisor>,
+    /// Runs without an end.
+    pub streams: Streams,
     /// Takes rows in.
     pub log: Arc<Log>,
-    /// What is found wrong, and who is told.
+    /// What is found wrong, and who is told: the streams' as well.
     pub alerts: Alerts,
     /// Who may do what.
     pub access: Access,
@@ -67,10 +75,16 @@ pub struct Services {
 
 impl Services {
     /// Services over a data folder that this process writes.
-    pub fn new(host: Arc<Host>, runs: Arc<Supervisor>, log: Arc<Log>, access: Access) -> Self {
-        let alerts = Alerts::new(host.store.clone(), host.runtime.clone());
+    pub fn new(
+        host: Arc<Host>,
+        runs: Arc<Supervisor>,
+        streams: Streams,
+        log: Arc<Log>,
+        alerts: Alerts,
+        access: Access,
+    ) -> Self {
         let (intake, metrics, work) = (intake::Intake::default(), metrics::Metrics::default(), work::Work::default());
-        Self { host, runs, log, alerts, access, intake, metrics, work, stopping: watch::Sender::new(false) }
+        Self { host, runs, streams, log, alerts, access, intake, metrics, work, stopping: watch::Sender::new(false) }
     }
 }
 
@@ -82,9 +96,13 @@ fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(health::routes())
         .merge(runs::routes())
+        .merge(streams::routes())
         .merge(plugins::routes())
         .merge(datasets::routes())
         .merge(files::routes())
+        .merge(rows::routes())
+        .merge(tasks::routes())
+        .merge(uploads::routes())
         .merge(incidents::routes())
         .merge(reports::routes())
         .merge(query::routes())
@@ -92,6 +110,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(alerts::routes())
         .merge(metrics::routes())
         .merge(audit::routes())
+        .merge(tokens::routes())
         .merge(ingest::routes())
         .merge(influx::routes())
         .merge(user_data::routes())

@@ -79,7 +79,7 @@ pub struct Request {
 }
 
 /// What was taken in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct IngestOutcome {
     /// Rows.
     pub rows: u64,

@@ -7,6 +7,7 @@
 mod catalog;
 mod commit;
 mod compact;
+mod detail;
 mod dictionary;
 mod encoding;
 mod evolve;
@@ -21,8 +22,9 @@ mod writer;
 
 pub use commit::{Commit, Mode, TableFiles};
 pub use compact::{COMPACTION, Compacted};
+pub use detail::{DatasetDetail, TableDetail};
 pub use encoding::WriterSettings;
-pub use evolve::added_only;
+pub use evolve::{added_only, clashes};
 pub use expire::{Expired, Swept};
 pub use files::LakeFiles;
 pub use read::{Dataset, DatasetSummary, LakeFile, LakeTable, Snapshot};

@@ -2,9 +2,10 @@
 //!
 //! Layers, lowest first: [`core`]; [`batch`] and [`worker`]; [`plugin`], [`lake`] and [`store`]; [`sink`], [`query`] and
 //! [`project`]; [`run`], [`ingest`] and [`clean`]; [`user_data`], [`fit`], [`collect`], [`task`] and [`alert`]; [`stream`],
-//! [`schedule`] and [`versions`]; [`http`]; [`app`] and [`cli`]. A lower layer never names a higher one.
+//! [`schedule`]; [`versions`]; [`api`]; [`http`] and [`remote`]; [`app`] and [`cli`]. A lower layer never names a higher one.
 
 pub mod alert;
+pub mod api;
 pub mod app;
 pub mod batch;
 pub mod clean;
@@ -18,6 +19,7 @@ pub mod lake;
 pub mod plugin;
 pub mod project;
 pub mod query;
+pub mod remote;
 pub mod run;
 pub mod schedule;
 pub mod sink;

@@ -33,10 +33,12 @@ mod shape;
 mod text;
 mod thousandths;
 mod time_text;
+mod whole;
 
 pub use columns::Columns;
 pub use file_name::FileName;
 pub use shape::ProfileEncoder;
+pub use whole::write_whole;
 
 use crate::batch::TableLayout;
 use arrow::record_batch::RecordBatch;

@@ -7,21 +7,32 @@ mod care;
 mod clock;
 mod error;
 mod incidents;
+mod judge;
 mod live;
 mod maker;
 mod pool;
 mod session;
+mod settings;
+mod shown;
 mod sinks;
 mod spec;
+mod start;
 mod stats;
 mod streams;
+mod swap;
+mod tail;
 mod verify;
 
 pub use error::StreamError;
+pub use incidents::Trigger;
+pub use settings::Settings;
+pub use shown::StreamView;
 pub use sinks::{
     Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec,
 };
 pub use spec::{StreamSettings, StreamSpec};
-pub use stats::LoggedLine;
-pub use streams::{Settings, StreamStats, Streams, Swapped, Trigger};
+pub use stats::{LoggedLine, StreamStats};
+pub use streams::Streams;
+pub use swap::{Swapped, Takeover};
+pub use tail::{MAX_TAIL_ROWS, Tail, tail};
 pub use verify::{StreamVerification, verify};

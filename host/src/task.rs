@@ -5,19 +5,27 @@
 //! in the midst looks at a [`Cancel`](crate::run::Cancel).
 
 mod clean;
+mod drop;
 mod error;
 mod export;
 mod generate;
 mod ingest;
 mod load;
+mod preview;
+mod rows;
+mod token;
 mod validate;
 
 pub use clean::Clean;
+pub use drop::{Dropped, drop_dataset};
 pub use error::TaskError;
 pub use export::Export;
 pub use generate::Generate;
-pub use ingest::Ingest;
+pub use ingest::{Ingest, ingest_file};
 pub use load::{Load, Loaded};
+pub use preview::{Form, Preview};
+pub use rows::{Batches, LakeRows, RowSource};
+pub use token::{MadeToken, create_token, revoke_token};
 pub use validate::Validate;
 
 use crate::plugin;
@@ -49,6 +57,9 @@ where
 }
 
 /// `DATASET.TABLE` as its two parts.
-fn table_of(name: &str) -> Result<(&str, &str), TaskError> {
+///
+/// # Errors
+/// There is no dot in it.
+pub fn table_of(name: &str) -> Result<(&str, &str), TaskError> {
     name.split_once('.').ok_or_else(|| TaskError::Table(name.to_owned()))
 }

@@ -12,8 +12,8 @@ mod samples;
 mod stats;
 
 pub use collect::{Collected, Sent, collect, upload};
-pub use import::{Imported, import};
-pub use merge::{Merged, merge, merge_file, write_csv};
+pub use import::{Imported, files_in, import};
+pub use merge::{Merged, merge, merge_file, training_scan, write_csv, write_rows};
 pub use name::FileName;
 pub use stats::{Stats, UserStats, stats};
 
@@ -83,6 +83,9 @@ pub enum UserDataError {
     /// Rows can't be written as text.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Rows of another server can't be had.
+    #[error(transparent)]
+    Source(Box<dyn std::error::Error + Send + Sync>),
     /// Columns can't be built: a fault of Telemill.
     #[error("rows can't be put together: this is a fault of telemill, please report it")]
     Batch(#[from] ArrowError),

@@ -1,10 +1,12 @@
 //! Versions of plugins: how they come into a data folder, which of them a name means, and how they leave.
 //!
 //! A version is a component, told by its digest. Installing one checks it and keeps it, and changes nothing else; enabling it
-//! makes its name mean it. Runs keep the digests that they were planned with. Knows neither command line nor HTTP.
+//! makes its name mean it. Runs keep the digests that they were planned with; streams take it over ([`follow`]). Knows
+//! neither command line nor HTTP.
 
 mod compare;
 mod error;
+mod follow;
 mod image;
 mod install;
 mod resolve;
@@ -14,6 +16,7 @@ mod watch;
 
 pub use compare::{Comparing, Comparison, Side, TableComparison, compare};
 pub use error::VersionsError;
+pub use follow::{Followed, follow};
 pub use image::{Image, push};
 pub use install::{Installed, install};
 pub use resolve::{Listing, State, Stated, list, listing, names, names_of_file, version};

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::program::Place;
 
 /// A spec of half an hour of the shop with an incident from 15:25 on, and its recovery.
-const SPEC: &str = r#"
+pub(crate) const SPEC: &str = r#"
 dataset = "shop"
 seed = 7
 start = "2026-11-09T15:15:00Z"

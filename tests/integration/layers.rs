@@ -9,15 +9,17 @@ use telemill_tests::repository;
 use crate::tidy::sources_in;
 
 /// Modules of the host by layer, from the lowest.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 11] = [
     &["core"],
     &["batch", "worker"],
     &["plugin", "lake", "store"],
     &["sink", "query", "project"],
     &["run", "ingest", "clean"],
     &["user_data", "fit", "collect", "task", "alert"],
-    &["stream", "schedule", "versions"],
-    &["http"],
+    &["stream", "schedule"],
+    &["versions"],
+    &["api"],
+    &["http", "remote"],
     &["app", "cli", "main"],
 ];
 

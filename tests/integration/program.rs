@@ -1,7 +1,8 @@
 //! The built program as people use it: a working folder with a data folder of its own, what they type, what it answers.
 //! Knows nothing of what the answers should be.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
@@ -206,6 +207,35 @@ pub(crate) struct Served {
     running: Running,
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
+    /// What it printed when it listened.
+    pub(crate) told: Value,
+}
+
+/// A server-sent event.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) data: Value,
+}
+
+/// The events in lines as they come; comments that keep a connection open are passed over.
+pub(crate) fn events(lines: impl Iterator<Item = String>) -> impl Iterator<Item = Event> {
+    let (mut name, mut id, mut data) = (String::new(), String::new(), String::new());
+    lines.filter_map(move |line| {
+        if line.is_empty() && !data.is_empty() {
+            let data = serde_json::from_str(&std::mem::take(&mut data)).unwrap();
+            return Some(Event { name: std::mem::take(&mut name), id: std::mem::take(&mut id), data });
+        }
+        let (key, value) = line.split_once(':').unwrap_or((&line, ""));
+        match key {
+            "event" => value.trim_start().clone_into(&mut name),
+            "id" => value.trim_start().clone_into(&mut id),
+            "data" => value.trim_start().clone_into(&mut data),
+            _ => {}
+        }
+        None
+    })
 }
 
 /// What a server answered.
@@ -240,7 +270,12 @@ impl Reply {
 impl Place {
     /// Starts `telemill serve` on a port that the system chooses, with more words behind it, and waits until it listens.
     pub(crate) fn serve<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Served {
-        let all = ["serve", "--listen", "127.0.0.1:0", "--json"].into_iter().chain(words);
+        self.served(["serve"].into_iter().chain(words))
+    }
+
+    /// Starts a command that serves, as [`Place::serve`] does.
+    pub(crate) fn served<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Served {
+        let all = words.into_iter().chain(["--listen", "127.0.0.1:0", "--json"]);
         let mut child = self.command(all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut text = Vec::new();
         // The JSON document ends where it can be read.
@@ -253,7 +288,8 @@ impl Place {
                 break told;
             }
         };
-        Served { running: Running { child: Some(child) }, url: told["listening"].as_str().unwrap().to_owned() }
+        let url = told["listening"].as_str().unwrap().to_owned();
+        Served { running: Running { child: Some(child) }, url, told }
     }
 }
 
@@ -277,6 +313,20 @@ impl Served {
             Value::Array(rows) => rows,
             other => panic!("no rows: {other}"),
         }
+    }
+
+    /// Server-sent events as they come, until the answer ends.
+    pub(crate) fn events(&self, path: &str, last: Option<&str>) -> impl Iterator<Item = Event> + use<> {
+        let mut stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let last = last.map(|last| format!("last-event-id: {last}\r\n")).unwrap_or_default();
+        // HTTP 1.0 has no chunks between the lines.
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nhost: localhost\r\n{last}\r\n").as_bytes()).unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let status = lines.next().unwrap();
+        assert!(status.contains(" 200 "), "{status}");
+        while !lines.next().unwrap().is_empty() {}
+        events(lines)
     }
 
     /// The process.

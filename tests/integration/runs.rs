@@ -1,5 +1,7 @@
 //! Runs of the built program: the same rows however they are made, and nothing half done however they end.
 
+mod appended;
+mod fed;
 mod hostile;
 mod interrupted;
 mod isolated;

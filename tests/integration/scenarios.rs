@@ -110,6 +110,20 @@ fn people_get_the_files_of_the_document() {
         assert!(&seen[..10] >= *acquired, "{device:?}: nothing happens before acquisition");
     }
 
+    // Dimensions that a segment lacks are empty texts, never nulls, also after they were a file.
+    place.good(["export", "device_fleet", "--profile", "device-fleet/segment_timeseries", "--output-dir", "out"]);
+    let words = ["out/segment_timeseries.csv", "--profile", "device-fleet/segment_timeseries"];
+    place.good(["ingest", "back.segment_timeseries"].into_iter().chain(words));
+    let dimensions = |dataset: &str| {
+        place.sql(&format!(
+            "SELECT count(*) AS rows, count(dim3_name) AS names, sum(CASE WHEN dim3_value = '' THEN 1 ELSE 0 END) AS empty, \
+             sum(\"count\") AS machines FROM {dataset}.segment_timeseries"
+        ))
+    };
+    let there = dimensions("device_fleet");
+    assert_eq!(there, dimensions("back"));
+    assert!(there[0]["names"] == there[0]["rows"] && there[0]["empty"].as_u64() > Some(0), "{there:?}");
+
     // Users begin within the first hour.
     run(&place, "user-workloads", &["--duration", "1h"]);
     let profile = "user-workloads/user_data";

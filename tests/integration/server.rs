@@ -10,3 +10,7 @@ mod openapi;
 mod runs;
 mod schedules;
 mod schemathesis;
+mod stream_alerts;
+mod streams;
+mod swaps;
+mod up;

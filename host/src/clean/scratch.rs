@@ -4,36 +4,26 @@ use super::CleanError;
 use crate::query::{Engine, Input, Rows};
 use crate::sink::parquet::ParquetEncoder;
 use crate::sink::{Columns, Encoder as _};
+use crate::store;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tokio::runtime::Handle;
 
-/// How the folders' names begin. Only one process writes a data folder, so that whatever else has such a name was left
-/// by one that was killed.
-const PREFIX: &str = "clean-";
+/// How the folders' names begin.
+const KIND: &str = "clean";
 
 /// The folder of one cleaning.
 pub(super) struct Scratch {
-    folder: PathBuf,
+    folder: store::Scratch,
     most_bytes: u64,
 }
 
 impl Scratch {
-    /// Makes the folder below `parent`, and takes away those that killed processes left.
+    /// Makes the folder below `parent`.
     pub(super) fn create(parent: &Path, most_bytes: u64) -> Result<Self, CleanError> {
-        let left = fs::read_dir(parent).into_iter().flatten().flatten();
-        for entry in left.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
-            if let Err(error) = fs::remove_dir_all(entry.path()) {
-                tracing::debug!(folder = %entry.path().display(), %error, "rows of a cleaning that was killed stay");
-            }
-        }
-        let folder = parent.join(format!("{PREFIX}{}", std::process::id()));
-        fs::create_dir_all(&folder).map_err(|source| CleanError::Scratch { path: folder.clone(), source })?;
-        // The query engine wants it absolute.
-        let folder =
-            fs::canonicalize(&folder).map_err(|source| CleanError::Scratch { path: folder.clone(), source })?;
-        Ok(Self { folder, most_bytes })
+        let failed = |source| CleanError::Scratch { path: parent.to_owned(), source };
+        Ok(Self { folder: store::Scratch::create(parent, KIND).map_err(failed)?, most_bytes })
     }
 
     /// Writes the rows that step `index` made, and returns them as what the next one works on.
@@ -45,7 +35,7 @@ impl Scratch {
         rows: Rows,
     ) -> Result<Input, CleanError> {
         let name = file_name(index);
-        let path = self.folder.join(&name);
+        let path = self.folder.path().join(&name);
         let failed = |source| CleanError::Scratch { path: path.clone(), source };
         let schema = std::sync::Arc::clone(&rows.schema);
         let mut encoder = ParquetEncoder::new(&schema, Columns::all(&schema))?;
@@ -66,22 +56,14 @@ impl Scratch {
         }
         encoder.finish(&mut buffer)?;
         write(&mut buffer)?;
-        Ok(engine.file_input(&self.folder, &name, schema)?)
+        Ok(engine.file_input(self.folder.path(), &name, schema)?)
     }
 
     /// Takes away what step `index` worked on.
     pub(super) fn forget(&self, index: usize) {
         if let Some(before) = index.checked_sub(1) {
             // The whole folder goes at the end anyway.
-            let _ = fs::remove_file(self.folder.join(file_name(before)));
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(folder = %self.folder.display(), %error, "the rows of the steps stay");
+            let _ = fs::remove_file(self.folder.path().join(file_name(before)));
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::query::{Engine, Input};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::runtime::Handle;
 
@@ -24,7 +24,7 @@ pub(super) struct Tally {
 }
 
 /// Rows of one class that a step removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Class {
     /// The values of the recipe's classes; null is a class of its own.
     pub class: BTreeMap<String, Option<String>>,

@@ -69,8 +69,13 @@ impl Alert {
 
 impl List {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let alerts = host.runtime.block_on(host.store.alerts(self.state, self.limit, self.before))?;
+        let alerts = match app.server() {
+            Some(server) => server.alerts(self.state, self.limit, self.before)?,
+            None => {
+                let host = app.reader()?;
+                host.runtime.block_on(host.store.alerts(self.state, self.limit, self.before))?
+            }
+        };
         out.print(&alerts, |out| {
             let row = |alert: &store::Alert| {
                 let who = alert.validator.clone().unwrap_or_else(|| alert.source.clone());
@@ -87,8 +92,16 @@ impl List {
 
 impl Show {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let found = host.runtime.block_on(host.store.alert(self.id))?;
+        let found = match app.server() {
+            Some(server) => match server.alert(self.id) {
+                Err(error) if error.status() == Some(404) => None,
+                answer => Some(answer?),
+            },
+            None => {
+                let host = app.reader()?;
+                host.runtime.block_on(host.store.alert(self.id))?
+            }
+        };
         let alert = found
             .with_context(|| format!("there is no alert {}: `telemill alert list` shows those there are", self.id))?;
         out.print(&alert, |out| {
@@ -111,11 +124,17 @@ impl Show {
 
 impl Ack {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let store = app.runtime().block_on(Store::open_beside(&app.data_dir().join(DATABASE_FILE)))?;
-        let alerts = Alerts::new(store.clone(), app.runtime().handle().clone());
-        let alert = alerts.acknowledge(self.id, self.by.as_deref(), self.note.as_deref(), run::now());
-        app.runtime().block_on(store.close());
-        let alert = alert?;
+        let (by, note) = (self.by.as_deref(), self.note.as_deref());
+        let alert = match app.server() {
+            Some(server) => server.acknowledge(self.id, by, note)?,
+            None => {
+                let store = app.runtime().block_on(Store::open_beside(&app.data_dir().join(DATABASE_FILE)))?;
+                let alerts = Alerts::new(store.clone(), app.runtime().handle().clone());
+                let alert = alerts.acknowledge(self.id, by, note, run::now());
+                app.runtime().block_on(store.close());
+                alert?
+            }
+        };
         out.print(&alert, |out| writeln!(out, "alert {} is acknowledged", alert.id))?;
         Ok(Verdict::Good)
     }

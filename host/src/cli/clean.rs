@@ -3,9 +3,10 @@
 use super::Verdict;
 use super::output::{Output, grouped, table};
 use super::span::Span;
+use crate::api::{CleanRequest, Text};
 use crate::app::App;
 use crate::clean::{Class, Cleaned, StepReport};
-use crate::{run, task};
+use crate::{plugin, run, task};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -40,8 +41,18 @@ impl Clean {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let Span { from, to, last } = self.span;
         let Self { dataset, recipe, output, replace, .. } = self;
-        let task = task::Clean { dataset, recipe, output, replace, from, to, last };
-        let cleaned = task.run(&app.writer()?.host, run::now())?;
+        let cleaned = match app.server() {
+            Some(server) => {
+                // A recipe of this machine goes along; the server reads no file for it.
+                let text = plugin::named_text("recipe", &recipe, plugin::recipes())?;
+                let recipe = Text { name: recipe, text: Some(text) };
+                server.clean(&dataset, &CleanRequest { recipe, output, replace, from, to, last })?
+            }
+            None => {
+                let task = task::Clean { dataset, recipe, output, replace, from, to, last };
+                task.run(&app.writer()?.host, run::now())?
+            }
+        };
         out.print(&cleaned, |out| tell(out, &cleaned))?;
         Ok(Verdict::Good)
     }

@@ -3,7 +3,10 @@
 use super::Verdict;
 use super::output::{Output, bytes, grouped, table};
 use crate::app::App;
+use crate::lake::{DatasetDetail, TableDetail};
+use crate::query::ColumnProfile;
 use crate::run;
+use crate::task::{self, LakeRows, RowSource as _};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -54,8 +57,13 @@ impl Dataset {
 }
 
 fn list(app: &App, out: &Output) -> anyhow::Result<Verdict> {
-    let host = app.reader()?;
-    let datasets = host.runtime.block_on(host.lake.datasets(None))?;
+    let datasets = match app.server() {
+        Some(server) => server.datasets()?,
+        None => {
+            let host = app.reader()?;
+            host.runtime.block_on(host.lake.datasets(None))?
+        }
+    };
     out.print(&datasets, |out| {
         let rows = datasets
             .iter()
@@ -67,15 +75,20 @@ fn list(app: &App, out: &Output) -> anyhow::Result<Verdict> {
 
 impl Show {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let dataset = host.runtime.block_on(host.lake.dataset(&self.name, None))?;
-        let engine = app.query()?;
+        let (dataset, profiles) = match app.server() {
+            Some(server) => {
+                let dataset = server.dataset(&self.name)?;
+                let columns = |table: &TableDetail| server.columns(&self.name, &table.table.name, self.distinct);
+                let profiles = dataset.tables.iter().map(columns).collect::<Result<Vec<_>, _>>()?;
+                (dataset, profiles)
+            }
+            None => self.look(app)?,
+        };
         let mut json = Vec::new();
         let mut text: Vec<(String, Vec<Vec<String>>)> = Vec::new();
-        for lake_table in &dataset.tables {
+        for (lake_table, columns) in dataset.tables.iter().zip(profiles) {
             let name = &lake_table.table.name;
-            let columns = host.runtime.block_on(engine.profile(&self.name, name, self.distinct))?;
-            let row = |(column, field): (&crate::query::ColumnProfile, &crate::core::schema::Field)| {
+            let row = |(column, field): (&ColumnProfile, &crate::core::schema::Field)| {
                 let kind = format!("{:?}", column.data_type).to_lowercase();
                 let text = |value: &Option<String>| value.clone().unwrap_or_default();
                 let distinct = column.distinct.map(grouped).unwrap_or_default();
@@ -111,6 +124,17 @@ impl Show {
         })?;
         Ok(Verdict::Good)
     }
+
+    /// The dataset, and what the columns of each of its tables hold.
+    fn look(&self, app: &App) -> anyhow::Result<(DatasetDetail, Vec<Vec<ColumnProfile>>)> {
+        let host = app.reader()?;
+        let dataset = DatasetDetail::from(host.runtime.block_on(host.lake.dataset(&self.name, None))?);
+        let engine = app.query()?;
+        let columns =
+            |table: &TableDetail| host.runtime.block_on(engine.profile(&self.name, &table.table.name, self.distinct));
+        let profiles = dataset.tables.iter().map(columns).collect::<Result<Vec<_>, _>>()?;
+        Ok((dataset, profiles))
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -124,23 +148,27 @@ fn shortened(text: &str) -> String {
 
 impl Drop {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        let host = &writer.host;
-        // A dataset that does not exist is told before anything is asked.
-        let dataset = host.runtime.block_on(host.lake.dataset(&self.name, None))?;
-        let rows: u64 = dataset.tables.iter().map(|table| table.rows).sum();
+        let dropped = match app.server() {
+            Some(server) => {
+                self.really(&server.dataset(&self.name)?.tables)?;
+                server.drop_dataset(&self.name)?
+            }
+            None => {
+                let writer = app.writer()?;
+                self.really(&LakeRows::of(&writer.host)?.tables(&self.name)?)?;
+                task::drop_dataset(&writer.host, &self.name, run::now())?
+            }
+        };
+        out.print(&dropped, |out| writeln!(out, "dropped {} with {} rows", dropped.dropped, grouped(dropped.rows)))?;
+        Ok(Verdict::Good)
+    }
+
+    /// A dataset that does not exist was told before.
+    fn really(&self, tables: &[TableDetail]) -> anyhow::Result<()> {
+        let rows = tables.iter().map(|table| table.rows).sum();
         if !self.yes {
             anyhow::bail!("dropping {} takes {} rows away; add --yes to do it", self.name, grouped(rows));
         }
-        let snapshot = host.runtime.block_on(async {
-            let mut tx = host.store.write().await?;
-            let snapshot = host.lake.drop_dataset(&mut tx, &self.name, run::now(), "telemill").await?;
-            tx.commit().await?;
-            anyhow::Ok(snapshot)
-        })?;
-        out.print(&json!({ "dropped": self.name, "rows": rows, "snapshot": snapshot }), |out| {
-            writeln!(out, "dropped {} with {} rows", self.name, grouped(rows))
-        })?;
-        Ok(Verdict::Good)
+        Ok(())
     }
 }

@@ -3,6 +3,8 @@
 use super::Verdict;
 use super::output::{Output, bytes};
 use crate::app::App;
+use crate::core::problem::chain;
+use crate::remote::Server;
 use crate::store::{DATABASE_FILE, DataDirLock, StoreError};
 use clap::Args;
 use serde::Serialize;
@@ -27,8 +29,10 @@ struct Finding {
 
 impl Doctor {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let findings =
-            [settings(app), plugins(app), space(app.data_dir()), lock(app.data_dir()), catalog(app), target()];
+        let findings = match app.server() {
+            Some(server) => there(server),
+            None => here(app),
+        };
         out.print(&findings, |out| {
             findings.iter().try_for_each(|finding| {
                 let mark = if finding.good { "good" } else { "BAD " };
@@ -37,6 +41,32 @@ impl Doctor {
         })?;
         Ok(if findings.iter().all(|finding| finding.good) { Verdict::Good } else { Verdict::Negative })
     }
+}
+
+fn here(app: &App) -> Vec<Finding> {
+    vec![settings(app), plugins(app), space(app.data_dir()), lock(app.data_dir()), catalog(app), target()]
+}
+
+/// What a server says of itself; where it does not answer, nothing else is asked.
+fn there(server: &Server) -> Vec<Finding> {
+    let health = match server.health() {
+        Ok(health) => health,
+        Err(error) => return vec![finding("server", Err(chain(&error)))],
+    };
+    let own = env!("CARGO_PKG_VERSION");
+    let version = if health.version == own {
+        Ok(format!("{own}, as this program"))
+    } else {
+        Err(format!("the server is {}, this program {own}: answers may not be understood", health.version))
+    };
+    let readiness = server.readiness().map(|_| "the catalog can be read".to_owned());
+    let asked = server.datasets().map(|datasets| format!("{} datasets can be seen", datasets.len()));
+    vec![
+        finding("server", Ok(format!("{} answers", server.url()))),
+        finding("version", version),
+        finding("readiness", readiness.map_err(|error| chain(&error))),
+        finding("access", asked.map_err(|error| chain(&error))),
+    ]
 }
 
 fn finding(what: &'static str, result: Result<String, String>) -> Finding {

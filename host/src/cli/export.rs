@@ -7,7 +7,7 @@ use super::run::on_ctrl_c;
 use super::span::Span;
 use crate::app::App;
 use crate::sink::Format;
-use crate::task;
+use crate::task::{self, LakeRows, RowSource};
 use clap::Args;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -48,15 +48,23 @@ impl Export {
         let Span { from, to, last } = self.span;
         let Self { source, format, profile, columns, ordered, index, output_dir, .. } = self;
         let task = task::Export { source, format, profile, from, to, last, columns, ordered, index, output_dir };
-        let (host, cancel) = (app.reader()?, on_ctrl_c(app));
-        if task.output_dir.is_some() {
-            profiles::tell(out, &task.to_folder(&host, &cancel)?)?;
-            return Ok(Verdict::Good);
+        match app.server() {
+            Some(server) => export(app, out, &task, server),
+            None => export(app, out, &task, &LakeRows::of(&app.reader()?)?),
         }
-        let mut stdout = io::BufWriter::new(io::stdout().lock());
-        let skipped = task.to_writer(&host, &cancel, &mut stdout)?;
-        stdout.flush()?;
-        skipped.iter().for_each(|(table, rows)| profiles::warn_of_skipped(table, *rows));
-        Ok(Verdict::Good)
     }
+}
+
+/// The files or the bytes are made here, wherever the rows are.
+fn export(app: &App, out: &Output, task: &task::Export, rows: &dyn RowSource) -> anyhow::Result<Verdict> {
+    let cancel = on_ctrl_c(app);
+    if task.output_dir.is_some() {
+        profiles::tell(out, &task.rows_to_folder(rows, &cancel)?)?;
+        return Ok(Verdict::Good);
+    }
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    let skipped = task.to_writer(rows, &cancel, &mut stdout)?;
+    stdout.flush()?;
+    skipped.iter().for_each(|(table, rows)| profiles::warn_of_skipped(table, *rows));
+    Ok(Verdict::Good)
 }

@@ -4,7 +4,7 @@ use super::profiles::warn_of_skipped;
 use crate::batch::TableLayout;
 use crate::sink::documents::{self, DocumentFiles, WrittenFile};
 use crate::sink::estimate::Estimate;
-use crate::sink::files::{ProfileFiles, Sequence};
+use crate::sink::files::{ProfileFiles, ProfiledFile, Sequence};
 use crate::sink::profile::{Profile, ProfileFormat};
 use crate::sink::{Encoder as _, Format, ProfileEncoder, SinkError};
 use anyhow::{Context as _, bail};
@@ -118,14 +118,17 @@ impl Files {
         match self {
             Self::Documents(files) => Ok(Listed::documents(files.finish(config)?)),
             Self::Profiles(folder, files) => {
-                let mut listed = Vec::new();
-                for (_, files) in files {
-                    for file in files.finish()? {
-                        let name = file.file.strip_prefix(&folder).unwrap_or(&file.file).display().to_string();
-                        warn_of_skipped(&name, file.skipped);
-                        listed.push(Listed { name, rows: file.rows, bytes: file.bytes });
-                    }
+                let mut written = Vec::new();
+                for (_, mut files) in files {
+                    files.stand_beside(&written);
+                    written.append(&mut files.finish()?);
                 }
+                let list = |file: ProfiledFile| {
+                    let name = file.file.strip_prefix(&folder).unwrap_or(&file.file).display().to_string();
+                    warn_of_skipped(&name, file.skipped);
+                    Listed { name, rows: file.rows, bytes: file.bytes }
+                };
+                let mut listed: Vec<_> = written.into_iter().map(list).collect();
                 let (path, text) = (folder.join(CONFIG_FILE), format!("{config:#}\n"));
                 std::fs::write(&path, &text).with_context(|| format!("can't write {}", path.display()))?;
                 listed.push(Listed { name: CONFIG_FILE.to_owned(), rows: 0, bytes: text.len() as u64 });

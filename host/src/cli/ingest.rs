@@ -2,12 +2,18 @@
 
 use super::Verdict;
 use super::output::{Output, grouped};
+use crate::api::{IngestQuery, ProblemDocument};
 use crate::app::App;
-use crate::ingest::{Format, IngestError, LISTED_BAD_ROWS};
+use crate::core::problem::Problem;
+use crate::ingest::{Format, IngestError, IngestOutcome, LISTED_BAD_ROWS};
+use crate::plugin;
+use crate::remote::{RemoteError, Server};
 use crate::run;
 use crate::task::{self, TaskError};
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// Take rows from a file into a table, all or nothing; exit code 1 where rows are bad
@@ -37,7 +43,17 @@ impl Ingest {
         let name = self.table.clone();
         let Self { table, file, format, profile, time_field } = self;
         let task = task::Ingest { table, file, format, profile, time_field };
-        match task.run(&app.writer()?.host, run::now()) {
+        let taken = match app.server() {
+            Some(server) => send(server, &task)?,
+            None => match task.run(&app.writer()?.host, run::now()) {
+                Ok(outcome) => Ok(outcome),
+                Err(TaskError::Ingest(IngestError::BadRows { file, total, first })) => {
+                    Err(BadRows { file, total, first })
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        match taken {
             Ok(outcome) => {
                 let value = json!({ "rows": outcome.rows, "files": outcome.files, "snapshot": outcome.snapshot, "created": outcome.created });
                 out.print(&value, |out| {
@@ -48,7 +64,7 @@ impl Ingest {
                 })?;
                 Ok(Verdict::Good)
             }
-            Err(TaskError::Ingest(IngestError::BadRows { file, total, first })) => {
+            Err(BadRows { file, total, first }) => {
                 let value = json!({ "rows": 0, "bad_rows": total, "first": first });
                 out.print(&value, |out| {
                     writeln!(out, "nothing was taken in: {} bad rows in {file}", grouped(total))?;
@@ -58,7 +74,36 @@ impl Ingest {
                 })?;
                 Ok(Verdict::Negative)
             }
-            Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Rows that kept the file out.
+struct BadRows {
+    file: String,
+    total: u64,
+    first: Vec<Problem>,
+}
+
+/// Sends the file to a server, which takes it in as this program would.
+fn send(server: &Server, task: &task::Ingest) -> anyhow::Result<Result<IngestOutcome, BadRows>> {
+    let into = task::table_of(&task.table)?;
+    let name = task.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = File::open(&task.file).with_context(|| format!("can't read {}", task.file.display()))?;
+    let text = |name: &String| plugin::named_text("profile", name, plugin::profiles());
+    let query = IngestQuery {
+        name: name.clone(),
+        format: task.format.map(|format| format.as_str().to_owned()),
+        time_field: task.time_field.clone(),
+        profile: task.profile.clone(),
+        profile_text: task.profile.as_ref().map(text).transpose()?,
+    };
+    match server.ingest(into, &query, file) {
+        Ok(outcome) => Ok(Ok(outcome)),
+        Err(RemoteError::Refused(document)) if document.total.is_some() => {
+            let ProblemDocument { errors: first, total, .. } = *document;
+            Ok(Err(BadRows { file: name, total: total.unwrap_or_default(), first }))
+        }
+        Err(error) => Err(error.into()),
     }
 }

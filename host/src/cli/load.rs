@@ -5,7 +5,7 @@ use super::output::{Output, bytes, grouped};
 use super::run::on_ctrl_c;
 use crate::app::App;
 use crate::sink::opensearch::{Credentials, Outcome};
-use crate::task;
+use crate::task::{self, LakeRows};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
@@ -81,8 +81,12 @@ impl Opensearch {
             bar.tick();
         };
         let task = self.task()?;
-        let host = if task.is_file() { None } else { Some(app.reader()?) };
-        let loaded = task.run(host.as_ref(), &on_ctrl_c(app), &mut progress)?;
+        let cancel = on_ctrl_c(app);
+        let loaded = match app.server() {
+            _ if task.is_file() => task.run(None, &cancel, &mut progress)?,
+            Some(server) => task.run(Some(server), &cancel, &mut progress)?,
+            None => task.run(Some(&LakeRows::of(&app.reader()?)?), &cancel, &mut progress)?,
+        };
         bar.finish_and_clear();
         self.tell(out, &loaded.outcome, loaded.counted)?;
         Ok(if loaded.complete { Verdict::Good } else { Verdict::Negative })

@@ -4,6 +4,7 @@
 use super::value::read_json;
 use super::{generate, validate};
 use crate::app::{App, Origin};
+use crate::remote::Server;
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
@@ -29,9 +30,21 @@ pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Comman
         Some((*name, plugins(words.get(at + 1..)?)?))
     });
     let Some((name, plugins)) = found else { return command };
-    let data_dir = words.iter().position(|word| word == "--data-dir").and_then(|index| words.get(index + 1));
-    let data_dir = data_dir.map(PathBuf::from).or_else(|| std::env::var_os("TELEMILL_DATA_DIR").map(PathBuf::from));
+    let typed = |flag: &str| {
+        let behind = |(at, word): (usize, &String)| match word.strip_prefix(flag) {
+            Some("") => words.get(at + 1).cloned(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        words.iter().enumerate().find_map(behind)
+    };
+    let told = |flag: &str, variable: &str| typed(flag).or_else(|| std::env::var(variable).ok());
+    let data_dir = told("--data-dir", "TELEMILL_DATA_DIR").map(PathBuf::from);
     let Ok(app) = super::open(Origin { data_dir, settings: Vec::new() }) else { return command };
+    // Only validators are asked of a server: rows of `generate` are made here.
+    let server = told("--server", "TELEMILL_SERVER").filter(|_| name == "validate" && typed("--data-dir").is_none());
+    let server = server.and_then(|url| Server::at(&url, told("--token", "TELEMILL_TOKEN").as_deref()).ok());
+    let app = app.with_server(server);
     let Ok(options) = slots(&app, &plugins) else { return command };
     command.mut_subcommand(name, |mut command| {
         let taken: Vec<String> = command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
@@ -62,10 +75,15 @@ pub(super) fn given(
 
 /// The options of plugins: those keys that only one of them has.
 fn slots(app: &App, plugins: &[String]) -> anyhow::Result<BTreeMap<Slot, Value>> {
-    let registry = app.registry()?;
+    let schema = |plugin: &str| -> anyhow::Result<Value> {
+        Ok(match app.server() {
+            Some(server) => server.inspect(plugin)?.descriptor.config_schema,
+            None => app.registry()?.describe(plugin)?.descriptor.config_schema,
+        })
+    };
     let mut found: BTreeMap<String, Vec<(Slot, Value)>> = BTreeMap::new();
     for plugin in plugins {
-        let schema = registry.describe(plugin)?.descriptor.config_schema;
+        let schema = schema(plugin)?;
         let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
         for (key, property) in properties {
             found.entry(key.clone()).or_default().push(((plugin.clone(), key.clone()), property.clone()));

@@ -1,5 +1,6 @@
 //! What goes to the terminal: results on standard output, logs and errors on standard error.
 
+pub(super) use crate::core::count::grouped;
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
 use tracing_subscriber::EnvFilter;
@@ -94,19 +95,6 @@ pub(super) fn table(out: &mut dyn io::Write, header: &[&str], rows: &[Vec<String
     rows.iter().try_for_each(|row| writeln!(out, "{}", line(&mut row.iter().map(String::as_str))))
 }
 
-/// A count with its thousands set apart.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Bytes in the unit that reads best.
 pub(super) fn bytes(number: u64) -> String {
     indicatif::HumanBytes(number).to_string()
@@ -115,11 +103,6 @@ pub(super) fn bytes(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!([0, 999, 1_000, 16_600_123].map(grouped), ["0", "999", "1,000", "16,600,123"]);
-    }
 
     #[test]
     fn tables_align() {

@@ -1,20 +1,32 @@
-//! `telemill run`: start, list, show, resume and verify.
+//! `telemill run`: start, list, show, resume, verify and cancel.
+
+mod shown;
+mod watch;
 
 use super::output::{Output, grouped, table};
-use super::progress::RunProgress;
 use super::{Verdict, summary};
+use crate::api::RunWithReports;
 use crate::app::App;
 use crate::core::id::RunId;
 use crate::core::time::{Length, Timestamp};
 use crate::plugin::log_to_tracing;
-use crate::run::{self, Cancel, Existing, Observer, Plan, Request};
-use crate::store::RunRecord;
+use crate::remote::Server;
+use crate::run::{self, Cancel, Existing, Request, RunError, Verification};
+use crate::store::{RunRecord, RunState, StoreError};
 use crate::task;
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use serde_json::json;
+use shown::{Shown, total_us};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What is said where a run is meant and there is none.
+const NO_RUN: &str = "there is no run yet: `telemill run start ecommerce` makes one";
+/// Runs of a server among which one that is not finished is looked for, as here.
+const LOOKED_AT: u32 = 1_000;
 
 /// Make rows from a spec, look at runs, go on with one, or prove one
 #[derive(Debug, Subcommand)]
@@ -25,6 +37,7 @@ pub(super) enum Run {
     Show(Show),
     Resume(Resume),
     Verify(Verify),
+    Cancel(CancelRun),
 }
 
 /// Run a spec, or a shipped scenario by name, into the lake
@@ -43,6 +56,9 @@ pub(super) struct Start {
     replace: bool,
     #[command(flatten)]
     workers: Workers,
+    /// Do not wait for the end: a server makes the rows
+    #[arg(long)]
+    detach: bool,
 }
 
 /// What flags change in a spec.
@@ -118,6 +134,14 @@ pub(super) struct Verify {
     workers: Workers,
 }
 
+/// Ask a run of a server to stop; finished segments are kept, and `telemill run resume` goes on
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  telemill --server http://127.0.0.1:8080 run cancel r019e4c0f8d3a1b2c")]
+pub(super) struct CancelRun {
+    /// The run
+    id: RunId,
+}
+
 impl Run {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         match self {
@@ -126,6 +150,7 @@ impl Run {
             Self::Show(command) => command.run(app, out),
             Self::Resume(command) => command.run(app, out),
             Self::Verify(command) => command.run(app, out),
+            Self::Cancel(command) => command.run(app, out),
         }
     }
 }
@@ -143,12 +168,20 @@ impl Start {
         let task =
             task::Generate { spec, dataset, seed, start, duration, partitions, set, existing, validate, workers };
         // What is wrong with the spec is told before the data folder is made.
-        task.spec()?;
+        let spec = task.spec()?;
+        if let Some(server) = app.server() {
+            self.workers.refuse()?;
+            let record = server.start_run(&spec)?;
+            return if self.detach { begun(out, &record) } else { watch::to_the_end(app, out, server, record) };
+        }
+        if self.detach {
+            bail!("--detach is for the runs of a server (--server): here the rows are made by this process");
+        }
         let writer = app.writer()?;
         let shown = Shown::new(out);
-        let outcome = task.run(&writer.host, &|r, p| shown.begin(r, p), &shown, &on_ctrl_c(app));
+        let outcome = task.run(&writer.host, &|r, _| shown.begin(r), &shown, &on_ctrl_c(app));
         shown.end();
-        summary::finished(app, &writer.host, out, &outcome?)
+        summary::finished_here(app, &writer.host, out, outcome?)
     }
 }
 
@@ -161,6 +194,14 @@ impl Changes {
 }
 
 impl Workers {
+    /// A server decides that for itself.
+    fn refuse(&self) -> anyhow::Result<()> {
+        match self.workers {
+            Some(_) => bail!("--workers is for runs of this machine: a server uses the cores that it has"),
+            None => Ok(()),
+        }
+    }
+
     fn request(&self) -> Request {
         Request { workers: self.workers, log: log_to_tracing() }
     }
@@ -168,8 +209,13 @@ impl Workers {
 
 impl List {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let runs = host.runtime.block_on(host.store.runs(self.limit, self.before.as_ref()))?;
+        let runs = match app.server() {
+            Some(server) => server.runs(self.limit, self.before.as_ref())?,
+            None => {
+                let host = app.reader()?;
+                host.runtime.block_on(host.store.runs(self.limit, self.before.as_ref()))?
+            }
+        };
         out.print(&runs, |out| {
             let rows: Vec<_> = runs.iter().map(list_row).collect();
             table(out, &["id", "state", "dataset", "created", "rows", "fingerprint"], &rows)
@@ -187,44 +233,46 @@ fn list_row(run: &RunRecord) -> Vec<String> {
 
 impl Show {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let id = newest(&host, self.id)?;
-        let (record, reports) = host.runtime.block_on(async {
-            Ok::<_, crate::store::StoreError>((host.store.run(&id).await?, host.store.run_reports(&id).await?))
-        })?;
-        summary::run(out, &record, &reports)?;
+        let RunWithReports { run, reports } = match app.server() {
+            Some(server) => server.run(&newest_of(server, self.id)?)?,
+            None => {
+                let host = app.reader()?;
+                let id = newest(&host, self.id)?;
+                host.runtime.block_on(async {
+                    let (run, reports) = (host.store.run(&id).await?, host.store.run_reports(&id).await?);
+                    Ok::<_, StoreError>(RunWithReports { run, reports })
+                })?
+            }
+        };
+        summary::run(out, &run, &reports)?;
         Ok(Verdict::Good)
     }
 }
 
 impl Resume {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        if let Some(server) = app.server() {
+            self.workers.refuse()?;
+            let record = server.resume_run(&unfinished_of(server, self.id)?)?;
+            return watch::to_the_end(app, out, server, record);
+        }
         let writer = app.writer()?;
         let shown = Shown::new(out);
         let (id, request) = (self.id.as_ref(), self.workers.request());
-        let outcome = run::resume(&writer.host, id, &request, &|r, p| shown.begin(r, p), &shown, &on_ctrl_c(app));
+        let outcome = run::resume(&writer.host, id, &request, &|r, _| shown.begin(r), &shown, &on_ctrl_c(app));
         shown.end();
-        summary::finished(app, &writer.host, out, &outcome?)
+        summary::finished_here(app, &writer.host, out, outcome?)
     }
 }
 
 impl Verify {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let id = newest(&host, self.id)?;
-        let record = host.runtime.block_on(host.store.run(&id))?;
-        let rows: u64 = record.tables.iter().map(|table| table.rows).sum();
-        let cancel = on_ctrl_c(app);
-        let verification = if self.lake {
-            let shown = Shown::over(out, rows);
-            let result = run::verify_lake(&host, &id, &shown, &cancel);
-            shown.end();
-            result?
-        } else {
-            let shown = Shown::over(out, total_us(&record));
-            let result = run::verify(&host, &id, &self.workers.request(), &shown, &cancel);
-            shown.end();
-            result?
+        let verification = match app.server() {
+            Some(server) => {
+                self.workers.refuse()?;
+                server.verify_run(&newest_of(server, self.id)?, self.lake)?
+            }
+            None => self.here(app, out)?,
         };
         out.print(&verification, |out| {
             let row = |t: &run::TableVerdict| {
@@ -241,6 +289,65 @@ impl Verify {
         })?;
         Ok(if verification.equal { Verdict::Good } else { Verdict::Negative })
     }
+
+    fn here(self, app: &App, out: &Output) -> anyhow::Result<Verification> {
+        let host = app.reader()?;
+        let id = newest(&host, self.id)?;
+        let record = host.runtime.block_on(host.store.run(&id))?;
+        let rows: u64 = record.tables.iter().map(|table| table.rows).sum();
+        let cancel = on_ctrl_c(app);
+        let shown = Shown::over(out, if self.lake { rows } else { total_us(&record) });
+        let verified = if self.lake {
+            run::verify_lake(&host, &id, &shown, &cancel)
+        } else {
+            run::verify(&host, &id, &self.workers.request(), &shown, &cancel)
+        };
+        shown.end();
+        Ok(verified?)
+    }
+}
+
+impl CancelRun {
+    fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        let Some(server) = app.server() else {
+            bail!(
+                "here a run is stopped by Ctrl-C (or SIGTERM) where it is made; --server names the server of another"
+            );
+        };
+        server.cancel_run(&self.id)?;
+        let value = json!({ "id": self.id, "asked": "cancel" });
+        out.print(&value, |out| {
+            writeln!(out, "run {} stops after its current window; `telemill run resume {}` goes on", self.id, self.id)
+        })?;
+        Ok(Verdict::Good)
+    }
+}
+
+/// A run that is under way without this process.
+fn begun(out: &Output, record: &RunRecord) -> anyhow::Result<Verdict> {
+    out.print(record, |out| {
+        writeln!(
+            out,
+            "run {} into {} has begun; `telemill run show {}` tells more",
+            record.id, record.dataset, record.id
+        )
+    })?;
+    Ok(Verdict::Good)
+}
+
+fn newest_of(server: &Server, id: Option<RunId>) -> anyhow::Result<RunId> {
+    match id {
+        Some(id) => Ok(id),
+        None => Ok(server.runs(1, None)?.pop().map(|run| run.id).context(NO_RUN)?),
+    }
+}
+
+fn unfinished_of(server: &Server, id: Option<RunId>) -> anyhow::Result<RunId> {
+    let Some(id) = id else {
+        let open = server.runs(LOOKED_AT, None)?.into_iter().find(|run| run.state != RunState::Finished);
+        return Ok(open.map(|run| run.id).ok_or(RunError::NoRun("resume"))?);
+    };
+    Ok(id)
 }
 
 fn newest(host: &run::Host, id: Option<RunId>) -> anyhow::Result<RunId> {
@@ -248,33 +355,23 @@ fn newest(host: &run::Host, id: Option<RunId>) -> anyhow::Result<RunId> {
         Some(id) => Ok(id),
         None => match host.runtime.block_on(host.store.latest_run())? {
             Some(run) => Ok(run.id),
-            None => bail!("there is no run yet: `telemill run start ecommerce` makes one"),
+            None => bail!(NO_RUN),
         },
     }
-}
-
-/// Simulated time of a run, summed over its partitions.
-fn total_us(record: &RunRecord) -> u64 {
-    let spec: Option<run::ResolvedSpec> = serde_json::from_value(record.spec.clone()).ok();
-    spec.map_or(1, |spec| spec.window().length_us() * u64::from(spec.spec().partitions))
 }
 
 /// Makes Ctrl-C and SIGTERM ask for a clean stop; a second one ends the process at once.
 pub(super) fn on_ctrl_c(app: &App) -> Arc<Cancel> {
     let cancel = Arc::new(Cancel::default());
     let asked = Arc::clone(&cancel);
+    // Heard from here on, not only once the task gets its turn.
+    let _entered = app.runtime().enter();
+    let (mut interrupt, mut terminate) = (heard(SignalKind::interrupt()), heard(SignalKind::terminate()));
     app.runtime().spawn(async move {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         loop {
-            let terminated = async {
-                match terminate.as_mut() {
-                    Some(signal) => signal.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated => {}
+                () = next(&mut interrupt) => {}
+                () = next(&mut terminate) => {}
             }
             if asked.is_cancelled() {
                 std::process::exit(2);
@@ -286,40 +383,13 @@ pub(super) fn on_ctrl_c(app: &App) -> Arc<Cancel> {
     cancel
 }
 
-/// Shows a run's beginning and its progress.
-struct Shown<'a> {
-    out: &'a Output,
-    bar: std::sync::OnceLock<RunProgress>,
+fn heard(kind: SignalKind) -> Option<Signal> {
+    signal(kind).ok()
 }
 
-impl<'a> Shown<'a> {
-    fn new(out: &'a Output) -> Self {
-        Self { out, bar: std::sync::OnceLock::new() }
-    }
-
-    fn over(out: &'a Output, total: u64) -> Self {
-        let shown = Self::new(out);
-        shown.bar.get_or_init(|| RunProgress::new(out, total));
-        shown
-    }
-
-    fn begin(&self, record: &RunRecord, plan: &Plan) {
-        let (seed, span) = (plan.spec.seed(), plan.spec.window());
-        tracing::info!("run {} into {}: seed {seed}, {span}", record.id, record.dataset);
-        self.bar.get_or_init(|| RunProgress::new(self.out, total_us(record)));
-    }
-
-    fn end(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.finish();
-        }
-    }
-}
-
-impl Observer for Shown<'_> {
-    fn progress(&self, done_us: u64, rows: u64) {
-        if let Some(bar) = self.bar.get() {
-            bar.update(done_us, rows);
-        }
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

@@ -4,14 +4,16 @@ use super::Verdict;
 use super::output::{Output, table};
 use super::run::on_ctrl_c;
 use crate::alert::{Alerts, Notifier};
+use crate::api::{self, Requested, RunWithSteps};
 use crate::app::App;
 use crate::core::time::Timestamp;
+use crate::remote::Server;
 use crate::run;
 use crate::schedule::{Scheduler, SystemClock, read_all};
-use crate::store::{DATABASE_FILE, PipelineRecord, PipelineRun, StepRun, Store, WorkState};
-use anyhow::bail;
+use crate::store::{DATABASE_FILE, PipelineRun, StepRun, Store, WorkState};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -136,19 +138,25 @@ impl Run {
 
 impl List {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let mut listed = Vec::new();
-        for pipeline in host.runtime.block_on(host.store.pipelines())? {
-            let last = host.runtime.block_on(host.store.pipeline_runs(Some(&pipeline.name), 1, None))?.pop();
-            listed.push((pipeline, last));
-        }
-        let value = |(pipeline, last): &(PipelineRecord, Option<PipelineRun>)| json!({ "pipeline": pipeline, "last_run": last });
-        out.print(&listed.iter().map(value).collect::<Vec<_>>(), |out| {
-            let row = |(pipeline, last): &(PipelineRecord, Option<PipelineRun>)| {
-                let head = |key: &str| text(pipeline.definition.pointer(&format!("/pipeline/{key}")));
-                let last = last.as_ref().map_or(String::new(), |run| format!("{} {}", run.state, run.due));
+        let listed = match app.server() {
+            Some(server) => server.schedules()?,
+            None => {
+                let host = app.reader()?;
+                let mut listed = Vec::new();
+                for pipeline in host.runtime.block_on(host.store.pipelines())? {
+                    let last = host.runtime.block_on(host.store.pipeline_runs(Some(&pipeline.name), 1, None))?.pop();
+                    listed.push(api::Schedule::of(pipeline, last));
+                }
+                listed
+            }
+        };
+        out.print(&listed, |out| {
+            let row = |pipeline: &api::Schedule| {
+                let last = pipeline.last_run.as_ref();
+                let last = last.map_or(String::new(), |run| format!("{} {}", run.state, run.due));
                 let next = pipeline.next_due.map_or("when asked".to_owned(), |due| due.to_string());
-                vec![pipeline.name.clone(), head("schedule"), head("timezone"), next, last]
+                let schedule = pipeline.schedule.clone().unwrap_or_default();
+                vec![pipeline.name.clone(), schedule, pipeline.timezone.clone(), next, last]
             };
             table(
                 out,
@@ -160,12 +168,34 @@ impl List {
     }
 }
 
-fn text(value: Option<&Value>) -> String {
-    value.and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
 impl Show {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        let RunWithSteps { run, steps } = match app.server() {
+            Some(server) => self.ask(server)?,
+            None => self.look(app)?,
+        };
+        tell_run(out, &run, &steps)?;
+        Ok(Verdict::Good)
+    }
+
+    fn ask(&self, server: &Server) -> anyhow::Result<RunWithSteps> {
+        let newest = || anyhow::Ok(server.pipeline_runs(Some(&self.name), 1, None)?.pop().map(|run| run.id));
+        let found = match self.run {
+            Some(id) => match server.pipeline_run(&self.name, id) {
+                // No such run, or no such pipeline, which the next question tells.
+                Err(error) if error.status() == Some(404) => newest()?.and(None),
+                answer => Some(answer?),
+            },
+            None => newest()?.map(|id| server.pipeline_run(&self.name, id)).transpose()?,
+        };
+        found.with_context(|| self.no_such_run())
+    }
+
+    fn no_such_run(&self) -> String {
+        format!("{} has no such run: `telemill schedule history {}` lists its runs", self.name, self.name)
+    }
+
+    fn look(&self, app: &App) -> anyhow::Result<RunWithSteps> {
         let host = app.reader()?;
         let found = match self.run {
             Some(id) => host.runtime.block_on(host.store.pipeline_run(id))?.filter(|run| run.pipeline == self.name),
@@ -174,18 +204,23 @@ impl Show {
         let Some(run) = found else {
             // Tells that there is no such pipeline, where there is none.
             host.runtime.block_on(host.store.pipeline(&self.name))?;
-            bail!("{} has no such run: `telemill schedule history {}` lists its runs", self.name, self.name)
+            bail!(self.no_such_run())
         };
         let steps = host.runtime.block_on(host.store.pipeline_steps(run.id))?;
-        tell_run(out, &run, &steps)?;
-        Ok(Verdict::Good)
+        Ok(RunWithSteps { run, steps })
     }
 }
 
 impl History {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let runs = host.runtime.block_on(host.store.pipeline_runs(self.name.as_deref(), self.limit, self.before))?;
+        let (name, limit, before) = (self.name.as_deref(), self.limit, self.before);
+        let runs = match app.server() {
+            Some(server) => server.pipeline_runs(name, limit, before)?,
+            None => {
+                let host = app.reader()?;
+                host.runtime.block_on(host.store.pipeline_runs(name, limit, before))?
+            }
+        };
         out.print(&runs, |out| {
             let row = |run: &PipelineRun| {
                 let (id, due) = (run.id.to_string(), run.due.to_string());
@@ -210,16 +245,18 @@ impl History {
 
 impl Trigger {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let runtime = app.runtime();
-        let request = runtime.block_on(async {
-            let store = Store::open_beside(&app.data_dir().join(DATABASE_FILE)).await?;
-            let mut tx = store.write().await?;
-            let request = tx.request_run(&self.name, self.again, run::now()).await?;
-            tx.commit().await?;
-            store.close().await;
-            anyhow::Ok(request)
-        })?;
-        out.print(&json!({ "request": request, "pipeline": self.name, "again": self.again }), |out| {
+        let requested = match app.server() {
+            Some(server) => server.trigger(&self.name, self.again)?,
+            None => app.runtime().block_on(async {
+                let store = Store::open_beside(&app.data_dir().join(DATABASE_FILE)).await?;
+                let mut tx = store.write().await?;
+                let request = tx.request_run(&self.name, self.again, run::now()).await?;
+                tx.commit().await?;
+                store.close().await;
+                anyhow::Ok(Requested { request, pipeline: self.name.clone(), again: self.again })
+            })?,
+        };
+        out.print(&requested, |out| {
             writeln!(out, "{} is asked for; `telemill schedule history {}` tells when it ran", self.name, self.name)
         })?;
         Ok(Verdict::Good)

@@ -4,6 +4,7 @@ use super::Verdict;
 use super::output::Output;
 use crate::app::App;
 use crate::query::{Format, render};
+use crate::remote::Server;
 use clap::Args;
 use std::io::Write as _;
 
@@ -22,6 +23,9 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        if let Some(server) = app.server() {
+            return self.ask(server);
+        }
         let engine = app.query()?;
         let rows = app.runtime().block_on(engine.sql(&self.query))?;
         let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
@@ -35,6 +39,16 @@ impl Sql {
                 "only the first {written} rows are shown; --setting query.rows=N and --format csv show more"
             );
         }
+        Ok(Verdict::Good)
+    }
+
+    fn ask(&self, server: &Server) -> anyhow::Result<Verdict> {
+        let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+        server.query(&self.query, self.format.as_str(), &mut stdout)?;
+        if self.format == Format::Json {
+            writeln!(stdout)?;
+        }
+        stdout.flush()?;
         Ok(Verdict::Good)
     }
 }

@@ -3,17 +3,17 @@
 use super::Verdict;
 use super::output::{Output, grouped, table};
 use super::run::on_ctrl_c;
+use crate::alert::Alerts;
 use crate::app::App;
-use crate::batch::dataset_fingerprint;
 use crate::core::id::StreamId;
 use crate::core::time::{Length, Timestamp};
 use crate::plugin::log_to_tracing;
+use crate::remote::Server;
 use crate::run::{Cancel, Existing, RunSpec, TableVerdict};
-use crate::store::{StreamRecord, StreamState};
-use crate::stream::{self, StreamSpec, Streams};
-use anyhow::bail;
+use crate::store::{StreamRecord, StreamState, TableTotal};
+use crate::stream::{self, StreamSpec, StreamView, Streams};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const LINE_EVERY: Duration = Duration::from_secs(10);
 /// How long the sinks of a stream that has ended may take.
 const DELIVERY: Duration = Duration::from_secs(60);
+/// What is said where a stream is meant and there is none.
+const NO_STREAM: &str = "there is no stream yet: `telemill stream run ecommerce` makes one";
 /// How soon a Ctrl-C is seen.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -127,9 +129,15 @@ impl Stream {
 impl Run {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let spec = self.spec()?;
+        if let Some(server) = app.server() {
+            let view = server.start_stream(&spec)?;
+            tracing::info!("the stream goes on there; `telemill --server {} stream show` tells how far", server.url());
+            print(out, &view)?;
+            return Ok(Verdict::Good);
+        }
         let writer = app.writer()?;
         let cancel = on_ctrl_c(app);
-        let streams = Streams::new(&writer.host, app.settings().streams.clone(), log_to_tracing())?;
+        let streams = streams(app, &writer.host)?;
         let ended = self.stream(app, out, &streams, spec, &cancel);
         streams.shut_down();
         let id = ended?;
@@ -137,7 +145,7 @@ impl Run {
         if let (StreamState::Failed, Some(error)) = (record.state, &record.error) {
             bail!("{error}; the same command goes on with the stream once that is mended");
         }
-        print(out, &record)?;
+        print(out, &record.into())?;
         Ok(Verdict::Good)
     }
 
@@ -237,11 +245,17 @@ fn tell(streams: &Streams, id: &StreamId) -> anyhow::Result<()> {
 
 impl List {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let streams = host.runtime.block_on(host.store.streams(self.limit, self.before.as_ref()))?;
+        let streams = match app.server() {
+            Some(server) => server.streams(self.limit, self.before.as_ref())?,
+            None => {
+                let host = app.reader()?;
+                let streams = host.runtime.block_on(host.store.streams(self.limit, self.before.as_ref()))?;
+                streams.into_iter().map(StreamView::from).collect()
+            }
+        };
         out.print(&streams, |out| {
-            let row = |stream: &StreamRecord| {
-                let rows = stream.tables.values().map(|sum| sum.rows).sum();
+            let row = |stream: &StreamView| {
+                let rows = stream.tables.iter().map(|total| total.rows).sum();
                 let (id, state) = (stream.id.to_string(), stream.state.to_string());
                 vec![id, state, stream.dataset.clone(), stream.position.to_string(), grouped(rows)]
             };
@@ -253,37 +267,51 @@ impl List {
 
 impl Show {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let record = find(&host, self.id)?;
-        if self.spec {
-            let run = StreamSpec::of_value(&record.spec)?.run_until(record.position);
-            let json = Output { json: true, ..*out };
-            json.print(&run, |_| Ok(()))?;
-        } else {
-            print(out, &record)?;
+        let view = match app.server() {
+            Some(server) => find_there(server, self.id)?,
+            None => find(&app.reader()?, self.id)?.into(),
+        };
+        if !self.spec {
+            print(out, &view)?;
+            return Ok(Verdict::Good);
         }
+        let run = match app.server() {
+            Some(server) => server.stream_as_run(&view.id)?,
+            None => StreamSpec::of_value(&view.spec)?.run_until(view.position),
+        };
+        let json = Output { json: true, ..*out };
+        json.print(&run, |_| Ok(()))?;
         Ok(Verdict::Good)
     }
 }
 
 impl Stop {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        if let Some(server) = app.server() {
+            print(out, &server.stop_stream(&find_there(server, self.id)?.id)?)?;
+            return Ok(Verdict::Good);
+        }
         let writer = app.writer()?;
         let record = find(&writer.host, self.id)?;
-        let streams = Streams::new(&writer.host, app.settings().streams.clone(), log_to_tracing())?;
+        let streams = streams(app, &writer.host)?;
         let stopped = streams.stop(&record.id);
         streams.shut_down();
         stopped?;
-        print(out, &streams.record(&record.id)?)?;
+        print(out, &streams.record(&record.id)?.into())?;
         Ok(Verdict::Good)
     }
 }
 
 impl Verify {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let record = find(&host, self.id)?;
-        let verification = stream::verify(&host, &record.id, log_to_tracing(), &on_ctrl_c(app))?;
+        let verification = match app.server() {
+            Some(server) => server.verify_stream(&find_there(server, self.id)?.id)?,
+            None => {
+                let host = app.reader()?;
+                let record = find(&host, self.id)?;
+                stream::verify(&host, &record.id, log_to_tracing(), &on_ctrl_c(app))?
+            }
+        };
         out.print(&verification, |out| {
             let row = |verdict: &TableVerdict| {
                 let word = if verdict.equal { "equal" } else { "DIFFERENT" };
@@ -299,31 +327,37 @@ impl Verify {
     }
 }
 
+/// The streams of a data folder that this process writes.
+pub(super) fn streams(app: &App, host: &crate::run::Host) -> anyhow::Result<Streams> {
+    let alerts = Alerts::new(host.store.clone(), host.runtime.clone());
+    Ok(Streams::new(host, alerts, app.settings().streams.clone(), log_to_tracing())?)
+}
+
 fn find(host: &crate::run::Host, id: Option<StreamId>) -> anyhow::Result<StreamRecord> {
     match id {
         Some(id) => Ok(host.runtime.block_on(host.store.stream(&id))?),
         None => match host.runtime.block_on(host.store.streams(1, None))?.pop() {
             Some(record) => Ok(record),
-            None => bail!("there is no stream yet: `telemill stream run ecommerce` makes one"),
+            None => bail!(NO_STREAM),
         },
     }
 }
 
-/// Prints a record with the fingerprint of all that it committed, which a run of the same rows has as well.
-fn print(out: &Output, record: &StreamRecord) -> anyhow::Result<()> {
-    let fingerprint = dataset_fingerprint(&record.tables);
-    let mut value = serde_json::to_value(record)?;
-    if let Value::Object(keys) = &mut value {
-        let rows = |(name, sum): (&String, &crate::batch::TableFingerprint)| json!({ "table": name, "rows": sum.rows, "fingerprint": sum.to_string() });
-        keys.insert("tables".to_owned(), record.tables.iter().map(rows).collect());
-        keys.insert("fingerprint".to_owned(), json!(fingerprint));
+fn find_there(server: &Server, id: Option<StreamId>) -> anyhow::Result<StreamView> {
+    match id {
+        Some(id) => Ok(server.stream(&id)?),
+        None => server.streams(1, None)?.pop().context(NO_STREAM),
     }
-    out.print(&value, |out| {
-        writeln!(out, "stream {} into {}: {}", record.id, record.dataset, record.state)?;
-        writeln!(out, "rows up to {}, {} commits, speed {}", record.position, record.commits, record.clock.speed)?;
-        let row = |(name, sum): (&String, &crate::batch::TableFingerprint)| vec![name.clone(), grouped(sum.rows)];
-        table(out, &["table", "rows"], &record.tables.iter().map(row).collect::<Vec<_>>())?;
-        writeln!(out, "fingerprint {fingerprint}")?;
-        record.error.iter().try_for_each(|error| writeln!(out, "failed: {error}"))
+}
+
+/// Prints a record with the fingerprint of all that it committed, which a run of the same rows has as well.
+fn print(out: &Output, view: &StreamView) -> anyhow::Result<()> {
+    out.print(view, |out| {
+        writeln!(out, "stream {} into {}: {}", view.id, view.dataset, view.state)?;
+        writeln!(out, "rows up to {}, {} commits, speed {}", view.position, view.commits, view.clock.speed)?;
+        let row = |total: &TableTotal| vec![total.table.clone(), grouped(total.rows)];
+        table(out, &["table", "rows"], &view.tables.iter().map(row).collect::<Vec<_>>())?;
+        writeln!(out, "fingerprint {}", view.fingerprint)?;
+        view.error.iter().try_for_each(|error| writeln!(out, "failed: {error}"))
     })
 }

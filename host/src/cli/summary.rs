@@ -2,11 +2,13 @@
 
 use super::Verdict;
 use super::output::{Output, grouped, table};
+use crate::api::RunWithReports;
 use crate::app::App;
 use crate::core::incident::Severity;
 use crate::core::report::Report;
-use crate::run::{Host, Outcome};
-use crate::store::{ReportRecord, RunRecord};
+use crate::remote::Server;
+use crate::run::{Host, Judgement, Outcome};
+use crate::store::{NewReport, ReportRecord, RunRecord};
 use arrow::util::display::array_value_to_string;
 use serde_json::json;
 use std::io::{self, Write};
@@ -17,7 +19,7 @@ const MAX_INCIDENTS: usize = 40;
 const MAX_FINDINGS: usize = 10;
 
 /// One incident of a summary.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct IncidentLine {
     start: String,
     end: String,
@@ -28,12 +30,38 @@ struct IncidentLine {
     cause: String,
 }
 
-/// Tells a run that has just finished; a failed verdict is negative.
-pub(super) fn finished(app: &App, host: &Host, out: &Output, outcome: &Outcome) -> anyhow::Result<Verdict> {
-    let record = &outcome.record;
+/// Tells a run that this process has just finished; a failed verdict is negative.
+pub(super) fn finished_here(app: &App, host: &Host, out: &Output, outcome: Outcome) -> anyhow::Result<Verdict> {
+    let Outcome { record, judgements } = outcome;
     let incidents = incidents(host, &record.dataset)?;
-    let passed = outcome.judgements.iter().all(|judgement| judgement.passed);
-    let value = json!({ "run": record, "incidents": incidents, "reports": outcome.judgements, "passed": passed });
+    finished(out, &record, &incidents, &judgements, |out| next_commands(out, app, &record.dataset))
+}
+
+/// The same of a run that a server has finished.
+pub(super) fn finished_there(out: &Output, server: &Server, run: RunWithReports) -> anyhow::Result<Verdict> {
+    let RunWithReports { run: record, reports } = run;
+    let incidents = server.query_for(&incidents_sql(&record.dataset))?;
+    let judgement = |report: ReportRecord| {
+        let NewReport { plugin, version, passed, report, .. } = report.content;
+        Judgement { plugin, version, passed, report }
+    };
+    let judgements: Vec<_> = reports.into_iter().map(judgement).collect();
+    finished(out, &record, &incidents, &judgements, |out| {
+        let at = format!(" --server {}", server.url());
+        writeln!(out, "\ngo on with")?;
+        next_of_dataset(out, &at, &record.dataset)
+    })
+}
+
+fn finished(
+    out: &Output,
+    record: &RunRecord,
+    incidents: &[IncidentLine],
+    judgements: &[Judgement],
+    next: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<Verdict> {
+    let passed = judgements.iter().all(|judgement| judgement.passed);
+    let value = json!({ "run": record, "incidents": incidents, "reports": judgements, "passed": passed });
     out.print(&value, |out| {
         writeln!(out, "run {} into {} is finished\n", record.id, record.dataset)?;
         rows(out, record)?;
@@ -50,11 +78,11 @@ pub(super) fn finished(app: &App, host: &Host, out: &Output, outcome: &Outcome) 
             writeln!(out, "  and {} more", incidents.len() - MAX_INCIDENTS)?;
         }
         writeln!(out, "\nverdicts")?;
-        for judgement in &outcome.judgements {
+        for judgement in judgements {
             verdict(out, &judgement.plugin, judgement.passed, &judgement.report)?;
         }
         fingerprint(out, record)?;
-        next_commands(out, app, &record.dataset)
+        next(out)
     })?;
     Ok(if passed { Verdict::Good } else { Verdict::Negative })
 }
@@ -125,37 +153,49 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
     Ok(())
 }
 
-fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()> {
-    let folder = app.data_dir().display();
-    let data_dir = if app.data_dir() == std::path::Path::new("telemill-data")
-        || app.data_dir() == std::path::Path::new("./telemill-data")
-    {
+/// What a command needs that shall look into the same data folder, with a space before it; nothing where it is the default.
+pub(super) fn data_dir_flag(app: &App) -> String {
+    let folder = app.data_dir();
+    if ["telemill-data", "./telemill-data"].iter().any(|default| folder == std::path::Path::new(default)) {
         String::new()
     } else {
-        format!(" --data-dir {folder}")
-    };
+        format!(" --data-dir {}", folder.display())
+    }
+}
+
+fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()> {
+    let (folder, data_dir) = (app.data_dir().display(), data_dir_flag(app));
     writeln!(out, "\ngo on with")?;
-    writeln!(
-        out,
-        "  telemill{data_dir} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\""
-    )?;
-    writeln!(out, "  telemill{data_dir} export {dataset} --format csv --output-dir ./export")?;
+    next_of_dataset(out, &data_dir, dataset)?;
     writeln!(
         out,
         "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW ALL TABLES\""
     )
 }
 
+/// The columns are the fields of [`IncidentLine`], in their order.
+fn incidents_sql(dataset: &str) -> String {
+    format!(
+        "SELECT to_char(start_time, '%a %Y-%m-%d %H:%M') AS \"start\", to_char(end_time, '%H:%M') AS \"end\",
+                CASE role WHEN 'decoy' THEN kind || ' (decoy)' ELSE kind END AS kind, severity, title, incident_id AS id,
+                coalesce(cause, '') AS cause
+         FROM {dataset}.incidents ORDER BY start_time, incident_id"
+    )
+}
+
+/// What can be done with a dataset; `place` is the flag that says where it is.
+fn next_of_dataset(out: &mut dyn Write, place: &str, dataset: &str) -> io::Result<()> {
+    writeln!(
+        out,
+        "  telemill{place} sql \"SELECT kind, title, start_time FROM {dataset}.incidents ORDER BY start_time\""
+    )?;
+    writeln!(out, "  telemill{place} export {dataset} --format csv --output-dir ./export")
+}
+
 /// The dataset's incidents by start, as text.
 fn incidents(host: &Host, dataset: &str) -> anyhow::Result<Vec<IncidentLine>> {
     let engine = host.query_engine(None)?;
-    let query = format!(
-        "SELECT to_char(start_time, '%a %Y-%m-%d %H:%M'), to_char(end_time, '%H:%M'),
-                CASE role WHEN 'decoy' THEN kind || ' (decoy)' ELSE kind END, severity, title, incident_id,
-                coalesce(cause, '')
-         FROM {dataset}.incidents ORDER BY start_time, incident_id"
-    );
-    let batches = host.runtime.block_on(async { engine.sql(&query).await?.collect().await })?;
+    let batches = host.runtime.block_on(async { engine.sql(&incidents_sql(dataset)).await?.collect().await })?;
     let mut lines = Vec::new();
     for batch in &batches {
         for row in 0..batch.num_rows() {

@@ -2,18 +2,13 @@
 
 use super::Verdict;
 use super::output::{Output, table};
+use crate::api::{NewToken, NewTokenAnswer, TokenState};
 use crate::app::App;
-use crate::core::digest::Digest;
 use crate::run;
-use crate::store::{self, Scope};
-use anyhow::Context as _;
+use crate::store::Scope;
+use crate::task;
 use clap::{Args, Subcommand};
-use rand::TryRng as _;
-use rand::rngs::SysRng;
 use serde_json::json;
-
-/// Words of randomness in a secret: 256 bits.
-const SECRET_WORDS: usize = 4;
 
 /// Make, list and revoke tokens for the server
 #[derive(Debug, Subcommand)]
@@ -60,40 +55,32 @@ impl Token {
 
 impl Create {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        let host = &writer.host;
-        let secret = secret()?;
-        let token = store::Token {
-            name: self.name,
-            scope: self.scope,
-            digest: Digest::of(secret.as_bytes()),
-            created_at: run::now(),
-            revoked_at: None,
+        let Self { name, scope } = self;
+        let token = match app.server() {
+            Some(server) => server.create_token(&NewToken { name, scope })?,
+            None => {
+                let made = task::create_token(&app.writer()?.host, name, scope, run::now())?;
+                NewTokenAnswer { name: made.name, scope: made.scope, secret: made.secret }
+            }
         };
-        host.runtime.block_on(async {
-            let mut tx = host.store.write().await?;
-            tx.insert_token(&token).await?;
-            tx.commit().await
-        })?;
-        out.print(&json!({ "name": token.name, "scope": token.scope, "secret": secret }), |out| {
-            writeln!(out, "{secret}\n\nSend it as `Authorization: Bearer …`; it is shown this once.")
+        out.print(&token, |out| {
+            writeln!(out, "{}\n\nSend it as `Authorization: Bearer …`; it is shown this once.", token.secret)
         })?;
         Ok(Verdict::Good)
     }
 }
 
-/// A secret that nobody can guess.
-fn secret() -> anyhow::Result<String> {
-    let words = (0..SECRET_WORDS).map(|_| Ok(format!("{:016x}", SysRng.try_next_u64()?)));
-    let words: Result<String, rand::rngs::SysError> = words.collect();
-    Ok(format!("tm_{}", words.context("the system has no randomness to give")?))
-}
-
 fn list(app: &App, out: &Output) -> anyhow::Result<Verdict> {
-    let host = app.reader()?;
-    let tokens = host.runtime.block_on(host.store.tokens())?;
+    let tokens = match app.server() {
+        Some(server) => server.tokens()?,
+        None => {
+            let host = app.reader()?;
+            let tokens = host.runtime.block_on(host.store.tokens())?;
+            tokens.into_iter().map(TokenState::from).collect()
+        }
+    };
     out.print(&tokens, |out| {
-        let row = |token: &store::Token| {
+        let row = |token: &TokenState| {
             let revoked = token.revoked_at.map(|at| at.to_string()).unwrap_or_default();
             vec![token.name.clone(), token.scope.to_string(), token.created_at.to_string(), revoked]
         };
@@ -104,14 +91,11 @@ fn list(app: &App, out: &Output) -> anyhow::Result<Verdict> {
 
 impl Revoke {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let writer = app.writer()?;
-        let host = &writer.host;
-        host.runtime.block_on(async {
-            let mut tx = host.store.write().await?;
-            tx.revoke_token(&self.name, run::now()).await?;
-            tx.commit().await
-        })?;
-        out.print(&json!({ "revoked": self.name }), |out| writeln!(out, "{} opens nothing any more", self.name))?;
+        let revoked = match app.server() {
+            Some(server) => server.revoke_token(&self.name)?.name,
+            None => task::revoke_token(&app.writer()?.host, &self.name, run::now())?.name,
+        };
+        out.print(&json!({ "revoked": revoked }), |out| writeln!(out, "{revoked} opens nothing any more"))?;
         Ok(Verdict::Good)
     }
 }

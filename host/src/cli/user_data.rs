@@ -2,12 +2,17 @@
 
 use super::Verdict;
 use super::output::{Output, grouped, table};
+use crate::api::ProblemDocument;
 use crate::app::App;
+use crate::batch::TableLayout;
+use crate::remote::{Archive, RemoteError, Server};
 use crate::run;
-use crate::user_data::{self, DATASET, UserDataError};
+use crate::task::{RowSource as _, TaskError};
+use crate::user_data::{self, DATASET, Merged, TRAINING, UserDataError};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Take in files of a known kind
 #[derive(Debug, Subcommand)]
@@ -46,7 +51,7 @@ pub(super) struct Merge {
     /// The dataset of the users' data
     #[arg(long, default_value = DATASET)]
     dataset: String,
-    /// Where the file goes; training_data.csv in the data folder where it is left out
+    /// Where the file goes; training_data.csv in the data folder where it is left out, and no file of a server's data
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 }
@@ -63,8 +68,17 @@ pub(super) struct Stats {
 impl Import {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let Self::UserData(ImportUserData { dir, dataset }) = self;
-        let writer = app.writer()?;
-        match user_data::import(&writer.host, &dataset, &dir, run::now()) {
+        let imported = match app.server() {
+            Some(server) => match server.import_users(&dataset, Archive::of(user_data::files_in(&dir)?)) {
+                Err(RemoteError::Refused(document)) if document.total.is_some() => {
+                    let ProblemDocument { errors: first, total, .. } = *document;
+                    Err(UserDataError::BadFiles { total: total.unwrap_or_default(), first })
+                }
+                answer => Ok(answer?),
+            },
+            None => user_data::import(&app.writer()?.host, &dataset, &dir, run::now()),
+        };
+        match imported {
             Ok(imported) => {
                 out.print(&imported, |out| {
                     let (files, samples) = (grouped(imported.files), grouped(imported.samples));
@@ -103,28 +117,57 @@ impl UserData {
 
 impl Merge {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let csv = self.csv.unwrap_or_else(|| app.data_dir().join("training_data.csv"));
-        let writer = app.writer()?;
-        let merged = user_data::merge(&writer.host, &self.dataset, run::now())?;
-        if merged.training_samples == 0 {
-            anyhow::bail!("{} has no samples; `telemill import user-data DIR` takes some in", self.dataset);
-        }
-        user_data::write_csv(&writer.host, &self.dataset, &csv)?;
+        let (merged, csv) = match app.server() {
+            Some(server) => {
+                let merged = self.some(server.merge_users(&self.dataset)?)?;
+                self.csv.as_deref().map(|csv| self.fetch(server, csv)).transpose()?;
+                (merged, self.csv)
+            }
+            None => {
+                let csv = self.csv.clone().unwrap_or_else(|| app.data_dir().join("training_data.csv"));
+                let writer = app.writer()?;
+                let merged = self.some(user_data::merge(&writer.host, &self.dataset, run::now())?)?;
+                user_data::write_csv(&writer.host, &self.dataset, &csv)?;
+                (merged, Some(csv))
+            }
+        };
         let mut value = serde_json::to_value(&merged)?;
         value["csv"] = json!(csv);
         out.print(&value, |out| {
             let (files, samples) = (grouped(merged.merged_files), grouped(merged.merged_samples));
             writeln!(out, "{files} files with {samples} samples added")?;
-            writeln!(out, "{} samples in {}", grouped(merged.training_samples), csv.display())
+            // A server writes no file of its own accord.
+            let place = csv.as_ref().map_or(format!("{}.{TRAINING}", self.dataset), |csv| csv.display().to_string());
+            writeln!(out, "{} samples in {place}", grouped(merged.training_samples))
         })?;
         Ok(Verdict::Good)
+    }
+
+    fn some(&self, merged: Merged) -> anyhow::Result<Merged> {
+        if merged.training_samples == 0 {
+            anyhow::bail!("{} has no samples; `telemill import user-data DIR` takes some in", self.dataset);
+        }
+        Ok(merged)
+    }
+
+    /// Writes the server's rows to train on as a file here.
+    fn fetch(&self, server: &Server, csv: &Path) -> anyhow::Result<()> {
+        let tables = server.tables(&self.dataset)?;
+        let found = tables.into_iter().find(|found| found.table.name == TRAINING);
+        let layout = TableLayout::new(found.with_context(|| format!("{} has no {TRAINING}", self.dataset))?.table);
+        let rows = server.rows(&user_data::training_scan(&self.dataset))?;
+        let source = |error: TaskError| UserDataError::Source(Box::new(error));
+        user_data::write_rows(&layout.schema, &mut rows.map(|batch| batch.map_err(source)), csv)?;
+        Ok(())
     }
 }
 
 impl Stats {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let host = app.reader()?;
-        let stats = user_data::stats(&host, &self.dataset)?;
+        let stats = match app.server() {
+            Some(server) => server.count_users(&self.dataset)?,
+            None => user_data::stats(&app.reader()?, &self.dataset)?,
+        };
         out.print(&stats, |out| {
             let rows = stats.users.iter();
             let rows = rows.map(|(user, of)| vec![user.clone(), grouped(of.files), grouped(of.samples)]);

@@ -6,6 +6,7 @@ use super::output::Output;
 use super::span::Span;
 use super::summary;
 use super::value::read_json;
+use crate::api::ValidateRequest;
 use crate::app::App;
 use crate::core::document::json_or_text;
 use crate::task;
@@ -41,16 +42,15 @@ pub(super) struct Validate {
 
 impl Validate {
     pub(super) fn run(self, app: &App, out: &Output, matches: &ArgMatches) -> anyhow::Result<Verdict> {
-        let task = task::Validate {
-            config: self.configuration(app, matches)?,
-            dataset: self.dataset,
-            with: Some(self.with),
-            scenario: None,
-            from: self.span.from,
-            to: self.span.to,
-            last: self.span.last,
+        let config = self.configuration(app, matches)?;
+        let (dataset, with, Span { from, to, last }) = (self.dataset, self.with, self.span);
+        let judgements = match app.server() {
+            Some(server) => server.validate(&dataset, &ValidateRequest { with, config, from, to, last })?,
+            None => {
+                let task = task::Validate { dataset, with: Some(with), config, scenario: None, from, to, last };
+                task.run(&app.writer()?.host)?
+            }
         };
-        let judgements = task.run(&app.writer()?.host)?;
         out.print(&judgements, |out| {
             judgements.iter().try_for_each(|j| summary::verdict(out, &j.plugin, j.passed, &j.report))
         })?;

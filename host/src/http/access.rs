@@ -21,7 +21,9 @@ const ADMIN_PATHS: [&str; 4] = ["/api/v1/plugins", "/api/v1/schedules", "/api/v1
 /// Paths of InfluxDB's version 1, whose clients may send user and password as `u` and `p` of the query.
 const QUERY_CREDENTIALS: [&str; 2] = ["/write", "/query"];
 /// Requests that are sent with POST and read only.
-const READING_POSTS: [&str; 2] = ["/api/v1/query", "/api/v1/runs/plan"];
+const READING_POSTS: [&str; 3] = ["/api/v1/query", "/api/v1/runs/plan", "/api/v1/preview"];
+/// Paths below which even looking is the administrator's.
+pub(super) const SECRET_PATHS: [&str; 1] = ["/api/v1/tokens"];
 
 /// What the server's address asks of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,13 @@ pub(super) struct Caller {
     scope: Scope,
 }
 
+impl Caller {
+    /// Whether that much is allowed to them.
+    pub(super) fn may(&self, scope: Scope) -> bool {
+        self.scope >= scope
+    }
+}
+
 /// Lets requests pass whose caller may send them; the [`Caller`] is among the request's extensions then.
 pub(super) async fn check(
     State(services): State<Shared>,
@@ -61,7 +70,7 @@ pub(super) async fn check(
     }
     let caller = caller(&services.host.store, services.access, credentials(&request)).await?;
     let needed = needed(request.method(), request.uri().path());
-    if caller.scope < needed {
+    if !caller.may(needed) {
         let detail = format!("the token {} has the scope {}, and this needs {needed}", caller.name, caller.scope);
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
@@ -76,6 +85,9 @@ pub(super) fn reads(method: &Method, path: &str) -> bool {
 
 fn needed(method: &Method, path: &str) -> Scope {
     let below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if SECRET_PATHS.iter().any(below) {
+        return Scope::Admin;
+    }
     match (reads(method, path), ADMIN_PATHS.iter().any(below)) {
         (true, _) => Scope::Read,
         (false, true) => Scope::Admin,
@@ -201,6 +213,7 @@ mod tests {
         assert_eq!(needed(&Method::POST, "/api/v1/plugins/x/activate"), Scope::Admin);
         assert_eq!(needed(&Method::POST, "/api/v1/pluginsx"), Scope::Write);
         assert_eq!(needed(&Method::POST, "/api/v1/query"), Scope::Read);
+        assert_eq!(needed(&Method::GET, "/api/v1/tokens"), Scope::Admin);
         assert_eq!(needed(&Method::DELETE, "/api/v1/datasets/a"), Scope::Write);
     }
 }

@@ -5,19 +5,20 @@ use super::answer;
 use super::body::{Path, Query};
 use super::error::{Problem, ProblemDocument};
 use super::work::blocking;
+use crate::api::CountQuery;
 use crate::batch::TableLayout;
-use crate::core::schema::Table;
 use crate::core::time::{Timestamp, Window};
-use crate::lake::{DatasetSummary, LakeTable, SnapshotId};
+use crate::lake::{DatasetDetail, DatasetSummary};
 use crate::query::{ColumnProfile, Downsampling, Engine, Format, MAX_POINTS, Scan, Series, TextForm, quoted};
 use crate::run;
 use crate::sink::{self, SinkError};
+use crate::task::{self, Dropped};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,36 +37,6 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(preview))
         .routes(routes!(series))
         .routes(routes!(export))
-}
-
-/// A dataset with its tables.
-#[derive(Debug, Serialize, ToSchema)]
-struct DatasetDetail {
-    /// Its name.
-    name: String,
-    /// The snapshot that this was read at.
-    snapshot: SnapshotId,
-    /// Its tables, by name.
-    tables: Vec<TableSummary>,
-}
-
-/// A table, without its files.
-#[derive(Debug, Serialize, ToSchema)]
-struct TableSummary {
-    /// Its declaration: fields with types, units and meaning, keys, time.
-    table: Table,
-    /// Rows.
-    rows: u64,
-    /// Size of its files.
-    bytes: u64,
-    /// How many files.
-    files: usize,
-}
-
-impl From<LakeTable> for TableSummary {
-    fn from(table: LakeTable) -> Self {
-        Self { rows: table.rows, bytes: table.bytes, files: table.files.len(), table: table.table }
-    }
 }
 
 /// A span of time.
@@ -88,14 +59,6 @@ impl SpanQuery {
             _ => Ok(Some(Window { start, end })),
         }
     }
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct ColumnsQuery {
-    /// Count distinct values, which reads all rows.
-    #[serde(default)]
-    distinct: bool,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -153,34 +116,24 @@ async fn list(State(services): State<Shared>) -> Result<Json<Vec<DatasetSummary>
 #[utoipa::path(get, path = "/api/v1/datasets/{dataset}", tag = "data", params(("dataset" = String, Path)),
     responses((status = 200, body = DatasetDetail), (status = 404, body = ProblemDocument)))]
 async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<DatasetDetail>, Problem> {
-    let dataset = services.host.lake.dataset(&name, None).await?;
-    let tables = dataset.tables.into_iter().map(TableSummary::from).collect();
-    Ok(Json(DatasetDetail { name, snapshot: dataset.snapshot, tables }))
+    Ok(Json(services.host.lake.dataset(&name, None).await?.into()))
 }
 
 /// Takes a dataset away; older snapshots keep it until they expire.
 #[utoipa::path(delete, path = "/api/v1/datasets/{dataset}", tag = "data", params(("dataset" = String, Path)),
-    responses((status = 204, description = "It is gone"), (status = 404, body = ProblemDocument)))]
-async fn remove(State(services): State<Shared>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    blocking(&services, move |host| {
-        host.runtime.block_on(async {
-            let mut tx = host.store.write().await?;
-            host.lake.drop_dataset(&mut tx, &name, run::now(), "telemill").await?;
-            tx.commit().await.map_err(Problem::from)
-        })
-    })
-    .await?;
-    Ok(StatusCode::NO_CONTENT)
+    responses((status = 200, body = Dropped), (status = 404, body = ProblemDocument)))]
+async fn remove(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Dropped>, Problem> {
+    Ok(Json(blocking(&services, move |host| task::drop_dataset(host, &name, run::now())).await?))
 }
 
 /// What a table's columns hold: missing values, extremes, and about how many distinct values.
 #[utoipa::path(get, path = "/api/v1/datasets/{dataset}/tables/{table}/columns", tag = "data",
-    params(("dataset" = String, Path), ("table" = String, Path), ColumnsQuery),
+    params(("dataset" = String, Path), ("table" = String, Path), CountQuery),
     responses((status = 200, body = Vec<ColumnProfile>), (status = 404, body = ProblemDocument)))]
 async fn columns(
     State(services): State<Shared>,
     Path((dataset, table)): Path<(String, String)>,
-    Query(query): Query<ColumnsQuery>,
+    Query(query): Query<CountQuery>,
 ) -> Result<Json<Vec<ColumnProfile>>, Problem> {
     Ok(Json(engine(&services).await?.profile(&dataset, &table, query.distinct).await?))
 }

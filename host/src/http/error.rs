@@ -1,5 +1,9 @@
 //! Errors as RFC 9457 problem documents. The only place that maps errors of lower layers to statuses.
 
+mod tasks;
+
+pub(super) use crate::api::ProblemDocument;
+
 use crate::alert::AlertError;
 use crate::core::problem as core_problem;
 use crate::ingest::IngestError;
@@ -10,36 +14,18 @@ use crate::query::QueryError;
 use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
+use crate::stream::StreamError;
 use crate::user_data::UserDataError;
 use crate::versions::VersionsError;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// The media type of problem documents.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// How long a client is asked to wait where the server has too much to do, in seconds.
 const BUSY_SECONDS: u64 = 1;
-
-/// What went wrong, as RFC 9457 has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(super) struct ProblemDocument {
-    /// Always `about:blank`: the status says the kind.
-    pub(super) r#type: &'static str,
-    /// The status in words.
-    pub(super) title: String,
-    /// The status.
-    pub(super) status: u16,
-    /// What went wrong, and what to do next.
-    pub(super) detail: String,
-    /// Each fault of the request with its place.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) errors: Vec<core_problem::Problem>,
-}
 
 /// A problem on its way out.
 #[derive(Debug, Clone)]
@@ -47,12 +33,13 @@ pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<core_problem::Problem>,
+    total: Option<u64>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
+        Self { status, detail: detail.into(), errors: Vec::new(), total: None, headers: Vec::new() }
     }
 
     /// A request that can't be understood.
@@ -98,6 +85,11 @@ impl Problem {
         self
     }
 
+    /// The first of so many faults.
+    pub(super) fn with_first_of(self, total: u64, first: Vec<core_problem::Problem>) -> Self {
+        Self { errors: first, total: Some(total), ..self }
+    }
+
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -131,11 +123,12 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = ProblemDocument {
-            r#type: "about:blank",
+            r#type: "about:blank".to_owned(),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
             errors: self.errors,
+            total: self.total,
         };
         let mut response = (self.status, Json(document)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -259,6 +252,7 @@ impl From<VersionsError> for Problem {
         match error {
             VersionsError::Plugin(error) => error.into(),
             VersionsError::Store(error) => error.into(),
+            VersionsError::Stream(error) => error.into(),
             VersionsError::NotInstalled { .. } => Self::not_found(detail),
             VersionsError::Tables { problems, .. } => Self::new(StatusCode::CONFLICT, detail).with_errors(problems),
             VersionsError::NameTaken { .. } | VersionsError::InUse { .. } | VersionsError::NothingBefore(_) => {
@@ -302,7 +296,9 @@ impl From<RunError> for Problem {
             RunError::Incidents { problems, .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
             }
-            RunError::Input { .. } | RunError::Selection { .. } => Self::bad_request(detail),
+            RunError::Input { .. } | RunError::Selection { .. } | RunError::LargeSnapshot { .. } => {
+                Self::bad_request(detail)
+            }
             RunError::NoRun(_) => Self::not_found(detail),
             RunError::Cancelled | RunError::State { .. } => Self::new(StatusCode::CONFLICT, detail),
             RunError::Busy { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(BUSY_SECONDS),
@@ -315,6 +311,29 @@ impl From<RunError> for Problem {
             | RunError::File { .. }
             | RunError::Thread(_)
             | RunError::Taker(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<StreamError> for Problem {
+    fn from(error: StreamError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StreamError::Spec { key, message } if !key.is_empty() => Self::bad_field(key, message),
+            StreamError::Spec { .. } => Self::bad_request(detail),
+            StreamError::State { .. } | StreamError::TooLate { .. } | StreamError::Successor { .. } => {
+                Self::new(StatusCode::CONFLICT, detail)
+            }
+            StreamError::TooMany { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, detail),
+            StreamError::Interrupted => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
+            StreamError::Run(error) => error.into(),
+            StreamError::Plugin(error) => error.into(),
+            StreamError::Lake(error) => error.into(),
+            StreamError::Store(error) => error.into(),
+            StreamError::Query(error) => error.into(),
+            StreamError::Alert(error) => error.into(),
+            StreamError::Sink(error) => error.into(),
+            StreamError::Arrow(_) | StreamError::Record { .. } => Self::internal(&error),
         }
     }
 }
@@ -342,7 +361,10 @@ impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
         let detail = error.to_string();
         match error {
-            IngestError::BadRows { first: problems, .. } | IngestError::BadFile { problems, .. } => {
+            IngestError::BadRows { total, first, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_first_of(total, first)
+            }
+            IngestError::BadFile { problems, .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
             }
             IngestError::BadName(_) => Self::bad_request(detail),
@@ -360,8 +382,8 @@ impl From<UserDataError> for Problem {
     fn from(error: UserDataError) -> Self {
         let detail = error.to_string();
         match error {
-            UserDataError::BadFiles { first, .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(first)
+            UserDataError::BadFiles { total, first } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_first_of(total, first)
             }
             UserDataError::Changed(_) => Self::new(StatusCode::CONFLICT, detail),
             UserDataError::NoFiles(_) => Self::not_found(detail),
@@ -370,7 +392,7 @@ impl From<UserDataError> for Problem {
             UserDataError::Store(error) => error.into(),
             UserDataError::Query(error) => error.into(),
             UserDataError::Sink(error) => error.into(),
-            UserDataError::Io { .. } | UserDataError::Batch(_) => Self::internal(&error),
+            UserDataError::Io { .. } | UserDataError::Source(_) | UserDataError::Batch(_) => Self::internal(&error),
         }
     }
 }

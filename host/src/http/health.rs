@@ -2,23 +2,15 @@
 
 use super::Shared;
 use super::error::{Problem, ProblemDocument};
+use crate::api::Health;
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// That all is well.
-#[derive(Debug, Serialize, ToSchema)]
-struct Health {
-    /// `ok`.
-    status: &'static str,
-    /// The server's version.
-    version: &'static str,
+fn well() -> Json<Health> {
+    Json(Health { status: "ok".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })
 }
-
-const WELL: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready))
@@ -27,7 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 /// Whether the process answers.
 #[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = Health)))]
 async fn alive() -> Json<Health> {
-    Json(WELL)
+    well()
 }
 
 /// Whether the catalog can be read.
@@ -35,5 +27,5 @@ async fn alive() -> Json<Health> {
     responses((status = 200, body = Health), (status = 503, body = ProblemDocument)))]
 async fn ready(State(services): State<Shared>) -> Result<Json<Health>, Problem> {
     services.host.lake.latest_snapshot().await?;
-    Ok(Json(WELL))
+    Ok(well())
 }

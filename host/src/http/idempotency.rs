@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: the same request sent again gets the first one's answer and does nothing.
 
 use super::Shared;
-use super::access::{Caller, reads};
+use super::access::{Caller, SECRET_PATHS, reads};
 use super::audit::ROWS_COME_IN;
 use super::error::Problem;
 use crate::core::digest::Digest;
@@ -33,7 +33,9 @@ pub(super) async fn replay(State(services): State<Shared>, request: Request, nex
     let path = request.uri().path();
     let concerned = *request.method() == Method::POST
         && !reads(request.method(), path)
-        && !ROWS_COME_IN.iter().any(|prefix| path.starts_with(prefix));
+        && !ROWS_COME_IN.iter().any(|prefix| path.starts_with(prefix))
+        // An answer with a secret is kept nowhere.
+        && !SECRET_PATHS.contains(&path);
     let Some(key) = request.headers().get(&KEY).filter(|_| concerned) else { return Ok(next.run(request).await) };
     let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY_BYTES).map(str::to_owned);
     let key = key.ok_or_else(|| {

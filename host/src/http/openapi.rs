@@ -19,6 +19,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, SecurityRequi
     ),
     tags(
         (name = "runs", description = "Rows from a spec, committed at once"),
+        (name = "streams", description = "Runs without an end, in real time or faster"),
         (name = "plugins", description = "Versions of plugins, and which of them a name means"),
         (name = "data", description = "What is in the lake, and rows that come in"),
         (name = "user data", description = "Metrics of many users"),

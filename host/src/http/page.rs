@@ -1,8 +1,10 @@
 //! Lists in pages: newest first, with a cursor that is the last item's id.
 
+pub(super) use crate::api::Page;
+
 use super::error::Problem;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Items of a page where nobody says.
 const DEFAULT_LIMIT: u32 = 50;
@@ -18,15 +20,6 @@ pub(super) struct PageQuery {
     limit: Option<u32>,
     /// The `next` of the page before.
     pub(super) cursor: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct Page<T> {
-    /// The items, newest first.
-    pub(super) items: Vec<T>,
-    /// The cursor of the next page; none where this is the last.
-    pub(super) next: Option<String>,
 }
 
 impl PageQuery {

@@ -4,13 +4,13 @@ use super::Shared;
 use super::body::{Json as Body, Path, Query};
 use super::error::{Problem, ProblemDocument};
 use super::work::blocking;
+use crate::api::{Compare, Uploaded};
 use crate::core::digest::Digest;
-use crate::core::time::{Length, Timestamp};
 use crate::plugin::check::CheckOptions;
 use crate::plugin::{Listed, Plugin, PluginError};
 use crate::run::{self, Host};
 use crate::versions::{
-    self, Comparing, Comparison, Found, Installed, Listing, Removed, Stated, Switched, VersionsError,
+    self, Comparing, Comparison, Followed, Found, Listing, Removed, Stated, Switched, VersionsError,
 };
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
@@ -18,8 +18,8 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -63,47 +63,12 @@ struct VersionQuery {
     version: Option<String>,
 }
 
-/// A component that was taken in.
-#[derive(Debug, Serialize)]
-struct Uploaded {
-    /// The version.
-    installed: Installed,
-    /// What its name means now, where that was asked for.
-    activated: Option<Switched>,
-}
-
 /// The version that its name shall mean.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Activate {
     /// A version such as 1.2.0, or `sha256:` and a digest; the newest where it is left out.
     version: Option<String>,
-}
-
-/// What to compare with what.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Compare {
-    /// The version in place; what the name means where it is left out.
-    #[serde(default)]
-    first: Option<String>,
-    /// The version that would take its place: such as 1.2.0, or `sha256:` and a digest.
-    second: String,
-    /// The seed of both; 42 where it is left out.
-    #[serde(default)]
-    seed: Option<u64>,
-    /// Where simulated time starts.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    start: Option<Timestamp>,
-    /// How much of it is simulated, such as 15m; a day at most.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    length: Option<Length>,
-    /// The configuration of both; each one's defaults where it is left out.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    config: Map<String, Value>,
 }
 
 /// Everything that can be used: what ships, what is installed, what was used.
@@ -125,6 +90,7 @@ async fn upload(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let _turn = CHECKS.try_acquire().map_err(|_| Problem::overloaded())?;
+    let streams = services.streams.clone();
     let uploaded = blocking(&services, move |host| {
         let origin = "upload".to_owned();
         let found = Digest::of(&bytes);
@@ -134,7 +100,8 @@ async fn upload(
         let found = Found { origin, bytes: bytes.into(), scenario: None };
         let installed = versions::install(host, &found, run::now())?;
         let exact = format!("sha256:{}", installed.version.digest);
-        let activated = query.activate.then(|| versions::enable(host, &exact, run::now())).transpose()?;
+        let activate = || versions::follow(&streams, versions::enable(host, &exact, run::now())?);
+        let activated = query.activate.then(activate).transpose()?;
         Ok(Uploaded { installed, activated })
     });
     let uploaded = uploaded.await?;
@@ -162,7 +129,9 @@ async fn inspect(
     Ok(Json(blocking(&services, move |host| host.registry.describe(&reference(&name, query.version)?)).await?))
 }
 
-/// Makes a version what its name means, in one step: runs under way keep theirs, the next one takes this.
+/// Makes a version what its name means, in one step: runs under way keep theirs, the next one takes this, and so do streams
+/// that name the plugin by its name alone, each for all partitions at one simulated time (`streams` in the answer). A stream
+/// that can't take it over goes on as it was; activating the version once more tries again.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/activate", tag = "plugins", params(("name" = String, Path)),
     request_body = Activate,
     responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
@@ -170,23 +139,31 @@ async fn activate(
     State(services): State<Shared>,
     Path(name): Path<String>,
     Body(body): Body<Activate>,
-) -> Result<Json<Switched>, Problem> {
-    let switched = move |host: &Host| versions::enable(host, &reference(&name, body.version)?, run::now());
-    Ok(Json(blocking(&services, switched).await?))
+) -> Result<Json<Followed>, Problem> {
+    switch(&services, move |host| versions::enable(host, &reference(&name, body.version)?, run::now())).await
 }
 
-/// Makes a name mean the plugin that ships again, or nothing.
+/// Makes a name mean the plugin that ships again, or nothing; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/disable", tag = "plugins", params(("name" = String, Path)),
     responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
-async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Switched>, Problem> {
-    Ok(Json(blocking(&services, move |host| versions::disable(host, &name, run::now())).await?))
+async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
+    switch(&services, move |host| versions::disable(host, &name, run::now())).await
 }
 
-/// Makes a name mean what it meant before the last change.
+/// Makes a name mean what it meant before the last change; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/rollback", tag = "plugins", params(("name" = String, Path)),
     responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
-async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Switched>, Problem> {
-    Ok(Json(blocking(&services, move |host| versions::rollback(host, &name, run::now())).await?))
+async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
+    switch(&services, move |host| versions::rollback(host, &name, run::now())).await
+}
+
+/// Changes what a name means, and lets streams follow.
+async fn switch<F>(services: &Shared, f: F) -> Result<Json<Followed>, Problem>
+where
+    F: FnOnce(&Host) -> Result<Switched, VersionsError> + Send + 'static,
+{
+    let streams = services.streams.clone();
+    Ok(Json(blocking(services, move |host| versions::follow(&streams, f(host)?)).await?))
 }
 
 /// Forgets a version that nothing uses.

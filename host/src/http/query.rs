@@ -4,26 +4,14 @@ use super::Shared;
 use super::answer;
 use super::body::Json as Body;
 use super::error::{Problem, ProblemDocument};
+use crate::api::NewQuery;
 use crate::query::Format;
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Deserialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// A query.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"sql": "SELECT count(*) AS n FROM ecommerce.transactions"}))]
-struct NewQuery {
-    /// One statement that reads. Datasets are schemas.
-    sql: String,
-    /// `json`, `ndjson`, `csv` or `table`; where it is left out, what `Accept` says, else `json`.
-    format: Option<String>,
-}
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(query))

@@ -6,18 +6,19 @@ use super::error::{Problem, ProblemDocument};
 use super::events::{LAST_EVENT_ID, event, events, watched};
 use super::page::{Page, PageQuery};
 use super::spec;
-use super::work::blocking;
+use super::work::{CancelOnDrop, blocking};
+use crate::api::RunWithReports;
 use crate::core::id::RunId;
 use crate::plugin::log_to_tracing;
-use crate::run::{self, Cancel, Observer, Progress, Request, RunError, Verification};
-use crate::store::{ReportRecord, RunRecord, RunState};
+use crate::run::{self, Observer, Progress, Request, RunError, Verification};
+use crate::store::{RunRecord, RunState};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -31,15 +32,6 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(cancel))
         .routes(routes!(resume))
         .routes(routes!(verify))
-}
-
-/// A run with what validators said of it.
-#[derive(Debug, Serialize, ToSchema)]
-struct RunWithReports {
-    #[serde(flatten)]
-    run: RunRecord,
-    /// What validators said, oldest first.
-    reports: Vec<ReportRecord>,
 }
 
 /// A spec, or a scenario with changes.
@@ -165,15 +157,8 @@ async fn verify(
     Path(id): Path<RunId>,
     Query(query): Query<VerifyQuery>,
 ) -> Result<Json<Verification>, Problem> {
-    /// Cancels when the handler is dropped.
-    struct CancelOnDrop(std::sync::Arc<Cancel>);
-    impl Drop for CancelOnDrop {
-        fn drop(&mut self) {
-            self.0.cancel();
-        }
-    }
-    let guard = CancelOnDrop(std::sync::Arc::default());
-    let cancel = guard.0.clone();
+    let guard = CancelOnDrop::default();
+    let cancel = guard.cancel();
     let verification = blocking(&services, move |host| -> Result<_, RunError> {
         if query.lake {
             run::verify_lake(host, &id, &Unwatched, &cancel)

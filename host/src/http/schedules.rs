@@ -6,14 +6,13 @@ use super::body::{Json as Body, Path, Query};
 use super::error::{Problem, ProblemDocument};
 use super::page::{Page, PageQuery};
 use super::work::blocking;
-use crate::core::time::Timestamp;
+use crate::api::{Requested, RunWithSteps, Schedule};
 use crate::run;
-use crate::store::{PipelineRecord, PipelineRun, StepRun, StoreError};
+use crate::store::{PipelineRecord, PipelineRun, StoreError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -23,48 +22,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(list))
         .routes(routes!(show))
         .routes(routes!(history, trigger))
+        .routes(routes!(all_runs))
         .routes(routes!(show_run))
-}
-
-/// A pipeline.
-#[derive(Debug, Serialize, ToSchema)]
-struct Schedule {
-    /// Its name.
-    name: String,
-    /// What it is for.
-    summary: String,
-    /// When it is due, as a cron expression; none where it runs when somebody asks.
-    schedule: Option<String>,
-    /// The time zone of that.
-    timezone: String,
-    /// When it runs next.
-    next_due: Option<Timestamp>,
-    /// The simulated time of its next run, where it has a clock of its own.
-    clock: Option<Timestamp>,
-    /// Its steps, in order.
-    steps: Vec<ScheduleStep>,
-    /// How its newest run is.
-    last_run: Option<PipelineRun>,
-}
-
-/// A step of a pipeline.
-#[derive(Debug, Serialize, ToSchema)]
-struct ScheduleStep {
-    /// Its name.
-    name: String,
-    /// What it does.
-    kind: String,
-    /// The steps that must have succeeded.
-    needs: Vec<String>,
-}
-
-/// A run with its steps.
-#[derive(Debug, Serialize, ToSchema)]
-struct RunWithSteps {
-    #[serde(flatten)]
-    run: PipelineRun,
-    /// Its steps, with what they wrote.
-    steps: Vec<StepRun>,
 }
 
 /// What is asked for.
@@ -76,46 +35,9 @@ struct NewRequest {
     again: Option<i64>,
 }
 
-/// A request that waits for the scheduler.
-#[derive(Debug, Serialize, ToSchema)]
-struct Requested {
-    /// Its number.
-    request: i64,
-    /// The pipeline.
-    pipeline: String,
-}
-
-fn text(value: Option<&Value>) -> Option<String> {
-    value.and_then(Value::as_str).map(str::to_owned)
-}
-
-fn schedule(record: PipelineRecord, last_run: Option<PipelineRun>) -> Schedule {
-    let head = |key: &str| text(record.definition.pointer(&format!("/pipeline/{key}")));
-    let needs = |step: &Value| {
-        let needs = step.get("needs").and_then(Value::as_array);
-        needs.into_iter().flatten().filter_map(|need| text(Some(need))).collect()
-    };
-    let step = |step: &Value| ScheduleStep {
-        name: text(step.get("name")).unwrap_or_default(),
-        kind: text(step.get("kind")).unwrap_or_default(),
-        needs: needs(step),
-    };
-    let steps = record.definition.get("step").and_then(Value::as_array);
-    Schedule {
-        summary: head("summary").unwrap_or_default(),
-        schedule: head("schedule"),
-        timezone: head("timezone").unwrap_or_else(|| "UTC".to_owned()),
-        next_due: record.next_due,
-        clock: record.clock,
-        steps: steps.into_iter().flatten().map(step).collect(),
-        name: record.name,
-        last_run,
-    }
-}
-
 async fn with_last_run(services: &Shared, record: PipelineRecord) -> Result<Schedule, StoreError> {
     let last = services.host.store.pipeline_runs(Some(&record.name), 1, None).await?.pop();
-    Ok(schedule(record, last))
+    Ok(Schedule::of(record, last))
 }
 
 /// Pipelines, by name.
@@ -150,6 +72,18 @@ async fn history(
     Ok(Json(Page::of(runs, limit, |run| run.id.to_string())))
 }
 
+/// Runs of all pipelines, newest first.
+#[utoipa::path(get, path = "/api/v1/pipeline-runs", tag = "schedules", params(PageQuery),
+    responses((status = 200, body = Page<PipelineRun>), (status = 400, body = ProblemDocument)))]
+async fn all_runs(
+    State(services): State<Shared>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<PipelineRun>>, Problem> {
+    let (limit, before) = (page.limit()?, page.before()?);
+    let runs = services.host.store.pipeline_runs(None, limit + 1, before).await?;
+    Ok(Json(Page::of(runs, limit, |run| run.id.to_string())))
+}
+
 /// A run of a pipeline, with its steps and what they wrote.
 #[utoipa::path(get, path = "/api/v1/schedules/{name}/runs/{id}", tag = "schedules",
     params(("name" = String, Path), ("id" = i64, Path)),
@@ -180,7 +114,7 @@ async fn trigger(
             let mut tx = host.store.write().await?;
             let request = tx.request_run(&name, again, run::now()).await?;
             tx.commit().await?;
-            Ok::<_, StoreError>(Requested { request, pipeline: name })
+            Ok::<_, StoreError>(Requested { request, pipeline: name, again })
         })
     });
     Ok((StatusCode::ACCEPTED, Json(requested.await?)))

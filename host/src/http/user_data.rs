@@ -1,7 +1,7 @@
 //! Metrics of many users: sent, merged to train on, counted.
 
 use super::Shared;
-use super::body::{Path, parse_json};
+use super::body::{Path, Query, parse_json};
 use super::error::{Problem, ProblemDocument};
 use super::intake;
 use super::work::blocking;
@@ -12,12 +12,26 @@ use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(collect)).routes(routes!(merge)).routes(routes!(stats)).routes(routes!(upload))
+}
+
+/// Whose data.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DatasetQuery {
+    /// The dataset; `user_data` where it is left out.
+    dataset: Option<String>,
+}
+
+impl DatasetQuery {
+    fn name(self) -> String {
+        self.dataset.unwrap_or_else(|| DATASET.to_owned())
+    }
 }
 
 /// Samples of one user.
@@ -103,17 +117,22 @@ async fn collect(State(services): State<Shared>, request: Request) -> Result<Jso
 }
 
 /// Adds the samples of all users that were not merged yet to those to train on. Again, it adds nothing.
-#[utoipa::path(post, path = "/api/merge-all-data", tag = "user data", responses((status = 200, body = MergeAnswer)))]
-async fn merge(State(services): State<Shared>) -> Result<Json<MergeAnswer>, Problem> {
-    let merged = blocking(&services, |host| user_data::merge(host, DATASET, run::now())).await?;
+#[utoipa::path(post, path = "/api/merge-all-data", tag = "user data", params(DatasetQuery),
+    responses((status = 200, body = MergeAnswer)))]
+async fn merge(
+    State(services): State<Shared>,
+    Query(query): Query<DatasetQuery>,
+) -> Result<Json<MergeAnswer>, Problem> {
+    let merged = blocking(&services, move |host| user_data::merge(host, &query.name(), run::now())).await?;
     let Merged { merged_files, merged_samples, training_samples } = merged;
     Ok(Json(MergeAnswer { status: "success", merged_files, merged_samples, training_samples }))
 }
 
 /// Counts files and samples by user.
-#[utoipa::path(get, path = "/api/user-data-stats", tag = "user data", responses((status = 200, body = Stats)))]
-async fn stats(State(services): State<Shared>) -> Result<Json<Stats>, Problem> {
-    Ok(Json(blocking(&services, |host| user_data::stats(host, DATASET)).await?))
+#[utoipa::path(get, path = "/api/user-data-stats", tag = "user data", params(DatasetQuery),
+    responses((status = 200, body = Stats)))]
+async fn stats(State(services): State<Shared>, Query(query): Query<DatasetQuery>) -> Result<Json<Stats>, Problem> {
+    Ok(Json(blocking(&services, move |host| user_data::stats(host, &query.name())).await?))
 }
 
 /// Takes a user's CSV file, named `{user_id}_{source}_{yyyymmdd}_{hhmmss}.csv`. The same file again adds nothing.

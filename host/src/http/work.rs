@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::error::Problem;
-use crate::run::Host;
+use crate::run::{Cancel, Host};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -20,6 +20,23 @@ pub(super) struct Work {
 impl Default for Work {
     fn default() -> Self {
         Self { slots: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
+    }
+}
+
+/// Cancels work when its handler is dropped: nobody waits for it any more.
+#[derive(Default)]
+pub(super) struct CancelOnDrop(Arc<Cancel>);
+
+impl CancelOnDrop {
+    /// What the work looks at.
+    pub(super) fn cancel(&self) -> Arc<Cancel> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 

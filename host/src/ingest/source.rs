@@ -36,6 +36,20 @@ pub enum Format {
     Influx,
 }
 
+impl Format {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Opensearch => "opensearch",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+            Self::Influx => "influx",
+        }
+    }
+}
+
 impl FromStr for Format {
     type Err = String;
 

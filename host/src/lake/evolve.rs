@@ -64,6 +64,14 @@ pub fn added_only(old: &Table, new: &Table) -> Vec<Problem> {
     }
 }
 
+/// What keeps rows of `new` and those of `old` from standing in one table; empty where nothing does.
+pub fn clashes(old: &Table, new: &Table) -> Vec<Problem> {
+    match fit(old, new) {
+        Fit::Clash(problems) => problems,
+        Fit::Same(_) | Fit::Grown { .. } => Vec::new(),
+    }
+}
+
 fn clash(old: &Field, new: &Field) -> Option<String> {
     if old.name != new.name {
         return Some(format!("{} stands in its place; new columns go to the end", new.name));

@@ -6,13 +6,13 @@ use super::{Lake, LakeError, SnapshotId};
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
 use crate::store::WriteTx;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::BTreeMap;
 
 /// A dataset in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DatasetSummary {
     /// Its name.
     pub name: String,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 const MAX_SHOWN_BYTES: usize = 4 << 10;
 
 /// How important a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// For the plugin's author.

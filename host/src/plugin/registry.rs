@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The folder in the data folder.
 const FOLDER: &str = "plugins";
@@ -60,12 +60,14 @@ pub struct Registry {
     names: Option<Names>,
     /// What this process has loaded and not let go: loaded once for all, and never taken away from under them.
     loaded: Arc<Mutex<BTreeMap<Digest, LoadedPlugin>>>,
+    /// What ships, once it was described: a server is asked for it again and again, and it stays what it is.
+    shipped: Arc<OnceLock<Vec<Listed>>>,
 }
 
 impl Registry {
     /// The registry of a data folder; nothing is written before a plugin is used.
     pub fn new(engine: Engine, data_dir: &Path) -> Self {
-        Self { engine, dir: data_dir.join(FOLDER), names: None, loaded: Arc::default() }
+        Self { engine, dir: data_dir.join(FOLDER), names: None, loaded: Arc::default(), shipped: Arc::default() }
     }
 
     /// The same, whose names mean what `names` says first, and else plugins that ship.
@@ -180,10 +182,16 @@ impl Registry {
     /// # Errors
     /// A shipped plugin that can't be used. What can't be used in the store is reported in the log and left out.
     pub fn list(&self) -> Result<Vec<Listed>, PluginError> {
-        let mut listed = Vec::new();
-        for (name, bytes) in shipped::SHIPPED {
-            listed.push(self.describe_bytes(name, bytes)?);
-        }
+        let mut listed = match self.shipped.get() {
+            Some(shipped) => shipped.clone(),
+            None => {
+                let describe = |(name, bytes): &(&str, &[u8])| self.describe_bytes(name, bytes);
+                let described = shipped::SHIPPED.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
+                let kept = described.iter().cloned().map(|plugin| Listed { described_now: false, ..plugin });
+                self.shipped.get_or_init(|| kept.collect());
+                described
+            }
+        };
         let shipped: Vec<_> = listed.iter().map(|plugin| plugin.digest).collect();
         for digest in self.stored() {
             if shipped.contains(&digest) {

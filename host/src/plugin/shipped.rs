@@ -80,6 +80,14 @@ pub fn named_text(kind: &'static str, name: &str, shipped: &[(&str, &str)]) -> R
         }
         return std::fs::read_to_string(path).map_err(unreadable);
     }
+    shipped_text(kind, name, shipped)
+}
+
+/// The same of those that ship alone: the name is another's, and no file of this machine is read for it.
+///
+/// # Errors
+/// There is none of that name.
+pub fn shipped_text(kind: &'static str, name: &str, shipped: &[(&str, &str)]) -> Result<String, TextError> {
     match shipped.iter().find(|(shipped, _)| *shipped == name) {
         Some((_, text)) => Ok((*text).to_owned()),
         None => {

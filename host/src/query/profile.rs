@@ -4,11 +4,11 @@ use super::{Engine, QueryError, quoted};
 use crate::core::schema::DataType;
 use arrow::array::{Array, Int64Array, UInt64Array};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What a column holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ColumnProfile {
     /// The column.
     pub name: String,

@@ -30,6 +30,18 @@ pub enum Format {
     Ndjson,
 }
 
+impl Format {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
 impl FromStr for Format {
     type Err = String;
 

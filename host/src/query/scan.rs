@@ -6,8 +6,9 @@ use super::ordered::parts;
 use super::table::plain;
 use super::view::{Cut, FileView, TableView};
 use super::{BatchStream, Engine, QueryError, Rows};
+use crate::batch::TableLayout;
 use crate::core::time::Window;
-use crate::lake::SnapshotId;
+use crate::lake::DataFile;
 use arrow::array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::kernels::cmp::{gt_eq, lt};
 use arrow::compute::{and, cast, filter_record_batch};
@@ -45,8 +46,8 @@ pub struct Scan {
     pub columns: Vec<String>,
     /// Only rows whose time field is inside.
     pub window: Option<Window>,
-    /// Only files that came with this snapshot or later.
-    pub since: Option<SnapshotId>,
+    /// Only files whose names begin so: those of one run, by its id.
+    pub files_of: Option<String>,
     /// Rows in the ascending order of these columns, missing values last; in the order of the files where it is
     /// empty.
     pub order_by: Vec<String>,
@@ -73,7 +74,7 @@ impl Scan {
             table: table.into(),
             columns: Vec::new(),
             window: None,
-            since: None,
+            files_of: None,
             order_by: Vec::new(),
             text: TextForm::Plain,
             batch_rows: 16_384,
@@ -102,8 +103,9 @@ impl Engine {
         let schema = Arc::new(table.layout.schema.project(&columns)?);
         let files = table.files.iter().filter_map(|file| {
             let cut = scan.window.map_or(Cut::Inside, |window| table.cut(file, window));
-            let late = scan.since.is_none_or(|since| file.since >= since);
-            (late && cut != Cut::Outside && file.rows > 0).then(|| (file.clone(), cut))
+            let named = |stem: &String| file.path.filename().is_some_and(|name| name.starts_with(stem.as_str()));
+            let wanted = scan.files_of.as_ref().is_none_or(named);
+            (wanted && cut != Cut::Outside && file.rows > 0).then(|| (file.clone(), cut))
         });
         let files: Vec<_> = files.collect();
         let stream = if scan.order_by.is_empty() {
@@ -126,6 +128,25 @@ impl Engine {
             let files = files.into_iter().map(|(file, _)| file).collect();
             self.ordered(scan, &table, files, Arc::clone(&schema))
         };
+        Ok(Rows::unlimited(schema, stream))
+    }
+
+    /// The columns at these places of rows of `layout`, from files that no snapshot has yet. To be called within the runtime.
+    ///
+    /// # Errors
+    /// A column that is not there.
+    pub fn scan_files(&self, layout: &TableLayout, files: &[DataFile], columns: &[usize]) -> Result<Rows, QueryError> {
+        let schema = Arc::new(layout.schema.project(columns)?);
+        let reader = FileReader {
+            store: self.lake.files().objects(),
+            time_column: None,
+            window: None,
+            schema: Arc::clone(&schema),
+            text: TextForm::Plain,
+            batch_rows: Scan::new("", "").batch_rows,
+        };
+        let files: Vec<_> = files.iter().map(|file| (FileView::unseen(file), Cut::Inside)).collect();
+        let stream = read_ahead(move |sender| async move { reader.read_all(files, &sender).await.map(drop) });
         Ok(Rows::unlimited(schema, stream))
     }
 }

@@ -6,7 +6,7 @@ use super::unmoved::{self, UnmovedRows};
 use crate::batch::TableLayout;
 use crate::core::schema::{DataType, Field};
 use crate::core::time::{Timestamp, Window};
-use crate::lake::{ColumnStats, Dataset, LakeFile, LakeTable, SnapshotId};
+use crate::lake::{ColumnStats, DataFile, Dataset, LakeFile, LakeTable};
 use arrow::record_batch::RecordBatch;
 use object_store::path::Path;
 use std::collections::BTreeMap;
@@ -39,8 +39,6 @@ pub(super) struct FileView {
     pub(super) path: Path,
     pub(super) rows: u64,
     pub(super) bytes: u64,
-    /// The snapshot that it came with.
-    pub(super) since: SnapshotId,
     /// What is known of its columns, in the order of the table's fields.
     pub(super) columns: Vec<ColumnBounds>,
 }
@@ -123,7 +121,12 @@ impl FileView {
                 *column = ColumnBounds::new(stats, field.data_type);
             }
         }
-        Self { path: Path::from(file.path.as_str()), rows: file.rows, bytes: file.bytes, since: file.since, columns }
+        Self { path: Path::from(file.path.as_str()), rows: file.rows, bytes: file.bytes, columns }
+    }
+
+    /// A file that the catalog does not have, and of whose columns nothing is known.
+    pub(super) fn unseen(file: &DataFile) -> Self {
+        Self { path: Path::from(file.path.as_str()), rows: file.rows, bytes: file.bytes, columns: Vec::new() }
     }
 }
 

@@ -64,6 +64,20 @@ pub enum RunError {
         /// The dataset.
         dataset: String,
     },
+    /// Replace the table instead, or make fewer rows of it.
+    #[error(
+        "{dataset}.{table} has rows, and {rows} more can't be told from them by key: at most {most} can; use --replace"
+    )]
+    LargeSnapshot {
+        /// The dataset.
+        dataset: String,
+        /// The snapshot table.
+        table: String,
+        /// Rows that the run made of it.
+        rows: u64,
+        /// The bound.
+        most: u64,
+    },
     /// Somebody stopped it; `telemill run resume` goes on.
     #[error("the run was stopped; `telemill run resume` goes on where it was")]
     Cancelled,

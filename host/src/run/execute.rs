@@ -3,6 +3,7 @@
 use super::error::RunError;
 use super::inputs::ReadInput;
 use super::judge::{Judgement, judge};
+use super::kept::kept;
 use super::output::{FilesByTable, LakeOutput};
 use super::plan::Plan;
 use super::shard::{Cancel, Observer, Progress, Watch};
@@ -245,7 +246,7 @@ fn commit(host: &Host, plan: &Plan, id: &RunId) -> Result<(), RunError> {
         .map(|(table, sum)| TableTotal { table: table.clone(), rows: sum.rows, fingerprint: sum.to_string() })
         .collect();
     let at = now();
-    let commit = Commit {
+    let mut commit = Commit {
         dataset: plan.spec.spec().dataset.clone(),
         mode: mode(plan.spec.spec().existing),
         tables,
@@ -254,8 +255,14 @@ fn commit(host: &Host, plan: &Plan, id: &RunId) -> Result<(), RunError> {
         message: format!("run of {} over {}", plan.generator.plugin.id(), plan.spec.window()),
         extra: Some(id.to_string()),
     };
+    // From here on nobody else commits, so that no row comes between what is kept and what replaces it.
+    let mut tx = host.runtime.block_on(host.store.write())?;
+    if commit.mode == Mode::Append {
+        for table in commit.tables.iter_mut().filter(|table| table.replace) {
+            table.files.extend(kept(host, &commit.dataset, id, &table.table, &table.files)?);
+        }
+    }
     host.runtime.block_on(async {
-        let mut tx = host.store.write().await?;
         let snapshot = host.lake.commit(&mut tx, &commit).await?;
         let fingerprint = dataset_fingerprint(&fingerprints);
         let outcome = Recorded { fingerprint, tables: totals, snapshot_id: snapshot.0 };

@@ -32,11 +32,11 @@ struct Opened {
 }
 
 impl IncidentModels {
-    /// Opens the models of `spec` in its order, each with a seed of its own.
+    /// Opens the models of `spec` in its order, each with a seed of its own, for a simulation with the names that people know.
     pub(super) fn open(
         spec: &ResolvedSpec,
         models: &[Configured],
-        simulation: &Simulation,
+        simulation: Simulation,
         log: &LogSink,
     ) -> Result<Self, RunError> {
         let mut opened = Vec::new();
@@ -47,7 +47,7 @@ impl IncidentModels {
             model.open(config, model_seed(spec, index), spec.planned_span(), &simulation.targets)?;
             opened.push(Opened { name: plugin.id().name.clone(), reference: used.plugin.clone(), model });
         }
-        Ok(Self { models: opened, simulation: simulation.clone(), start: spec.window().start })
+        Ok(Self { models: opened, simulation, start: spec.window().start })
     }
 
     /// The incidents that start within `day`, a whole UTC day, and are not over before the rows begin; model by model.

@@ -11,10 +11,10 @@ use crate::core::time::Window;
 use crate::plugin::{LogSink, Selection};
 use crate::query::{Scan, TextForm};
 use crate::store::NewReport;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What one validator said.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Judgement {
     /// The validator.
     pub plugin: String,

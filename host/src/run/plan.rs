@@ -3,7 +3,8 @@
 
 use super::error::RunError;
 use super::incidents::IncidentModels;
-use super::inputs::{self, ReadInput};
+use super::inputs::{self, InputRows, ReadInput};
+use super::named::TargetNames;
 use super::shard::Making;
 use super::spec::{Isolation, PluginUse, ResolvedSpec};
 use super::truth::PlannedIncident;
@@ -36,12 +37,14 @@ pub struct Plan {
     pub simulation: Simulation,
     /// Its tables as Arrow, in its order.
     pub layouts: Vec<TableLayout>,
-    /// What goes wrong, by start.
+    /// What goes wrong, by start, with the names that targets have in an inventory that is fed.
     pub incidents: Vec<PlannedIncident>,
     /// The components by role, in the spec's order.
     pub components: Vec<store::PluginUse>,
     /// Rows from outside, for every shard.
     pub inputs: Vec<GuestBatch>,
+    /// What the generator calls targets that an input has other names for.
+    pub(super) names: TargetNames,
     /// Where the generator's code runs.
     pub isolation: Isolation,
     /// Where plugins' logs go.
@@ -98,15 +101,27 @@ impl Plan {
         let simulation = generator.plugin.generator(log.clone())?.plan(&generator.config)?;
         check_grid(&spec, &simulation)?;
         check_inputs(&spec, &simulation)?;
-        let models = IncidentModels::open(&spec, &models, &simulation, &log)?;
-        let inputs = inputs::read(&spec, &simulation, read_input)?;
+        let rows = InputRows::read(&spec, &simulation, read_input)?;
+        let (shown, names) = TargetNames::of(&simulation, &rows)?;
+        let models = IncidentModels::open(&spec, &models, shown, &log)?;
+        let inputs = rows.to_guest(&simulation)?;
         let layouts = simulation.tables.iter().cloned().map(TableLayout::new).collect();
         let isolation = spec.spec().isolation.unwrap_or_else(|| {
             if registry.ships(generator.plugin.digest()) { Isolation::Thread } else { Isolation::Process }
         });
-        let incidents = Vec::new();
-        let plan =
-            Self { spec, generator, validators, simulation, layouts, incidents, components, inputs, isolation, log };
+        let plan = Self {
+            spec,
+            generator,
+            validators,
+            simulation,
+            layouts,
+            incidents: Vec::new(),
+            components,
+            inputs,
+            names,
+            isolation,
+            log,
+        };
         Ok((plan, models))
     }
 
@@ -133,7 +148,12 @@ impl Plan {
         state: Option<Vec<u8>>,
         incidents: &[Incident],
     ) -> Result<Generator, RunError> {
-        Making { incidents: incidents.to_vec(), ..self.making() }.begin(shard, state)
+        Making { incidents: self.declared(incidents.to_vec()), ..self.making() }.begin(shard, state)
+    }
+
+    /// Incidents as the generator is told them: with its own names of targets.
+    pub fn declared(&self, incidents: Vec<Incident>) -> Vec<Incident> {
+        self.names.declared(incidents)
     }
 
     /// What every shard is made of.
@@ -149,9 +169,9 @@ impl Plan {
         }
     }
 
-    /// The incidents alone, as generators take them.
+    /// The incidents alone, as the generator takes them.
     fn bare_incidents(&self) -> Vec<Incident> {
-        self.incidents.iter().map(|planned| planned.incident.clone()).collect()
+        self.declared(self.incidents.iter().map(|planned| planned.incident.clone()).collect())
     }
 }
 

@@ -26,14 +26,8 @@ pub fn stream(
 /// # Errors
 /// The plugin failed.
 pub fn preview(plan: &Plan, window: Window, cancel: &Cancel) -> Result<Vec<Vec<RecordBatch>>, RunError> {
-    let span = plan.spec.window();
-    let step = i64::try_from(plan.simulation.step_us).unwrap_or(i64::MAX);
-    // Whole steps, counted from the span's start.
-    let down = |us: i64| span.start.plus_us(us - us.rem_euclid(step));
-    let start = down((window.start.0 - span.start.0).max(0));
-    let end = down((window.end.0 - span.start.0).saturating_add(step - 1)).min(span.end);
     let mut tables = vec![Vec::new(); plan.layouts.len()];
-    make(plan, Window { start, end }, cancel, &mut |_, batches| {
+    preview_each(plan, window, cancel, &mut |batches| {
         for (table, rows) in batches {
             if let Some(table) = tables.get_mut(table) {
                 table.push(rows);
@@ -42,6 +36,25 @@ pub fn preview(plan: &Plan, window: Window, cancel: &Cancel) -> Result<Vec<Vec<R
         Ok(())
     })?;
     Ok(tables)
+}
+
+/// The same, handed to `take` as they are made, each batch with its table's index: nothing is held.
+///
+/// # Errors
+/// The plugin failed, or `take` did.
+pub fn preview_each(
+    plan: &Plan,
+    window: Window,
+    cancel: &Cancel,
+    take: &mut dyn FnMut(Vec<(usize, RecordBatch)>) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    let span = plan.spec.window();
+    let step = i64::try_from(plan.simulation.step_us).unwrap_or(i64::MAX);
+    // Whole steps, counted from the span's start.
+    let down = |us: i64| span.start.plus_us(us - us.rem_euclid(step));
+    let start = down((window.start.0 - span.start.0).max(0));
+    let end = down((window.end.0 - span.start.0).saturating_add(step - 1)).min(span.end);
+    make(plan, Window { start, end }, cancel, &mut |_, batches| take(batches))
 }
 
 /// Whether any window can be asked for at once: a simulation that saves nothing carries nothing over a step.

@@ -222,18 +222,17 @@ impl RunSpec {
     pub fn parse_open_ended(text: &str, json: bool, origin: &str) -> Result<Self, SpecError> {
         let syntax = |message: String| SpecError::Syntax { origin: origin.to_owned(), message };
         let value = if json { document::from_json(text) } else { document::from_toml(text) }.map_err(syntax)?;
-        Self::of_open_ended(value).map_err(syntax)
+        let spec: Self = document::from_value(with_duration(value)).map_err(syntax)?;
+        spec.check()?;
+        Ok(spec)
     }
 
     /// The same of a document that was parsed before.
     ///
     /// # Errors
     /// What is wrong, behind the key that is at fault.
-    pub fn of_open_ended(mut value: Value) -> Result<Self, String> {
-        if let Value::Object(keys) = &mut value {
-            keys.entry("duration").or_insert_with(|| SHORTEST_BACKFILL.into());
-        }
-        let spec: Self = document::from_value(value)?;
+    pub fn of_open_ended(value: Value) -> Result<Self, String> {
+        let spec: Self = document::from_value(with_duration(value))?;
         spec.check().map_err(|error| error.to_string())?;
         Ok(spec)
     }
@@ -289,6 +288,14 @@ impl RunSpec {
         }
         Ok(ResolvedSpec { spec: self, input_digests: BTreeMap::new() })
     }
+}
+
+/// The document of a spec that says how long it is, though that may be left out.
+fn with_duration(mut value: Value) -> Value {
+    if let Value::Object(keys) = &mut value {
+        keys.entry("duration").or_insert_with(|| SHORTEST_BACKFILL.into());
+    }
+    value
 }
 
 /// A spec without open choices: the one that is stored and run again.

@@ -8,7 +8,7 @@ use super::spec::RunSpec;
 use crate::core::id::RunId;
 use crate::core::problem::chain;
 use crate::store::{RunRecord, RunState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 pub const MAX_ACTIVE_RUNS: usize = 4;
 
 /// How far a run is.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Progress {
     /// The run.
     pub id: RunId,

@@ -13,11 +13,11 @@ use crate::core::id::RunId;
 use crate::lake::SnapshotId;
 use crate::query::{Scan, TextForm};
 use crate::store::{RunRecord, RunState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One table, as recorded and as found.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TableVerdict {
     /// The table.
     pub table: String,
@@ -30,7 +30,7 @@ pub struct TableVerdict {
 }
 
 /// What a verification found.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Verification {
     /// The run.
     pub run: RunId,
@@ -87,8 +87,9 @@ pub fn verify_lake(
     let mut found = BTreeMap::new();
     let mut rows = 0;
     for total in &record.tables {
-        // Rows that an appended run found there are not its own.
-        let scan = Scan { since: Some(snapshot), text: TextForm::AsStored, ..Scan::new(&record.dataset, &total.table) };
+        // Rows that an appended run found there are not its own, nor are those of a snapshot table that it kept.
+        let files_of = Some(record.id.to_string());
+        let scan = Scan { files_of, text: TextForm::AsStored, ..Scan::new(&record.dataset, &total.table) };
         let mut fingerprint = TableFingerprint::default();
         for batch in host.runtime.block_on(engine.scan(&scan))?.blocking(host.runtime.clone()) {
             if cancel.is_cancelled() {

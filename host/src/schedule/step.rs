@@ -190,7 +190,8 @@ fn load(load: &task::Load, around: &Around<'_>) -> Result<Done, StepError> {
     {
         load.credentials = Some(Credentials::Basic { user: user.to_owned(), password: password.to_owned() });
     }
-    let loaded = load.run(Some(around.host), around.cancel, &mut |_| {})?;
+    let rows = task::LakeRows::of(around.host)?;
+    let loaded = load.run(Some(&rows), around.cancel, &mut |_| {})?;
     let outcome = &loaded.outcome;
     around.log.line(format!("{} of {} documents are in {}", outcome.accepted, outcome.sent, load.index));
     outcome.refusals.iter().for_each(|refusal| around.log.line(format!("  {}: {}", refusal.status, refusal.reason)));

@@ -82,6 +82,6 @@ mod tests {
         let mut out = Vec::new();
         CopyEncoder::new(Columns::all(&batch.schema())).encode(&batch, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, "a\\tb\\\\N\\r\\n\t1\tNaN\n\t\\N\t-inf\n\\N\t-3\t0.1\n\\\\.\t4\t1e300\n");
+        assert_eq!(text, "a\\tb\\\\N\\r\\n\t1\tNaN\n\t\\N\t-inf\n\\N\t-3\t0.1\n\\\\.\t4\t1e+300\n");
     }
 }

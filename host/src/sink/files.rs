@@ -55,7 +55,7 @@ pub struct ProfileFiles {
     keys: Vec<usize>,
     sequence: Sequence,
     open: BTreeMap<Key, Partial>,
-    /// Files that are whole, by the values that made them.
+    /// Files that are whole, with the values that made them or whose they are.
     whole: BTreeMap<PathBuf, Key>,
     written: Vec<ProfiledFile>,
     buffer: Vec<u8>,
@@ -122,6 +122,11 @@ impl ProfileFiles {
             ProfileEncoder::new(profile, layout)?;
         }
         Ok(files)
+    }
+
+    /// None of these files, which other profiles have made, is written again.
+    pub fn stand_beside(&mut self, written: &[ProfiledFile]) {
+        self.whole.extend(written.iter().map(|file| (file.file.clone(), vec![format!("the rows of {}", file.table)])));
     }
 
     /// Writes rows.
@@ -226,7 +231,8 @@ impl ProfileFiles {
         let name = self.name.path(key, partial.start).map_err(|message| self.profile.bad("file", message))?;
         let path = self.folder.join(name);
         if let Some(first) = self.whole.get(&path) {
-            let (first, second) = (first.join(", "), key.join(", "));
+            let second = if key.is_empty() { self.profile.origin.clone() } else { key.join(", ") };
+            let first = first.join(", ");
             return Err(SinkError::SameName { path: path.display().to_string(), first, second });
         }
         let place = || -> io::Result<u64> {

@@ -2,8 +2,10 @@
 
 use super::{ReadTx, Store, StoreError, WriteTx, count, json, parsed, time, to_count, to_json};
 use crate::core::digest::Digest;
+use crate::core::id::StreamId;
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
+use crate::store::StreamState;
 use crate::store::runs::{RunRecord, record as run_record};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -192,6 +194,21 @@ impl WriteTx {
         let rows = sqlx::query(query).bind(digest.to_string()).fetch_all(self.connection()).await?;
         rows.iter().map(run_record).collect()
     }
+
+    /// The streams that use a component, or used it before another took over: id and state, newest first.
+    ///
+    /// # Errors
+    /// SQLite failed, or a record can't be read.
+    pub async fn streams_of_plugin(&mut self, digest: Digest) -> Result<Vec<(StreamId, StreamState)>, StoreError> {
+        let query = "SELECT id, state FROM streams
+             WHERE EXISTS (SELECT 1 FROM json_each(streams.plugins) AS used
+                 WHERE json_extract(used.value, '$.digest') = ?1)
+             OR id IN (SELECT stream_id FROM stream_swaps, json_each(stream_swaps.before) AS used
+                 WHERE json_extract(used.value, '$.digest') = ?1)
+             ORDER BY id DESC";
+        let rows = sqlx::query(query).bind(digest.to_string()).fetch_all(self.connection()).await?;
+        rows.iter().map(|row| Ok((parsed(row, "id")?, parsed(row, "state")?))).collect()
+    }
 }
 
 impl Store {
@@ -283,7 +300,7 @@ fn activation(row: &SqliteRow) -> Result<Activation, StoreError> {
 mod tests {
     use super::*;
     use crate::core::id::RunId;
-    use crate::store::{DATABASE_FILE, PluginUse};
+    use crate::store::{ClockAnchor, DATABASE_FILE, PluginUse, StreamRecord, StreamSwap};
     use serde_json::json;
 
     fn version(bytes: &[u8], at: i64) -> PluginVersion {
@@ -332,15 +349,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_runs_of_a_component_are_found() {
+    async fn the_runs_and_streams_of_a_component_are_found() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join(DATABASE_FILE)).await.unwrap();
         let mut run = RunRecord::planned(RunId::new(5, 7), "shop", json!({}), Timestamp(0));
         let digest = Digest::of(b"a");
-        run.plugins.push(PluginUse { role: "generator".into(), name: "e".into(), version: "1".into(), digest });
+        let used = |digest| PluginUse { role: "generator".into(), name: "e".into(), version: "1".into(), digest };
+        run.plugins.push(used(digest));
         let mut tx = store.write().await.unwrap();
         tx.insert_run(&run).await.unwrap();
         assert_eq!(tx.runs_of_plugin(digest).await.unwrap(), [run]);
         assert_eq!(tx.runs_of_plugin(Digest::of(b"b")).await.unwrap(), []);
+
+        let stream = StreamRecord {
+            id: StreamId::new(5, 7),
+            dataset: "shop".into(),
+            state: StreamState::Paused,
+            spec: json!({}),
+            plugins: vec![used(digest)],
+            versions: Default::default(),
+            created_at: Timestamp(0),
+            ended_at: None,
+            error: None,
+            clock: ClockAnchor { wall: Timestamp(0), clock: Timestamp(0), speed: 1.0 },
+            position: Timestamp(0),
+            planned_until: Timestamp(0),
+            judged_until: Timestamp(0),
+            commits: 0,
+            tables: Default::default(),
+        };
+        tx.insert_stream(&stream).await.unwrap();
+        let found = [(stream.id.clone(), StreamState::Paused)];
+        assert_eq!(tx.streams_of_plugin(digest).await.unwrap(), found);
+        let after = Digest::of(b"b");
+        assert_eq!(tx.streams_of_plugin(after).await.unwrap(), []);
+        let (before, now) = (vec![used(digest)], Timestamp(1));
+        let swap = StreamSwap { at: now, swapped_at: now, before, after: vec![used(after)], afresh: false };
+        tx.insert_stream_swap(&stream.id, &swap).await.unwrap();
+        assert_eq!(tx.streams_of_plugin(after).await.unwrap(), found);
+        assert_eq!(tx.streams_of_plugin(digest).await.unwrap(), found, "a verification needs it still");
     }
 }

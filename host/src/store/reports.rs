@@ -5,12 +5,12 @@ use crate::core::digest::Digest;
 use crate::core::id::RunId;
 use crate::core::report::Report;
 use crate::core::time::{Timestamp, Window};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 /// A report that is not recorded yet.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewReport {
     /// The run whose rows were judged; none where a dataset was judged later.
     pub run_id: Option<RunId>,
@@ -33,7 +33,7 @@ pub struct NewReport {
 }
 
 /// A recorded report.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReportRecord {
     /// Its number, growing.
     pub id: i64,

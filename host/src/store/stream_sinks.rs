@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 const MAX_DEAD_LETTERS: i64 = 1_000;
 
 /// A sink of a stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StreamSink {
     /// Its name.
     pub name: String,

@@ -1,4 +1,4 @@
-//! Lets validators judge what streams have made, and keeps what they leave bounded: small files become larger ones, old rows go, and so do snapshots and commits that
+//! Keeps what streams leave bounded: small files become larger ones, old rows go, and so do snapshots and commits that
 //! nobody needs any more.
 
 use super::clock;
@@ -7,10 +7,9 @@ use super::pool::Task;
 use super::spec::StreamSpec;
 use crate::core::id::StreamId;
 use crate::core::problem;
-use crate::core::time::{Length, Timestamp, Window};
+use crate::core::time::{Length, Timestamp};
 use crate::lake::{COMPACTION, Compacted};
-use crate::plugin::LogSink;
-use crate::run::{self, Host, Judgement, Plan};
+use crate::run::{self, Host};
 use crate::store::{StreamRecord, StreamState};
 use std::time::{Duration, Instant};
 
@@ -42,20 +41,18 @@ impl Default for Ages {
 /// The task that looks after all streams.
 pub(super) struct Care {
     host: Host,
-    log: LogSink,
     expired: std::sync::Mutex<Option<Instant>>,
 }
 
 impl Care {
-    pub(super) fn new(host: &Host, log: &LogSink) -> Self {
-        Self { host: host.clone(), log: LogSink::clone(log), expired: std::sync::Mutex::default() }
+    pub(super) fn new(host: &Host) -> Self {
+        Self { host: host.clone(), expired: std::sync::Mutex::default() }
     }
 
     fn look_after_all(&self) -> Result<(), StreamError> {
         let records = self.host.runtime.block_on(self.host.store.live_streams())?;
         for record in records.iter().filter(|record| record.commits > 0) {
-            let judged = judge(&self.host, record, &self.log).map(drop);
-            if let Err(error) = judged.and_then(|()| look_after(&self.host, record, run::now()).map(drop)) {
+            if let Err(error) = look_after(&self.host, record, run::now()) {
                 tracing::warn!(stream.id = %record.id, "it can't be looked after: {}", problem::chain(&error));
             }
         }
@@ -113,29 +110,6 @@ pub(super) fn look_after(host: &Host, record: &StreamRecord, now: Timestamp) -> 
         })?;
     }
     Ok(compacted)
-}
-
-/// Lets the validators judge what whole stretches of `judge_every` have come since they last did.
-pub(super) fn judge(host: &Host, record: &StreamRecord, log: &LogSink) -> Result<Vec<Judgement>, StreamError> {
-    let spec = StreamSpec::of_value(&record.spec)?;
-    let every = i64::try_from(spec.settings.judge_every.us()).unwrap_or(i64::MAX);
-    let come = record.position.0.saturating_sub(record.judged_until.0);
-    if spec.run.validators.is_empty() || come < every {
-        return Ok(Vec::new());
-    }
-    let window = Window::from_start(record.judged_until, come - come % every);
-    let (plan, _) =
-        Plan::open(&host.registry, spec.resolved()?, Some(&record.plugins), host.read_input, LogSink::clone(log))?;
-    let judgements = run::judge(host, &plan.validators, &record.dataset, window, None, log)?;
-    host.runtime.block_on(async {
-        let mut tx = host.store.write().await?;
-        tx.set_stream_judged(&record.id, window.end).await?;
-        tx.commit().await
-    })?;
-    for judgement in judgements.iter().filter(|judgement| !judgement.passed) {
-        tracing::warn!(stream.id = %record.id, plugin.name = judgement.plugin, "a validator failed over {window}");
-    }
-    Ok(judgements)
 }
 
 /// Lets go of snapshots that streams made and of the files that only they have.

@@ -1,11 +1,13 @@
 //! Why a stream could not be started, changed or gone on with, told apart by what the caller does next.
 
+use crate::alert::AlertError;
 use crate::core::id::StreamId;
 use crate::core::time::Timestamp;
 use crate::lake::LakeError;
 use crate::plugin::PluginError;
 use crate::query::QueryError;
 use crate::run::{RunError, SpecError};
+use crate::sink::SinkError;
 use crate::store::{StoreError, StreamState};
 use arrow::error::ArrowError;
 
@@ -66,6 +68,12 @@ pub enum StreamError {
     /// A query failed.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// Alerts could not be recorded.
+    #[error(transparent)]
+    Alert(#[from] AlertError),
+    /// Rows have no words in a format.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// Rows could not be handled; a fault of the host.
     #[error("rows can't be handled")]
     Arrow(#[from] ArrowError),

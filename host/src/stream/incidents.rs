@@ -1,16 +1,37 @@
-//! The incidents that a stream knows: which of them the ground truth shows already, and which are over.
+//! The incidents that a stream knows: which of them the ground truth shows already, and which are over; and those by
+//! hand.
 
 use super::error::StreamError;
 use crate::core::id::StreamId;
 use crate::core::incident::Incident;
 use crate::core::problem::Problem;
-use crate::core::time::{DAY_US, Timestamp};
+use crate::core::time::{DAY_US, Length, Timestamp};
 use crate::run::{MAX_INCIDENTS, PlannedIncident, RunError};
 use crate::store::StreamIncident;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use utoipa::ToSchema;
 
 /// How long after its end an incident may still be named as a cause.
 const REMEMBERED_US: i64 = 2 * DAY_US;
+
+/// An incident by hand, as asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// The plugin among the stream's incident models that makes it.
+    pub model: String,
+    /// One of the model's kinds.
+    pub kind: String,
+    /// One of the generator's targets.
+    pub target: String,
+    /// When it starts, by the simulated clock. Default with the next segment.
+    #[serde(default)]
+    pub start: Option<Timestamp>,
+    /// How long it lasts, recovery apart, such as 20m.
+    #[schema(value_type = String)]
+    pub length: Length,
+}
 
 /// Incidents in the order in which they became known.
 #[derive(Debug, Default)]

@@ -6,6 +6,8 @@ use super::pool::Task;
 use super::session::Session;
 use super::spec::{StreamSpec, check_speed};
 use super::stats::Recent;
+use super::swap::Takeover;
+use crate::alert::Alerts;
 use crate::core::digest::Digest;
 use crate::core::id::StreamId;
 use crate::core::problem;
@@ -13,6 +15,7 @@ use crate::core::time::{DAY_US, Timestamp};
 use crate::plugin::LogSink;
 use crate::run::{self, Cancel, Host, PlacedIncident, PlannedIncident};
 use crate::store::{ClockAnchor, StreamRecord, StreamState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -21,19 +24,35 @@ use tokio::sync::watch;
 const SLICE: Duration = Duration::from_millis(500);
 /// Shortest time between two commits of a stream that has caught up, in microseconds: each costs a few syncs of the disk.
 const COMMIT_EVERY_US: f64 = 1_000_000.0;
+/// How soon a stream looks again whether those who wait for it have had their turn.
+const TURN: Duration = Duration::from_millis(5);
+
+/// What a stream works with.
+pub(super) struct Surroundings {
+    pub(super) host: Host,
+    /// Told when the stream fails, and when it goes on.
+    pub(super) alerts: Alerts,
+    pub(super) log: LogSink,
+    pub(super) cancel: Arc<Cancel>,
+    /// Called after each commit: others may have work now.
+    pub(super) committed: Box<dyn Fn() + Send + Sync>,
+}
 
 /// A stream that this process runs.
 pub(super) struct Live {
     host: Host,
+    alerts: Alerts,
     id: StreamId,
+    dataset: String,
     log: LogSink,
     cancel: Arc<Cancel>,
     /// Locked while a slice is made.
     session: Mutex<Option<Session>>,
+    /// Who waits for the end of a slice: the next begins after them.
+    waiting: AtomicUsize,
     control: Mutex<Control>,
     recent: Mutex<Recent>,
     commits: watch::Sender<u64>,
-    /// Called after each commit: others may have work now.
     committed: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -47,6 +66,8 @@ pub(super) struct Control {
     slice: i64,
     /// Whether the position is where the clock is.
     pub(super) caught_up: bool,
+    /// Whether it failed and has made nothing since.
+    failed: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,26 +76,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Live {
     /// Takes a recorded stream up.
-    pub(super) fn new(
-        host: &Host,
-        record: &StreamRecord,
-        log: &LogSink,
-        cancel: &Arc<Cancel>,
-        committed: Box<dyn Fn() + Send + Sync>,
-    ) -> Self {
+    pub(super) fn new(record: &StreamRecord, with: Surroundings) -> Self {
+        let Surroundings { host, alerts, log, cancel, committed } = with;
         let recent = Recent::since(run::now());
         Self {
-            host: host.clone(),
+            host,
+            alerts,
             id: record.id.clone(),
-            log: recent.log(Arc::clone(log)),
-            cancel: Arc::clone(cancel),
+            dataset: record.dataset.clone(),
+            log: recent.log(log),
+            cancel,
             session: Mutex::default(),
+            waiting: AtomicUsize::new(0),
             control: Mutex::new(Control {
                 state: record.state,
                 clock: record.clock,
                 error: record.error.clone(),
                 slice: 1,
                 caught_up: false,
+                failed: record.state == StreamState::Failed,
             }),
             recent: Mutex::new(recent),
             commits: watch::Sender::new(record.commits),
@@ -103,8 +123,17 @@ impl Live {
         if control.state == StreamState::Running { clock::at(control.clock, now) } else { control.clock.clock }
     }
 
-    /// The clock stands from now on.
+    /// Waits for the slice that is under way; no other begins as long as this is held.
+    fn between_slices(&self) -> MutexGuard<'_, Option<Session>> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let held = lock(&self.session);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        held
+    }
+
+    /// The clock stands from now on, and no rows are made once this returns.
     pub(super) fn pause(&self, now: Timestamp) -> Result<(), StreamError> {
+        let _held = self.between_slices();
         self.change(|control| {
             expect(&self.id, control.state, &[StreamState::Running], "only a running stream can be paused")?;
             control.clock = clock::with_speed(control.clock, control.clock.speed, now);
@@ -140,8 +169,15 @@ impl Live {
         })
     }
 
-    /// The stream ends, for good; what was committed stays.
+    /// The stream ends, for good; what was committed stays, and nothing follows once this returns.
     pub(super) fn stop(&self, now: Timestamp) -> Result<(), StreamError> {
+        let mut held = self.between_slices();
+        self.end(now)?;
+        *held = None;
+        Ok(())
+    }
+
+    fn end(&self, now: Timestamp) -> Result<(), StreamError> {
         self.change(|control| {
             let from = [StreamState::Running, StreamState::Paused, StreamState::Failed];
             expect(&self.id, control.state, &from, "it has ended already")?;
@@ -150,7 +186,11 @@ impl Live {
             }
             control.state = StreamState::Stopped;
             Ok(())
-        })
+        })?;
+        if std::mem::take(&mut lock(&self.control).failed) {
+            self.tell(None);
+        }
+        Ok(())
     }
 
     /// Changes state and clock together, in the record first.
@@ -177,7 +217,7 @@ impl Live {
         start: Option<Timestamp>,
         placed: PlacedIncident,
     ) -> Result<Vec<PlannedIncident>, StreamError> {
-        let mut held = lock(&self.session);
+        let mut held = self.between_slices();
         let state = lock(&self.control).state;
         let from = [StreamState::Running, StreamState::Paused];
         expect(&self.id, state, &from, "only a stream that is under way takes incidents")?;
@@ -189,9 +229,9 @@ impl Live {
         made
     }
 
-    /// Another version of the plugin `name` takes over with the next segment. Returns whether it began afresh.
-    pub(super) fn swap(&self, name: &str, digest: Digest) -> Result<bool, StreamError> {
-        let mut held = lock(&self.session);
+    /// Another version of the plugin `name` takes over with the next segment; none where nothing changes.
+    pub(super) fn swap(&self, name: &str, digest: Digest) -> Result<Option<Takeover>, StreamError> {
+        let mut held = self.between_slices();
         let state = lock(&self.control).state;
         let from = [StreamState::Running, StreamState::Paused];
         expect(&self.id, state, &from, "only a stream that is under way changes its plugins")?;
@@ -205,7 +245,7 @@ impl Live {
 
     /// It ends by itself once its rows have come to `until`.
     pub(super) fn set_until(&self, until: Timestamp) -> Result<(), StreamError> {
-        let mut held = lock(&self.session);
+        let mut held = self.between_slices();
         self.opened(&mut held)?.set_until(until)
     }
 
@@ -228,7 +268,7 @@ impl Live {
         let shown = clock::at(control.clock, now);
         let end = last_end(session.spec());
         if end.is_some_and(|end| position >= end) {
-            self.stop(now)?;
+            self.end(now)?;
             return Ok(None);
         }
         let whole = (shown.0.saturating_sub(position.0)).div_euclid(tick).max(0);
@@ -248,10 +288,14 @@ impl Live {
         let caught_up = taken == ticks && ticks <= 2 * every;
         let drift_ms = (now.0 - clock::wall_of(control.clock, reached).0) / 1_000;
         lock(&self.recent).committed(now, &slice.rows, caught_up.then_some(drift_ms));
-        {
+        let mended = {
             let mut control = lock(&self.control);
             control.slice = slice_after(taken, began.elapsed(), control.slice, DAY_US / tick);
             control.caught_up = caught_up;
+            std::mem::take(&mut control.failed)
+        };
+        if mended {
+            self.tell(None);
         }
         self.commits.send_replace(slice.commit.number);
         (self.committed)();
@@ -267,17 +311,29 @@ impl Live {
         tracing::error!(stream.id = %self.id, "the stream failed: {message}");
         let recorded = self.change(|control| {
             (control.state, control.error) = (StreamState::Failed, Some(message.clone()));
+            control.failed = true;
             Ok(())
         });
         if let Err(error) = recorded {
             tracing::error!(stream.id = %self.id, %error, "the stream's failure could not be recorded");
             lock(&self.control).state = StreamState::Failed;
         }
+        self.tell(Some(&message));
+    }
+
+    /// Raises an alert that the stream failed for the reason that is given, or resolves it.
+    fn tell(&self, error: Option<&str>) {
+        if let Err(error) = self.alerts.stream_goes_on(&self.dataset, error, run::now()) {
+            tracing::error!(stream.id = %self.id, "an alert can't be raised or resolved: {}", problem::chain(&error));
+        }
     }
 }
 
 impl Task for Live {
     fn run(&self) -> Option<Instant> {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            return Some(Instant::now() + TURN);
+        }
         let mut held = lock(&self.session);
         let control = self.control();
         if control.state != StreamState::Running || self.cancel.is_cancelled() {

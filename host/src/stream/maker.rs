@@ -156,7 +156,7 @@ impl Maker {
             return Ok(());
         }
         let news = self.known.add(planned)?;
-        let bare: Vec<_> = news.iter().map(|planned| planned.incident.clone()).collect();
+        let bare = self.plan.declared(news.iter().map(|planned| planned.incident.clone()).collect());
         for part in &mut self.shards {
             part.generator.inject(&bare)?;
         }

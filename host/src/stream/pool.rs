@@ -78,6 +78,14 @@ impl Pool {
         self.shared.wake.notify_one();
     }
 
+    /// Lets go of a task; one that runs ends by itself.
+    pub(super) fn remove(&self, id: TaskId) {
+        let mut queue = self.shared.lock();
+        if let Some(due) = queue.tasks.remove(&id.0).and_then(|entry| entry.due) {
+            queue.due.remove(&(due, id.0));
+        }
+    }
+
     /// Ends the threads once the tasks that run have returned; nothing starts any more.
     pub(super) fn end(&self) {
         self.shared.lock().ended = true;
@@ -190,6 +198,32 @@ mod tests {
         }
         pool.end();
         assert!(tasks.iter().all(|task| task.runs.load(Ordering::SeqCst) >= 20));
+    }
+
+    #[test]
+    fn a_task_that_was_let_go_does_not_come_again() {
+        let pool = Pool::start("test", 1).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let task = || {
+            let done = Mutex::new(sender.clone());
+            Arc::new(Counted { runs: AtomicU32::new(0), busy: AtomicBool::new(false), done, times: u32::MAX })
+        };
+        let (gone, kept) = (task(), task());
+        let id = pool.add(Arc::clone(&gone) as Arc<dyn Task>);
+        pool.remove(id);
+        pool.wake(id);
+        // It may have been at work just then, and no longer once another was.
+        pool.add(Arc::clone(&kept) as Arc<dyn Task>);
+        while kept.runs.load(Ordering::SeqCst) < 3 {
+            std::thread::yield_now();
+        }
+        let runs = gone.runs.load(Ordering::SeqCst);
+        while kept.runs.load(Ordering::SeqCst) < 10 {
+            std::thread::yield_now();
+        }
+        pool.end();
+        assert_eq!(gone.runs.load(Ordering::SeqCst), runs);
+        assert!(receiver.try_recv().is_err());
     }
 
     struct Panics(Mutex<mpsc::Sender<()>>);

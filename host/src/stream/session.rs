@@ -4,6 +4,7 @@ use super::error::StreamError;
 use super::incidents::Known;
 use super::maker::{Made, Maker, Standing};
 use super::spec::StreamSpec;
+use super::swap::Takeover;
 use crate::batch::{TableFingerprint, TableLayout};
 use crate::core::digest::Digest;
 use crate::core::id::StreamId;
@@ -183,27 +184,28 @@ impl Session {
         Ok(made)
     }
 
-    /// Another version of the plugin `name` takes over at the position; it is recorded when this returns. Returns whether
-    /// the generator began afresh. After an error the session is of no use.
-    pub(super) fn swap(&mut self, name: &str, digest: Digest) -> Result<bool, StreamError> {
+    /// Another version of the plugin `name` takes over at the position, wherever the spec names it by nothing but its name;
+    /// it is recorded when this returns. None where nothing changes. After an error the session is of no use.
+    pub(super) fn swap(&mut self, name: &str, digest: Digest) -> Result<Option<Takeover>, StreamError> {
         let before = self.maker.plan.components.clone();
         let version = self.host.registry.load_digest(digest)?.id().version.clone();
-        let successor = |used: &PluginUse| match used.name == name {
+        let successor = |(used, asked): (&PluginUse, &str)| match asked == name && used.name == name {
             true => PluginUse { version: version.clone(), digest, ..used.clone() },
             false => used.clone(),
         };
-        let after: Vec<PluginUse> = before.iter().map(successor).collect();
+        let after: Vec<PluginUse> = before.iter().zip(self.spec().references()).map(successor).collect();
         if after == before {
-            return Ok(false);
+            return Ok(None);
         }
         let afresh = self.maker.swap(&after)?;
-        let swap = StreamSwap { at: self.position(), swapped_at: run::now(), before, after, afresh };
+        let at = self.position();
+        let swap = StreamSwap { at, swapped_at: run::now(), before, after, afresh };
         self.host.runtime.block_on(async {
             let mut tx = self.host.store.write().await?;
             tx.insert_stream_swap(&self.id, &swap).await?;
             tx.commit().await
         })?;
-        Ok(afresh)
+        Ok(Some(Takeover { at, afresh }))
     }
 
     /// The stream ends by itself once its rows have come to `until`.

@@ -176,6 +176,13 @@ impl StreamSpec {
         Self { input_digests: plan.input_digests().clone(), ..self }
     }
 
+    /// How the spec names its plugins, in the order of the components of its plan.
+    pub(super) fn references(&self) -> impl Iterator<Item = &str> {
+        let run = &self.run;
+        let uses = std::iter::once(&run.generator).chain(&run.incident_models).chain(&run.validators);
+        uses.map(|used| used.plugin.as_str())
+    }
+
     /// Whether `other` asks for the same rows, seed and start apart where it leaves them open.
     pub fn fits(&self, other: &Self) -> bool {
         let (mine, asked) = (&self.run, &other.run);

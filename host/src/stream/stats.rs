@@ -1,16 +1,55 @@
 //! What a stream has done lately: rates, drift and the newest line of its log, for people and for other programs.
 
+use crate::core::id::StreamId;
 use crate::core::time::Timestamp;
 use crate::plugin::{LogLevel, LogSink};
-use serde::Serialize;
+use crate::store::StreamState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use utoipa::ToSchema;
 
 /// Seconds that rates and the largest drift are taken over.
 const WINDOW_S: i64 = 60;
 
+/// What a stream is doing, in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StreamStats {
+    /// The stream.
+    pub id: StreamId,
+    /// What it is doing.
+    pub state: StreamState,
+    /// `backfill` while it has to catch up with its clock, else `live`.
+    pub mode: String,
+    /// What its simulated clock shows.
+    pub clock: Timestamp,
+    /// Simulated seconds a second.
+    pub speed: f64,
+    /// Rows before this simulated time are in the lake.
+    pub position: Timestamp,
+    /// How far the position is behind the clock, in seconds of simulated time.
+    pub behind_s: f64,
+    /// How long after the clock had reached a segment's end its rows were visible, in milliseconds: of the last
+    /// commit; none while it has to catch up.
+    pub drift_ms: Option<i64>,
+    /// The largest of the last minute.
+    pub max_drift_ms: i64,
+    /// Commits since the stream began.
+    pub commits: u64,
+    /// Rows since the stream began, by table.
+    pub rows: BTreeMap<String, u64>,
+    /// When this process took the stream up.
+    pub session_since: Option<Timestamp>,
+    /// Rows since then, by table.
+    pub session_rows: BTreeMap<String, u64>,
+    /// Rows of the last minute.
+    pub rows_per_minute: u64,
+    /// The newest line that one of its plugins logged.
+    pub newest_log: Option<LoggedLine>,
+}
+
 /// A line that a plugin of the stream logged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LoggedLine {
     /// When, by the wall's clock.
     pub at: Timestamp,

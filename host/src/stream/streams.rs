@@ -1,19 +1,22 @@
-//! All streams of a data folder: started, listed, changed and asked about, on a bounded number of threads.
+//! All streams of a data folder: taken up, listed, changed and asked about, on a bounded number of threads.
 
 use super::care::Care;
 use super::error::StreamError;
-use super::live::Live;
+use super::incidents::Trigger;
+use super::judge::Judge;
+use super::live::{Live, Surroundings};
 use super::pool::{Pool, Task, TaskId};
+use super::settings::Settings;
 use super::sinks::Courier;
 use super::spec::StreamSpec;
-use super::stats::LoggedLine;
-use crate::core::digest::Digest;
+use super::stats::StreamStats;
+use crate::alert::Alerts;
 use crate::core::id::StreamId;
-use crate::core::time::{Length, Timestamp};
+use crate::core::problem;
+use crate::core::time::Timestamp;
 use crate::plugin::LogSink;
-use crate::run::{self, Cancel, Existing, Host, PlacedIncident, PlannedIncident, RunSpec};
-use crate::store::{ClockAnchor, StoreError, StreamRecord, StreamState};
-use serde::{Deserialize, Serialize};
+use crate::run::{self, Cancel, Host, PlacedIncident, PlannedIncident, RunSpec};
+use crate::store::{StoreError, StreamRecord, StreamState};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -25,129 +28,71 @@ const SINK_THREADS: usize = 4;
 /// The folder in the data folder for files of sinks.
 const OUT_FOLDER: &str = "out";
 
-/// What streams may use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Threads that make rows. Default 0: one for each core.
-    pub threads: usize,
-    /// Most streams that are under way at a time; each keeps its instances in memory. Default 1,000.
-    pub max_streams: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { threads: 0, max_streams: 1_000 }
-    }
-}
-
-/// An incident by hand, as asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trigger {
-    /// The plugin among the stream's incident models that makes it.
-    pub model: String,
-    /// One of the model's kinds.
-    pub kind: String,
-    /// One of the generator's targets.
-    pub target: String,
-    /// When it starts, by the simulated clock. Default with the next segment.
-    #[serde(default)]
-    pub start: Option<Timestamp>,
-    /// How long it lasts, recovery apart.
-    pub length: Length,
-}
-
-/// What a stream is doing, in numbers.
-#[derive(Debug, Clone, Serialize)]
-pub struct StreamStats {
-    /// The stream.
-    pub id: StreamId,
-    /// What it is doing.
-    pub state: StreamState,
-    /// `backfill` while it has to catch up with its clock, else `live`.
-    pub mode: &'static str,
-    /// What its simulated clock shows.
-    pub clock: Timestamp,
-    /// Simulated seconds a second.
-    pub speed: f64,
-    /// Rows before this simulated time are in the lake.
-    pub position: Timestamp,
-    /// How far the position is behind the clock, in seconds of simulated time.
-    pub behind_s: f64,
-    /// How long after the clock had reached a segment's end its rows were visible, in milliseconds: of the last
-    /// commit; none while it has to catch up.
-    pub drift_ms: Option<i64>,
-    /// The largest of the last minute.
-    pub max_drift_ms: i64,
-    /// Commits since the stream began.
-    pub commits: u64,
-    /// Rows since the stream began, by table.
-    pub rows: BTreeMap<String, u64>,
-    /// When this process took the stream up.
-    pub session_since: Option<Timestamp>,
-    /// Rows since then, by table.
-    pub session_rows: BTreeMap<String, u64>,
-    /// Rows of the last minute.
-    pub rows_per_minute: u64,
-    /// The newest line that one of its plugins logged.
-    pub newest_log: Option<LoggedLine>,
-}
-
-/// A stream, and whether a version began afresh in it, or why it could not take over.
-pub type Swapped = (StreamId, Result<bool, StreamError>);
-
 /// The streams of a data folder. Clones share them.
 #[derive(Clone)]
 pub struct Streams {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    host: Host,
-    settings: Settings,
-    log: LogSink,
+pub(super) struct Inner {
+    pub(super) host: Host,
+    pub(super) settings: Settings,
+    pub(super) log: LogSink,
+    alerts: Alerts,
     pool: Pool,
-    /// What is beside the rows: sinks.
+    /// What is beside the rows: sinks and validators.
     aside: Arc<Pool>,
     /// Relative folders of sinks are below.
     out: PathBuf,
     cancel: Arc<Cancel>,
     /// Files are looked after once a stream is taken up.
     care: Once,
+    /// Held from the look whether a dataset is free until its stream is recorded.
+    pub(super) starting: Mutex<()>,
     live: Mutex<BTreeMap<StreamId, Entry>>,
 }
 
 struct Entry {
     live: Arc<Live>,
     task: TaskId,
+    /// Its tasks beside the rows.
+    aside: Vec<TaskId>,
 }
 
 impl Streams {
-    /// Prepares the threads; no stream is taken up yet.
+    /// Prepares the threads; no stream is taken up yet. What validators find wrong, and that a stream fails, goes to
+    /// `alerts`.
     ///
     /// # Errors
     /// The system gives no threads.
-    pub fn new(host: &Host, settings: Settings, log: LogSink) -> std::io::Result<Self> {
+    pub fn new(host: &Host, alerts: Alerts, settings: Settings, log: LogSink) -> std::io::Result<Self> {
         let host = host.clone();
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = if settings.threads == 0 { cores() } else { settings.threads };
         let (pool, aside) = (Pool::start("stream", threads)?, Arc::new(Pool::start("sink", SINK_THREADS)?));
         let out = host.lake.files().root().parent().unwrap_or(Path::new("")).join(OUT_FOLDER);
-        let (cancel, care, live) = (Arc::default(), Once::new(), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { host, settings, log, pool, aside, out, cancel, care, live }) })
+        let (cancel, care, starting, live) = (Arc::default(), Once::new(), Mutex::default(), Mutex::default());
+        let inner = Inner { host, settings, log, alerts, pool, aside, out, cancel, care, starting, live };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Takes up all streams that were under way when the host ended.
+    /// Takes up all streams that were under way when the host ended, and says how many. One that can't be is told and
+    /// left as it is, so that it keeps nobody from the others.
     ///
     /// # Errors
     /// The database failed.
     pub fn take_up_all(&self) -> Result<usize, StreamError> {
         let records = self.inner.host.runtime.block_on(self.inner.host.store.live_streams())?;
+        let mut taken = 0;
         for record in &records {
-            self.add(record)?;
+            match self.add(record) {
+                Ok(_) => taken += 1,
+                Err(error) => {
+                    tracing::error!(stream.id = %record.id, "it can't be taken up: {}", problem::chain(&error));
+                }
+            }
         }
-        Ok(records.len())
+        Ok(taken)
     }
 
     /// Takes up one stream that was under way, or had failed.
@@ -163,90 +108,71 @@ impl Streams {
         }
     }
 
-    /// Starts a stream; it is recorded when this returns.
-    ///
-    /// # Errors
-    /// What is wrong with the spec or a plugin, a dataset that has rows, or too many streams.
-    pub fn start(&self, spec: StreamSpec) -> Result<StreamRecord, StreamError> {
-        let inner = &self.inner;
-        let streams = self.live().len();
-        if streams >= inner.settings.max_streams {
-            return Err(StreamError::TooMany { streams });
-        }
-        let now = run::now();
-        let spec = spec.resolve(now, run::random())?;
-        self.refuse_existing(&spec)?;
-        let host = &inner.host;
-        let log = Arc::clone(&inner.log);
-        let (planned, _) = run::Plan::open(&host.registry, spec.resolved()?, None, host.read_input, log)?;
-        let spec = spec.planned_with(&planned.spec).with_step(planned.simulation.step_us)?;
-        let random = run::random().to_le_bytes().first_chunk().map_or(0, |head| u32::from_le_bytes(*head));
-        let names = planned.layouts.iter().map(|layout| layout.table.name.clone());
-        let truth = [run::incidents_layout(), run::effects_layout()].map(|layout| layout.table.name);
-        let start = spec.start();
-        let record = StreamRecord {
-            id: StreamId::new(now.0.unsigned_abs() / 1_000, random),
-            dataset: spec.run.dataset.clone(),
-            state: StreamState::Running,
-            spec: spec.to_value(),
-            plugins: planned.components.clone(),
-            versions: run::versions(),
-            created_at: now,
-            ended_at: None,
-            error: None,
-            clock: ClockAnchor { wall: now, clock: spec.settings.live_from.unwrap_or(now), speed: spec.settings.speed },
-            position: start,
-            planned_until: start.day_start(),
-            judged_until: start,
-            commits: 0,
-            tables: names.chain(truth).map(|name| (name, Default::default())).collect(),
-        };
-        host.runtime.block_on(async {
-            let mut tx = host.store.write().await?;
-            tx.insert_stream(&record).await?;
-            for sink in &spec.settings.sinks {
-                let config = serde_json::to_value(sink).unwrap_or_default();
-                tx.insert_stream_sink(&record.id, &sink.name, &config).await?;
-            }
-            tx.commit().await
-        })?;
-        self.add(&record)?;
-        Ok(record)
+    /// What the streams work on.
+    pub fn host(&self) -> &Host {
+        &self.inner.host
     }
 
-    /// Tells early what the first commit would refuse.
-    fn refuse_existing(&self, spec: &StreamSpec) -> Result<(), StreamError> {
-        let host = &self.inner.host;
-        if spec.run.existing == Existing::Append {
-            return Ok(());
-        }
-        let streams = host.runtime.block_on(host.store.live_streams())?;
-        if let Some(other) = streams.iter().find(|other| other.dataset == spec.run.dataset) {
-            let message = "it writes the dataset already; stop it, append to the dataset or name another";
-            return Err(StreamError::State { id: other.id.clone(), state: other.state, message });
-        }
-        host.runtime.block_on(run::refuse_existing(&host.lake, &spec.run.dataset, spec.run.existing))?;
-        Ok(())
-    }
-
-    fn add(&self, record: &StreamRecord) -> Result<Arc<Live>, StreamError> {
+    /// Lets this process run a recorded stream.
+    pub(super) fn add(&self, record: &StreamRecord) -> Result<Arc<Live>, StreamError> {
         let inner = &self.inner;
         let mut entries = self.live();
         if let Some(entry) = entries.get(&record.id) {
             return Ok(Arc::clone(&entry.live));
         }
-        let aside = Arc::clone(&inner.aside);
+        let spec = StreamSpec::of_value(&record.spec)?;
         inner.care.call_once(|| {
-            aside.add(Arc::new(Care::new(&inner.host, &inner.log)));
+            inner.aside.add(Arc::new(Care::new(&inner.host)));
         });
-        let courier = |sink| Courier::new(&inner.host, &record.id, sink, inner.out.clone());
-        let sinks = StreamSpec::of_value(&record.spec)?.settings.sinks.into_iter();
-        let sinks: Vec<TaskId> = sinks.map(|sink| aside.add(Arc::new(courier(sink)))).collect();
-        let committed = Box::new(move || sinks.iter().for_each(|sink| aside.wake(*sink)));
-        let live = Arc::new(Live::new(&inner.host, record, &inner.log, &inner.cancel, committed));
+        let courier =
+            |sink| -> Arc<dyn Task> { Arc::new(Courier::new(&inner.host, &record.id, sink, inner.out.clone())) };
+        let mut tasks: Vec<Arc<dyn Task>> = spec.settings.sinks.into_iter().map(courier).collect();
+        if !spec.run.validators.is_empty() {
+            tasks.push(Arc::new(Judge::new(&inner.host, &record.id, &inner.alerts, &inner.log, &inner.cancel)));
+        }
+        let aside: Vec<TaskId> = tasks.into_iter().map(|task| inner.aside.add(task)).collect();
+        let (pool, woken) = (Arc::clone(&inner.aside), aside.clone());
+        let live = self.idle(record, Box::new(move || woken.iter().for_each(|task| pool.wake(*task))));
         let task = inner.pool.add(Arc::clone(&live) as Arc<dyn Task>);
-        entries.insert(record.id.clone(), Entry { live: Arc::clone(&live), task });
+        entries.insert(record.id.clone(), Entry { live: Arc::clone(&live), task, aside });
         Ok(live)
+    }
+
+    /// A recorded stream that no thread runs.
+    fn idle(&self, record: &StreamRecord, committed: Box<dyn Fn() + Send + Sync>) -> Arc<Live> {
+        let inner = &self.inner;
+        let (host, log, cancel) = (inner.host.clone(), LogSink::clone(&inner.log), Arc::clone(&inner.cancel));
+        let alerts = inner.alerts.clone();
+        Arc::new(Live::new(record, Surroundings { host, alerts, log, cancel, committed }))
+    }
+
+    /// A stream that may change while nobody runs it, as on the command line: a change is all that becomes of it then.
+    pub(super) fn at_rest_or_live(&self, id: &StreamId) -> Result<Arc<Live>, StreamError> {
+        if let Some(entry) = self.live().get(id) {
+            return Ok(Arc::clone(&entry.live));
+        }
+        let record = self.record(id)?;
+        match record.state {
+            StreamState::Stopped => Err(stopped(&record)),
+            _ => Ok(self.idle(&record, Box::new(|| {}))),
+        }
+    }
+
+    /// Lets go of streams that have ended and have nothing left to deliver; says how many others there are.
+    pub(super) fn let_go_of_ended(&self) -> Result<usize, StreamError> {
+        let ended = |entry: &Entry| entry.live.control().state == StreamState::Stopped;
+        let ids: Vec<StreamId> =
+            self.live().iter().filter(|(_, entry)| ended(entry)).map(|(id, _)| id.clone()).collect();
+        for id in &ids {
+            if self.undelivered(id)? > 0 {
+                continue;
+            }
+            if let Some(entry) = self.live().remove(id) {
+                self.inner.pool.remove(entry.task);
+                entry.aside.into_iter().for_each(|task| self.inner.aside.remove(task));
+            }
+        }
+        Ok(self.live().values().filter(|entry| !ended(entry)).count())
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<StreamId, Entry>> {
@@ -321,9 +247,10 @@ impl Streams {
     /// # Errors
     /// It has ended already.
     pub fn stop(&self, id: &StreamId) -> Result<(), StreamError> {
-        let (live, task) = self.entry(id)?;
-        live.stop(run::now())?;
-        self.inner.pool.wake(task);
+        self.at_rest_or_live(id)?.stop(run::now())?;
+        if let Some(entry) = self.live().get(id) {
+            self.inner.pool.wake(entry.task);
+        }
         Ok(())
     }
 
@@ -343,26 +270,6 @@ impl Streams {
         live.trigger(start, PlacedIncident { model, kind, target, start: Timestamp(0), length, known_from: None })
     }
 
-    /// Another version of the plugin `name` takes over in a stream, for all partitions at one simulated time, which is
-    /// recorded: with the saved state, or afresh where it can't read that. Returns whether it was afresh.
-    ///
-    /// # Errors
-    /// The version is not in the data folder, its rows do not fit, or it fails; the version from before goes on then.
-    pub fn swap(&self, id: &StreamId, name: &str, digest: Digest) -> Result<bool, StreamError> {
-        self.entry(id)?.0.swap(name, digest)
-    }
-
-    /// The same in every stream that uses the plugin: what the activation of a version calls. Returns what came of it.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub fn swap_all(&self, name: &str, digest: Digest) -> Result<Vec<Swapped>, StreamError> {
-        let host = &self.inner.host;
-        let records = host.runtime.block_on(host.store.live_streams())?;
-        let using = records.into_iter().filter(|record| record.plugins.iter().any(|used| used.name == name));
-        Ok(using.map(|record| (record.id.clone(), self.swap(&record.id, name, digest))).collect())
-    }
-
     /// The run that makes the same rows as the stream did so far.
     ///
     /// # Errors
@@ -370,21 +277,6 @@ impl Streams {
     pub fn as_run(&self, id: &StreamId) -> Result<RunSpec, StreamError> {
         let record = self.record(id)?;
         Ok(StreamSpec::of_value(&record.spec)?.run_until(record.position))
-    }
-
-    /// The stream that goes on where `spec` is run again: the newest on its dataset that was not stopped.
-    ///
-    /// # Errors
-    /// That stream makes other rows.
-    pub fn find(&self, spec: &StreamSpec) -> Result<Option<StreamRecord>, StreamError> {
-        let host = &self.inner.host;
-        let found = host.runtime.block_on(host.store.unfinished_stream(&spec.run.dataset))?;
-        let Some(record) = found else { return Ok(None) };
-        if StreamSpec::of_value(&record.spec)?.fits(spec) {
-            return Ok(Some(record));
-        }
-        let message = "it writes the dataset with another spec; `telemill stream stop` ends it";
-        Err(StreamError::State { id: record.id, state: record.state, message })
     }
 
     /// The stream ends by itself once its rows have come to `until`.
@@ -408,7 +300,7 @@ impl Streams {
         let live = self.live().get(id).map(|entry| Arc::clone(&entry.live));
         let mut stats = StreamStats {
             state: record.state,
-            mode: "backfill",
+            mode: "backfill".to_owned(),
             clock: record.clock.clock,
             speed: record.clock.speed,
             position: record.position,
@@ -429,7 +321,10 @@ impl Streams {
             (stats.rows_per_minute, stats.max_drift_ms) = recent.minute(now);
             (stats.session_since, stats.session_rows) = (recent.since, recent.rows.clone());
             (stats.drift_ms, stats.newest_log) = (recent.drift_ms, recent.newest_line());
-            (stats.clock, stats.mode) = (live.clock(now), if control.caught_up { "live" } else { "backfill" });
+            stats.clock = live.clock(now);
+            if control.caught_up {
+                stats.mode = "live".to_owned();
+            }
         }
         stats.behind_s = stats.clock.0.saturating_sub(stats.position.0) as f64 / 1e6;
         Ok(stats)

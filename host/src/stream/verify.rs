@@ -10,11 +10,11 @@ use crate::core::id::StreamId;
 use crate::core::time::Timestamp;
 use crate::plugin::LogSink;
 use crate::run::{Cancel, Host, TableVerdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a verification found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StreamVerification {
     /// The stream.
     pub stream: StreamId,

@@ -3,7 +3,7 @@
 use super::TaskError;
 use crate::clean::{self, Cleaned, Recipe, Request};
 use crate::core::time::{Length, Timestamp};
-use crate::lake::Span;
+use crate::lake::{LakeTable, Span};
 use crate::plugin;
 use crate::run::Host;
 use serde::Deserialize;
@@ -39,12 +39,20 @@ impl Clean {
     /// No such recipe or dataset, and as [`clean::clean`].
     pub fn run(&self, host: &Host, now: Timestamp) -> Result<Cleaned, TaskError> {
         let text = plugin::named_text("recipe", &self.recipe, plugin::recipes())?;
-        let recipe = Recipe::parse(&text, &self.recipe)?;
+        self.run_text(&text, host, now)
+    }
+
+    /// The same by the recipe that `text` is, which messages call by its name.
+    ///
+    /// # Errors
+    /// As [`Clean::run`].
+    pub fn run_text(&self, text: &str, host: &Host, now: Timestamp) -> Result<Cleaned, TaskError> {
+        let recipe = Recipe::parse(text, &self.recipe)?;
         let mut tables = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?.tables;
         tables.retain(|table| table.table.name == recipe.table);
         let request = Request {
             dataset: self.dataset.clone(),
-            window: Span { from: self.from, to: self.to, last: self.last }.window(&tables),
+            window: Span { from: self.from, to: self.to, last: self.last }.window(tables.iter().map(LakeTable::times)),
             into: self.output.clone(),
             replace: self.replace,
             scratch: host.spill_dir.clone(),

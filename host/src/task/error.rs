@@ -59,6 +59,9 @@ pub enum TaskError {
     /// Rows can't be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Rows of another server can't be had.
+    #[error(transparent)]
+    Source(Box<dyn std::error::Error + Send + Sync>),
     /// A server did not take documents.
     #[error(transparent)]
     Load(#[from] LoadError),

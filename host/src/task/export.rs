@@ -1,18 +1,18 @@
 //! Tables of the lake as files, or one of them as a stream of bytes.
 
-use super::{TaskError, from_text, profiles};
+use super::rows::{Batches, RowSource};
+use super::{LakeRows, TaskError, from_text, profiles};
 use crate::batch::TableLayout;
 use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::Span;
-use crate::query::{Blocking, Engine, Scan, TextForm};
+use crate::query::{Scan, TextForm};
 use crate::run::{Cancel, Host};
 use crate::sink::files::{ProfileFiles, ProfiledFile, Sequence};
 use crate::sink::profile::Profile;
 use crate::sink::{self, Encoder, FileName, Format, ProfileEncoder};
 use arrow::record_batch::RecordBatch;
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What goes out, and how. Either a format or profiles.
@@ -50,10 +50,9 @@ pub struct Export {
     pub output_dir: Option<PathBuf>,
 }
 
-/// Where rows come from.
-struct Source<'a> {
-    host: &'a Host,
-    engine: Engine,
+/// What goes out.
+struct Chosen<'a> {
+    rows: &'a dyn RowSource,
     dataset: &'a str,
     window: Option<Window>,
     cancel: &'a Cancel,
@@ -83,8 +82,16 @@ impl Export {
     /// # Errors
     /// A table or profile that is not there, rows that can't be read or written; or somebody set `cancel`.
     pub fn to_folder(&self, host: &Host, cancel: &Cancel) -> Result<Vec<ProfiledFile>, TaskError> {
+        self.rows_to_folder(&LakeRows::of(host)?, cancel)
+    }
+
+    /// The same of rows from anywhere.
+    ///
+    /// # Errors
+    /// As [`Export::to_folder`].
+    pub fn rows_to_folder(&self, rows: &dyn RowSource, cancel: &Cancel) -> Result<Vec<ProfiledFile>, TaskError> {
         self.check()?;
-        let source = self.source(host, cancel)?;
+        let source = self.chosen(rows, cancel)?;
         let Some(folder) = &self.output_dir else {
             let single = format!("{}.TABLE", source.dataset);
             let which = if self.format.is_some() { format!(", or a single table as {single}") } else { String::new() };
@@ -99,7 +106,7 @@ impl Export {
                 let mut written = Vec::new();
                 for profile in &source.profiles {
                     for layout in source.layouts.iter().filter(|layout| layout.table.name == profile.table) {
-                        written.extend(self.by_profile(&source, layout, profile, folder)?);
+                        written.append(&mut self.by_profile(&source, layout, profile, folder, &written)?);
                     }
                 }
                 Ok(written)
@@ -113,12 +120,12 @@ impl Export {
     /// More than one file would come of it, and as [`Export::to_folder`].
     pub fn to_writer(
         &self,
-        host: &Host,
+        rows: &dyn RowSource,
         cancel: &Cancel,
         out: &mut dyn Write,
     ) -> Result<Vec<(String, u64)>, TaskError> {
         self.check()?;
-        let source = self.source(host, cancel)?;
+        let source = self.chosen(rows, cancel)?;
         let many = |message: String| Err(TaskError::Request(message));
         let mut skipped = Vec::new();
         for layout in &source.layouts {
@@ -137,12 +144,12 @@ impl Export {
         Ok(skipped)
     }
 
-    fn source<'a>(&'a self, host: &'a Host, cancel: &'a Cancel) -> Result<Source<'a>, TaskError> {
+    fn chosen<'a>(&'a self, rows: &'a dyn RowSource, cancel: &'a Cancel) -> Result<Chosen<'a>, TaskError> {
         let (dataset, only) = match self.source.split_once('.') {
             Some((dataset, table)) => (dataset, Some(table)),
             None => (self.source.as_str(), None),
         };
-        let tables = host.runtime.block_on(host.lake.dataset(dataset, None))?.tables;
+        let tables = rows.tables(dataset)?;
         let known: Vec<_> = tables.iter().map(|table| table.table.name.clone()).collect();
         let profiles = profiles(&self.profile)?;
         let wanted = |name: &String| {
@@ -154,49 +161,40 @@ impl Export {
             return Err(TaskError::Request(format!("{dataset} has no table {name:?} to export; it has {known}")));
         }
         let chosen: Vec<_> = tables.into_iter().filter(|table| wanted(&table.table.name)).collect();
-        let window = Span { from: self.from, to: self.to, last: self.last }.window(&chosen);
+        let window =
+            Span { from: self.from, to: self.to, last: self.last }.window(chosen.iter().map(|table| table.times));
         let layouts = chosen.into_iter().map(|table| TableLayout::new(table.table)).collect();
-        Ok(Source { host, engine: host.query_engine(None)?, dataset, window, cancel, layouts, profiles })
+        Ok(Chosen { rows, dataset, window, cancel, layouts, profiles })
     }
 
     fn to_file(
         &self,
-        source: &Source<'_>,
+        source: &Chosen<'_>,
         layout: &TableLayout,
         format: Format,
         folder: &Path,
     ) -> Result<ProfiledFile, TaskError> {
         let name = &layout.table.name;
         let file = folder.join(format!("{name}.{}", format.extension()));
-        // A reader never sees half a file: it gets its name when it is complete.
-        let partial = folder.join(format!(".{name}.{}.partial", format.extension()));
-        let failed = |source| TaskError::File { path: partial.clone(), source };
-        let mut writer = io::BufWriter::with_capacity(1 << 20, File::create(&partial).map_err(failed)?);
-        let encoder = self.encoder(format, layout);
-        let written =
-            encoder.and_then(|encoder| self.write(source, layout, encoder, &mut writer)).and_then(|written| {
-                let whole = writer.into_inner().map_err(io::IntoInnerError::into_error);
-                whole
-                    .and_then(|open| open.sync_all())
-                    .and_then(|()| std::fs::rename(&partial, &file))
-                    .map_err(failed)?;
-                Ok(written)
-            });
-        let (rows, skipped) = written.inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
+        let failed = |source| TaskError::File { path: file.clone(), source };
+        let encoder = self.encoder(format, layout)?;
+        let (rows, skipped) = sink::write_whole(&file, failed, |out| self.write(source, layout, encoder, out))?;
         let bytes = std::fs::metadata(&file).map_err(failed)?.len();
         Ok(ProfiledFile { table: name.clone(), file, rows, bytes, skipped })
     }
 
-    /// The files of a profile. Where its name tells files apart, the rows of one come after those of another, each in the
-    /// order of time.
+    /// The files of a profile, none of which may be one of `written`. Where its name tells files apart, the rows of one come after
+    /// those of another, each in the order of time.
     fn by_profile(
         &self,
-        source: &Source<'_>,
+        source: &Chosen<'_>,
         layout: &TableLayout,
         profile: &Profile,
         folder: &Path,
+        written: &[ProfiledFile],
     ) -> Result<Vec<ProfiledFile>, TaskError> {
         let mut files = ProfileFiles::create(folder, profile, layout, Sequence::FileByFile)?;
+        files.stand_beside(written);
         let mut order: Vec<String> = profile.file.iter().flat_map(FileName::columns).map(str::to_owned).collect();
         if !order.is_empty() || self.ordered {
             order.extend(layout.table.time_field.clone());
@@ -210,7 +208,7 @@ impl Export {
     /// Rows that were written, and those that were left out.
     fn write(
         &self,
-        source: &Source<'_>,
+        source: &Chosen<'_>,
         layout: &TableLayout,
         mut encoder: Box<dyn Encoder>,
         out: &mut dyn Write,
@@ -236,8 +234,8 @@ impl Export {
     }
 }
 
-impl Source<'_> {
-    fn rows(&self, layout: &TableLayout, order_by: Vec<String>) -> Result<Blocking, TaskError> {
+impl Chosen<'_> {
+    fn rows(&self, layout: &TableLayout, order_by: Vec<String>) -> Result<Batches<'_>, TaskError> {
         if self.window.is_some() && layout.table.time_field.is_none() {
             let (dataset, table) = (self.dataset, &layout.table.name);
             let message = format!("{dataset}.{table} has no time field, so that --from, --to and --last say nothing");
@@ -249,15 +247,11 @@ impl Source<'_> {
             text: TextForm::AsStored,
             ..Scan::new(self.dataset, &layout.table.name)
         };
-        let runtime = &self.host.runtime;
-        Ok(runtime.block_on(self.engine.scan(&scan))?.blocking(runtime.clone()))
+        self.rows.rows(&scan)
     }
 
-    fn unless_stopped<E>(&self, batch: Result<RecordBatch, E>) -> Result<RecordBatch, TaskError>
-    where
-        TaskError: From<E>,
-    {
-        if self.cancel.is_cancelled() { Err(TaskError::Stopped) } else { Ok(batch?) }
+    fn unless_stopped(&self, batch: Result<RecordBatch, TaskError>) -> Result<RecordBatch, TaskError> {
+        if self.cancel.is_cancelled() { Err(TaskError::Stopped) } else { batch }
     }
 }
 

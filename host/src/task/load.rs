@@ -1,10 +1,11 @@
 //! Rows of the lake, or a file of bulk lines, into an OpenSearch server.
 
+use super::rows::RowSource;
 use super::{TaskError, table_of};
 use crate::batch::TableLayout;
 use crate::core::document;
-use crate::query::{QueryError, Scan, TextForm};
-use crate::run::{Cancel, Host};
+use crate::query::{Scan, TextForm};
+use crate::run::Cancel;
 use crate::sink::mapping;
 use crate::sink::opensearch::{Credentials, LoadError, OpenSearch, Outcome, Settings};
 use arrow::record_batch::RecordBatch;
@@ -70,20 +71,20 @@ impl Load {
         Path::new(&self.source).is_file()
     }
 
-    /// Sends the documents; `progress` is called after every request. A table needs a `host`.
+    /// Sends the documents; `progress` is called after every request. A table needs `rows`.
     ///
     /// # Errors
     /// No such rows, a server that can't go on; or somebody set `cancel`. Refused documents are no error.
     pub fn run(
         &self,
-        host: Option<&Host>,
+        rows: Option<&dyn RowSource>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(&Outcome),
     ) -> Result<Loaded, TaskError> {
         let path = Path::new(&self.source);
         let server = OpenSearch::connect(self.settings()?)?;
-        let outcome = match host {
-            Some(host) if !self.is_file() => self.load_table(&server, host, cancel, progress)?,
+        let outcome = match rows {
+            Some(rows) if !self.is_file() => self.load_table(&server, rows, cancel, progress)?,
             _ => {
                 if !self.append {
                     server.create_index(&self.index, &self.body_of_file(path)?, self.recreate)?;
@@ -100,7 +101,7 @@ impl Load {
     fn load_table(
         &self,
         server: &OpenSearch,
-        host: &Host,
+        source: &dyn RowSource,
         cancel: &Cancel,
         progress: &mut dyn FnMut(&Outcome),
     ) -> Result<Outcome, TaskError> {
@@ -109,11 +110,11 @@ impl Load {
             TaskError::Request(format!("{source:?} is neither a file nor a table; write DATASET.TABLE or a path"))
         };
         let (dataset, table) = table_of(&self.source).map_err(|_| neither())?;
-        let found = host.runtime.block_on(host.lake.dataset(dataset, None))?;
-        let Some(lake_table) = found.table(table) else {
+        let tables = source.tables(dataset)?;
+        let Some(found) = tables.into_iter().find(|found| found.table.name == table) else {
             return Err(TaskError::Request(format!("{dataset} has no table {table:?}")));
         };
-        let layout = TableLayout::new(lake_table.table.clone());
+        let layout = TableLayout::new(found.table);
         if !self.append {
             let body = match &self.mapping {
                 Some(path) => read_mapping(path)?,
@@ -122,11 +123,11 @@ impl Load {
             server.create_index(&self.index, &body, self.recreate)?;
         }
         let scan = Scan { text: TextForm::AsStored, ..Scan::new(dataset, table) };
-        let rows = host.runtime.block_on(host.query_engine(None)?.scan(&scan))?.blocking(host.runtime.clone());
-        let unless_stopped = |batch: Result<RecordBatch, QueryError>| {
-            if cancel.is_cancelled() { Err(TaskError::Stopped) } else { Ok(batch?) }
+        let unless_stopped = |batch: Result<RecordBatch, TaskError>| {
+            if cancel.is_cancelled() { Err(TaskError::Stopped) } else { batch }
         };
-        match server.load_batches(&self.index, &layout, rows.map(unless_stopped), progress) {
+        let rows = source.rows(&scan)?.map(unless_stopped);
+        match server.load_batches(&self.index, &layout, rows, progress) {
             Err(LoadError::Rows(_)) if cancel.is_cancelled() => Err(TaskError::Stopped),
             loaded => Ok(loaded?),
         }

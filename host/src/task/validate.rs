@@ -2,7 +2,7 @@
 
 use super::TaskError;
 use crate::core::time::{Length, Timestamp};
-use crate::lake::Span;
+use crate::lake::{LakeTable, Span};
 use crate::plugin::{PluginKind, log_to_tracing};
 use crate::run::{self, Configured, Host, Judgement, PluginUse, RunSpec};
 use serde::Deserialize;
@@ -66,7 +66,8 @@ impl Validate {
         });
         let validators = validators.collect::<Result<Vec<_>, TaskError>>()?;
         let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
-        let window = Span { from: self.from, to: self.to, last: self.last }.covered(&dataset.tables);
+        let window =
+            Span { from: self.from, to: self.to, last: self.last }.covered(dataset.tables.iter().map(LakeTable::times));
         Ok(run::judge(host, &validators, &self.dataset, window, None, &log_to_tracing())?)
     }
 

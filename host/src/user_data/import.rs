@@ -11,14 +11,15 @@ use crate::core::time::Timestamp;
 use crate::ingest::{self, IngestError};
 use crate::lake::{Commit, Mode, TableFiles, TableWriter};
 use crate::run::Host;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The line of a file's first row: the header stands above it.
 const FIRST_LINE: u64 = 2;
 
 /// What was taken in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Imported {
     /// Files.
     pub files: u64,
@@ -51,8 +52,8 @@ pub fn import(host: &Host, dataset: &str, dir: &Path, at: Timestamp) -> Result<I
                 continue;
             }
         };
-        let bytes = std::fs::read(&path).map_err(|source| UserDataError::Io { path: path.clone(), source })?;
-        let digest = Digest::of(&bytes).to_string();
+        let digest = File::open(&path).and_then(Digest::of_reader);
+        let digest = digest.map_err(|source| UserDataError::Io { path: path.clone(), source })?.to_string();
         match known.get(&file) {
             Some(old) if *old == digest => {
                 imported.known += 1;
@@ -107,7 +108,10 @@ pub(super) fn commit(
 }
 
 /// The files of a folder that end in `.csv`, by name.
-fn files_in(dir: &Path) -> Result<Vec<PathBuf>, UserDataError> {
+///
+/// # Errors
+/// There is none, or the folder can't be read.
+pub fn files_in(dir: &Path) -> Result<Vec<PathBuf>, UserDataError> {
     let io = |source| UserDataError::Io { path: dir.to_owned(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(io)? {

@@ -1,7 +1,7 @@
 //! Users' samples into one table to train on, and that table as a file.
 
 use super::import::commit;
-use super::stats::{known_files, scan};
+use super::stats::{known_files, scan, text_at};
 use super::{SAMPLES, TRAINING, UserDataError, origin_fields, sample_fields, table};
 use crate::batch::TableLayout;
 use crate::core::time::Timestamp;
@@ -9,17 +9,17 @@ use crate::lake::{TableFiles, TableWriter};
 use crate::query::Scan;
 use crate::run::{Host, random};
 use crate::sink::csv::CsvEncoder;
-use crate::sink::{Columns, Encoder as _};
-use arrow::array::{AsArray, BooleanArray};
+use crate::sink::{self, Columns, Encoder as _};
+use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
-use serde::Serialize;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a merge did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Merged {
     /// Files whose samples were added.
     pub merged_files: u64,
@@ -63,9 +63,9 @@ fn merge_some(host: &Host, dataset: &str, only: Option<&str>, at: Timestamp) -> 
         if let Some(rows) = scan(host, dataset, SAMPLES, &[])? {
             for batch in rows.blocking(host.runtime.clone()) {
                 let batch = batch?;
-                let files = batch.column(file_column).as_string::<i32>();
-                let wanted: BooleanArray =
-                    files.iter().map(|file| Some(file.is_some_and(|file| fresh.contains_key(file)))).collect();
+                let file = |row| text_at(batch.column(file_column), row);
+                let fresh = |row| Some(file(row).is_some_and(|file| fresh.contains_key(file)));
+                let wanted: BooleanArray = (0..batch.num_rows()).map(fresh).collect();
                 writer.write(&layout.conform(&filter_record_batch(&batch, &wanted)?)?)?;
             }
         }
@@ -84,21 +84,33 @@ fn merge_some(host: &Host, dataset: &str, only: Option<&str>, at: Timestamp) -> 
 /// # Errors
 /// Nothing was merged yet, or the file can't be written.
 pub fn write_csv(host: &Host, dataset: &str, path: &Path) -> Result<u64, UserDataError> {
+    let rows = host.runtime.block_on(host.query_engine(None)?.scan(&training_scan(dataset)))?;
+    let schema = Arc::clone(&rows.schema);
+    write_rows(&schema, &mut rows.blocking(host.runtime.clone()).map(|batch| Ok(batch?)), path)
+}
+
+/// The rows to train on, in the order of their file.
+pub fn training_scan(dataset: &str) -> Scan {
+    Scan { order_by: ["user_id", "file", "timestamp"].map(str::to_owned).to_vec(), ..Scan::new(dataset, TRAINING) }
+}
+
+/// The same as [`write_csv`], of rows from anywhere.
+///
+/// # Errors
+/// The rows can't be had, or the file can't be written.
+pub fn write_rows(
+    schema: &Schema,
+    rows: &mut dyn Iterator<Item = Result<RecordBatch, UserDataError>>,
+    path: &Path,
+) -> Result<u64, UserDataError> {
     let io = |source| UserDataError::Io { path: path.to_owned(), source };
     let mut names: Vec<String> = sample_fields().into_iter().map(|field| field.name).collect();
     names.extend(origin_fields().into_iter().map(|field| field.name));
-    let scan =
-        Scan { order_by: ["user_id", "file", "timestamp"].map(str::to_owned).to_vec(), ..Scan::new(dataset, TRAINING) };
-    let engine = host.query_engine(None)?;
-    let rows = host.runtime.block_on(engine.scan(&scan))?;
-    let mut encoder = CsvEncoder::new(Columns::select(&rows.schema, &names)?);
-    let partial = path.with_extension("csv.partial");
-    let mut written = 0;
-    let write = || {
-        let mut out = BufWriter::new(File::create(&partial).map_err(io)?);
-        let mut buffer = Vec::new();
+    let mut encoder = CsvEncoder::new(Columns::select(schema, &names)?);
+    sink::write_whole(path, io, |out| {
+        let (mut written, mut buffer) = (0, Vec::new());
         encoder.begin(&mut buffer)?;
-        for batch in rows.blocking(host.runtime.clone()) {
+        for batch in rows {
             let batch = batch?;
             written += batch.num_rows() as u64;
             encoder.encode(&batch, &mut buffer)?;
@@ -107,9 +119,6 @@ pub fn write_csv(host: &Host, dataset: &str, path: &Path) -> Result<u64, UserDat
         }
         encoder.finish(&mut buffer)?;
         out.write_all(&buffer).map_err(io)?;
-        out.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
-        std::fs::rename(&partial, path).map_err(io)
-    };
-    write().inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
-    Ok(written)
+        Ok(written)
+    })
 }

@@ -6,6 +6,7 @@ use crate::plugin::PluginError;
 use crate::plugin::check::{CheckReport, Outcome};
 use crate::run::SpecError;
 use crate::store::StoreError;
+use crate::stream::StreamError;
 use std::path::PathBuf;
 
 /// Failed checks that a message lists.
@@ -20,6 +21,9 @@ pub enum VersionsError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Streams could not be asked.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// A file or folder can't be read.
     #[error("can't read {}", .path.display())]
     File {

@@ -9,11 +9,11 @@ use crate::plugin::check::{CheckOptions, CheckReport, Outcome, check};
 use crate::plugin::{Plugin, PluginError, PluginKind, log_nowhere};
 use crate::run::{self, Host, RunSpec};
 use crate::store::PluginVersion;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// A version that is in the data folder now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Installed {
     /// The version.
     #[serde(flatten)]

@@ -5,7 +5,7 @@ use crate::core::digest::Digest;
 use crate::plugin::{Listed, Names};
 use crate::run::Host;
 use crate::store::{Activation, PluginVersion, Store, StoreError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -16,7 +16,7 @@ const BY_DIGEST: &str = "sha256:";
 const MAX_HISTORY: u32 = 100;
 
 /// What a component is to the data folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Its name means it: installed and enabled, or the one that ships.
@@ -42,7 +42,7 @@ impl State {
 }
 
 /// A component with what it is to the data folder.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stated {
     /// What it says of itself.
     #[serde(flatten)]
@@ -52,7 +52,7 @@ pub struct Stated {
 }
 
 /// A plugin by name: its versions, and which one it means.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listing {
     /// The plugin's name.
     pub name: String,

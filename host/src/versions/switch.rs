@@ -10,14 +10,14 @@ use crate::core::schema::Table;
 use crate::core::time::Timestamp;
 use crate::lake;
 use crate::run::Host;
-use crate::store::{Activated, Activation, PluginVersion, RunState, WriteTx};
-use serde::Serialize;
+use crate::store::{Activated, Activation, PluginVersion, RunState, StreamState, WriteTx};
+use serde::{Deserialize, Serialize};
 
 /// Users that a refusal lists.
 const MAX_LISTED: usize = 5;
 
 /// What a name means now, and what it meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switched {
     /// The plugin's name.
     pub name: String,
@@ -32,13 +32,14 @@ pub struct Switched {
 }
 
 /// A version that is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
     /// The plugin's name.
     pub name: String,
     /// The version.
     pub digest: Digest,
-    /// Whether its component stays in the data folder, because a finished run was made with it, or something uses it now.
+    /// Whether its component stays in the data folder, because a finished run or a stopped stream was made with it, or
+    /// something uses it now.
     pub kept_for_runs: bool,
 }
 
@@ -115,31 +116,34 @@ pub fn rollback(host: &Host, name: &str, at: Timestamp) -> Result<Switched, Vers
     })
 }
 
-/// Forgets a version. Its component goes as well, unless a finished run was made with it: that run can be proved still.
+/// Forgets a version. Its component goes as well, unless a finished run or a stopped stream was made with it: that can be
+/// proved still.
 ///
 /// # Errors
-/// No such version, or one that is active, or that a run which is not finished was planned with.
+/// No such version, or one that is active, or that a run which is not finished, or a stream which is not stopped, uses.
 pub fn remove(host: &Host, reference: &str) -> Result<Removed, VersionsError> {
     let version = super::version(host, reference)?;
     let digest = version.digest;
-    let runs = host.runtime.block_on(async {
+    let made = host.runtime.block_on(async {
         let mut tx = host.store.write().await?;
         let active = tx.activation(&version.name).await?.and_then(|activation| activation.digest);
-        let runs = tx.runs_of_plugin(digest).await?;
+        let (runs, streams) = (tx.runs_of_plugin(digest).await?, tx.streams_of_plugin(digest).await?);
         let mut users: Vec<_> = (active == Some(digest))
             .then(|| format!("the name {0}, which means it (`telemill plugin disable {0}`)", version.name))
             .into_iter()
             .collect();
         let open = runs.iter().filter(|run| run.state != RunState::Finished);
         users.extend(open.take(MAX_LISTED).map(|run| format!("run {}, which is {}", run.id, run.state)));
+        let live = streams.iter().filter(|(_, state)| *state != StreamState::Stopped);
+        users.extend(live.take(MAX_LISTED).map(|(id, state)| format!("stream {id}, which is {state}")));
         if !users.is_empty() {
             return Err(VersionsError::InUse { version: titled(&version), users });
         }
         tx.delete_plugin_version(digest).await?;
         tx.commit().await?;
-        Ok(runs)
+        Ok(runs.len() + streams.len())
     })?;
-    let forgotten = runs.is_empty() && host.registry.forget(digest)?;
+    let forgotten = made == 0 && host.registry.forget(digest)?;
     Ok(Removed { name: version.name, digest, kept_for_runs: !forgotten })
 }
 

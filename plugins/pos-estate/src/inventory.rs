@@ -190,7 +190,7 @@ impl Estate {
             };
             let index = self.terminals.len();
             let group = index % config.rollout_groups.max(1) as usize;
-            let chain = vec![targets.site(site), targets.group(group), targets.terminal(index)];
+            let chain = vec![targets.site(site), targets.terminal(index)];
             let mut terminal = Terminal::new(index, id, site, group, chain);
             for (name, to) in [
                 ("model", &mut terminal.model),

@@ -52,7 +52,6 @@ const SERVICE: [&str; 2] = ["api_latency", "api_errors"];
 #[derive(Clone, Copy, Debug)]
 pub struct Targets {
     sites: usize,
-    groups: usize,
     terminals: usize,
 }
 
@@ -63,18 +62,12 @@ impl Targets {
     /// The numbers for a configuration.
     pub fn of(config: &Config) -> Self {
         let sites = 2;
-        let groups = sites + config.sites as usize;
-        Self { sites, groups, terminals: groups + config.rollout_groups as usize }
+        Self { sites, terminals: sites + config.sites as usize + config.rollout_groups as usize }
     }
 
     /// A site.
     pub fn site(&self, index: usize) -> usize {
         self.sites + index
-    }
-
-    /// A roll-out group.
-    pub fn group(&self, index: usize) -> usize {
-        self.groups + index
     }
 
     /// A terminal.
@@ -90,8 +83,8 @@ pub fn group_name(index: u32) -> String {
 
 /// The targets in the order of their numbers.
 ///
-/// A plan knows the configuration and no rows, so terminals of an inventory that is fed are counted in the order of its rows and
-/// name no parents: the generator itself adds up what acts on a terminal, its site and its group.
+/// A plan knows the configuration and no rows, so sites and terminals of an inventory that is fed are counted in the order of its rows and say
+/// which row they stand for; the host gives them its names. Its terminals name no site: the generator itself adds up what acts on both.
 pub fn targets(config: &Config) -> Vec<Target> {
     let target = |name: String, parents: Vec<String>, signals: &[&str], role: &str| Target {
         name,
@@ -104,10 +97,18 @@ pub fn targets(config: &Config) -> Vec<Target> {
         target(ESTATE.to_owned(), Vec::new(), &TERMINAL, "system"),
         target(API.to_owned(), Vec::new(), &SERVICE, "service"),
     ];
-    all.extend((0..config.sites).map(|index| target(site_name(index), estate(), &TERMINAL, "site")));
+    let fed = config.inventory == Inventory::Fed;
+    all.extend((0..config.sites).map(|index| {
+        let mut site = target(site_name(index), estate(), &TERMINAL, "site");
+        if fed {
+            site.attributes
+                .extend([Attribute::new("input", "sites.site_id"), Attribute::new("input_row", index.to_string())]);
+        }
+        site
+    }));
     all.extend((0..config.rollout_groups).map(|index| {
         // Of an inventory that is fed, what acts on the estate must not reach a terminal twice.
-        let parents = if config.inventory == Inventory::Made { estate() } else { Vec::new() };
+        let parents = if fed { Vec::new() } else { estate() };
         let mut group = target(group_name(index), parents, &TERMINAL, "rollout-group");
         // When it gets new software: on local days d since 1970 with d % every == day.
         group.attributes.extend([
@@ -119,11 +120,17 @@ pub fn targets(config: &Config) -> Vec<Target> {
         group
     }));
     all.extend((0..config.terminals).map(|index| {
-        let parents = match config.inventory {
-            Inventory::Made => vec![site_name(made_site(config, index)), group_name(made_group(config, index))],
-            Inventory::Fed => Vec::new(),
-        };
-        target(terminal_name(index), parents, &TERMINAL, "terminal")
+        let group = group_name(made_group(config, index));
+        let parents = if fed { vec![group] } else { vec![site_name(made_site(config, index)), group] };
+        let mut terminal = target(terminal_name(index), parents, &TERMINAL, "terminal");
+        if fed {
+            terminal.attributes.extend([
+                Attribute::new("input", "devices.device_id"),
+                Attribute::new("input_row", index.to_string()),
+                Attribute::new("input_parent", "site_id"),
+            ]);
+        }
+        terminal
     }));
     all
 }

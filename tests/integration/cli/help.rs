@@ -72,6 +72,7 @@ fn examples_of_the_help_run() {
                 "schedule",
                 "alert",
                 "serve",
+                "up",
                 "stream",
             ]
             .contains(&words.first().map_or("", String::as_str));
@@ -84,6 +85,7 @@ fn examples_of_the_help_run() {
                 "resume",
                 "token create",
                 "revoke",
+                "--server",
             ]
             .iter()
             .any(|word| line.contains(word));

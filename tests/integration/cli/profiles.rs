@@ -178,6 +178,20 @@ fn two_files_never_have_one_name() {
     let words = ["export", "mine", "--profile", "profile.toml", "--output-dir", "out"];
     place.ask(words).refused(&["a_b.csv", "a/b", "a b"]);
     assert!(files_in(&place.path().join("out"), "partial").is_empty());
+    // Nor have the files of two profiles.
+    for (name, column) in [("one.toml", "name"), ("two.toml", "value")] {
+        let profile =
+            format!("table = \"rows\"\nformat = \"csv\"\nfile = \"all.csv\"\n[[columns]]\nname = \"{column}\"\n");
+        place.file(name, profile);
+    }
+    place.ask(["export", "mine", "--profile", "one.toml", "--profile", "two.toml", "--output-dir", "both"]).refused(&[
+        "all.csv",
+        "the rows of rows",
+        "two.toml",
+    ]);
+    let kept = fs::read_to_string(place.path().join("both/all.csv")).unwrap();
+    assert_eq!(kept, "name\na/b\na b\n", "the first one's file is not written over");
+    assert!(files_in(&place.path().join("both"), "partial").is_empty());
 }
 
 /// The rows of `devices()` without what the profile leaves out: the note, fractions of seconds, decimals.

@@ -36,7 +36,7 @@ fn what_is_in_the_lake_is_told_as_the_command_line_tells_it() {
     server.get("/api/v1/incidents?dataset=none").with_status(404);
     let reports = server.get("/api/v1/reports?dataset=ecommerce&limit=1").with_status(200).json();
     assert_eq!(reports["items"][0]["dataset"], "ecommerce");
-    server.send("DELETE", "/api/v1/datasets/ecommerce", &[], &[]).with_status(204);
+    server.send("DELETE", "/api/v1/datasets/ecommerce", &[], &[]).with_status(200);
     server.get("/api/v1/datasets/ecommerce").with_status(404);
 }
 

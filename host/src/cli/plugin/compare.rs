@@ -1,5 +1,6 @@
 //! `telemill plugin compare`: what a swap would change.
 
+use crate::api;
 use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, grouped, table};
@@ -7,8 +8,11 @@ use crate::cli::value::read_json;
 use crate::core::time::{Length, Timestamp};
 use crate::fit::{ColumnComparison, Measure};
 use crate::plugin::check::CheckOptions;
+use crate::remote::{self, Server};
 use crate::versions::{self, Comparing, Comparison};
+use anyhow::bail;
 use clap::Args;
+use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -38,6 +42,11 @@ pub(in crate::cli) struct Compare {
 
 impl Compare {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
+        if let Some(server) = app.server() {
+            let comparison = self.ask(server)?;
+            out.print(&comparison, |out| tell(out, &comparison))?;
+            return Ok(if comparison.compatible() { Verdict::Good } else { Verdict::Negative });
+        }
         let registry = app.registry()?;
         let load = |reference: &str| registry.engine().load(reference, &registry.bytes(reference)?);
         let config = self.config.as_deref().map(read_json).transpose()?;
@@ -50,6 +59,36 @@ impl Compare {
         let comparison = versions::compare(&load(&self.first)?, &load(&self.second)?, &comparing)?;
         out.print(&comparison, |out| tell(out, &comparison))?;
         Ok(if comparison.compatible() { Verdict::Good } else { Verdict::Negative })
+    }
+
+    fn ask(&self, server: &Server) -> anyhow::Result<Comparison> {
+        let ((name, first), (other, second)) = (remote::named(&self.first), remote::named(&self.second));
+        if name.is_some() && other.is_some() && name != other {
+            bail!(
+                "a server compares versions of one plugin: write NAME@VERSION for the second, or name both by digest"
+            );
+        }
+        let config = match self.config.as_deref().map(read_json::<Value>).transpose()? {
+            Some(Value::Object(config)) => config,
+            Some(_) => bail!("the configuration must be a JSON object"),
+            None => Map::new(),
+        };
+        let start = self.start.unwrap_or(CheckOptions::default().start);
+        let (seed, length) = (self.seed, self.length);
+        // Without a version, the second is what the name means as well.
+        let second = match second {
+            Some(second) => second.to_owned(),
+            None => format!("sha256:{}", server.inspect(&self.second)?.digest),
+        };
+        let compare = api::Compare {
+            first: first.map(str::to_owned),
+            second,
+            seed: Some(seed),
+            start: Some(start),
+            length: Some(length),
+            config,
+        };
+        Ok(server.compare(name.or(other), &compare)?)
     }
 }
 

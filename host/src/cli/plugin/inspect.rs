@@ -3,7 +3,9 @@
 use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, bytes, table};
-use crate::plugin;
+use crate::plugin::{self, Listed};
+use crate::remote::{RemoteError, Server};
+use crate::store::PluginVersion;
 use anyhow::Context as _;
 use clap::Args;
 
@@ -23,13 +25,16 @@ pub(in crate::cli) struct Inspect {
 
 impl Inspect {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let listed = app.registry()?.describe(&self.plugin)?;
+        let listed = match app.server() {
+            Some(server) => server.inspect(&self.plugin)?,
+            None => app.registry()?.describe(&self.plugin)?,
+        };
         let descriptor = &listed.descriptor;
         if self.scenario {
-            let store = app.records()?;
-            let version = match &store {
-                Some(store) => app.runtime().block_on(store.plugin_version(listed.digest))?,
-                None => None,
+            let version = match (app.server(), app.records()?) {
+                (Some(server), _) => installed_there(server, &listed)?,
+                (None, Some(store)) => app.runtime().block_on(store.plugin_version(listed.digest))?,
+                (None, None) => None,
             };
             let shipped = plugin::scenario(&descriptor.name).filter(|_| listed.shipped).map(str::to_owned);
             let scenario = version.and_then(|version| version.scenario).or(shipped);
@@ -74,4 +79,13 @@ impl Inspect {
         })?;
         Ok(Verdict::Good)
     }
+}
+
+/// The installed version that a component of a server is, where it is one.
+fn installed_there(server: &Server, listed: &Listed) -> Result<Option<PluginVersion>, RemoteError> {
+    let versions = match server.plugin(&listed.descriptor.name) {
+        Err(error) if error.status() == Some(404) => Vec::new(),
+        listing => listing?.versions,
+    };
+    Ok(versions.into_iter().find(|version| version.digest == listed.digest))
 }

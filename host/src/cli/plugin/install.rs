@@ -1,11 +1,13 @@
 //! `telemill plugin install` and `telemill plugin push`.
 
+use super::switch::{follow, tell_streams};
+use crate::api::Uploaded;
 use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, bytes};
 use crate::core::digest::Digest;
 use crate::run;
-use crate::versions::{self, Image, Source};
+use crate::versions::{self, Followed, Found, Image, Installed, Source};
 use clap::Args;
 use serde_json::json;
 
@@ -41,22 +43,40 @@ impl Install {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let pin = self.digest.as_deref().map(digest).transpose()?;
         let found = Source::parse(&self.source)?.fetch(&app.settings().limits, app.runtime().handle(), pin)?;
-        let writer = app.writer()?;
-        let installed = versions::install(&writer.host, &found, run::now())?;
+        let (installed, enabled) = match app.server() {
+            Some(server) => {
+                if found.scenario.is_some() {
+                    tracing::warn!("the scenario beside it stays here: a server takes the component alone");
+                }
+                let Uploaded { installed, activated } = server.install(found.bytes, pin, self.enable)?;
+                (installed, activated)
+            }
+            None => self.keep(app, &found)?,
+        };
         let version = &installed.version;
         let exact = format!("sha256:{}", version.digest);
-        let switched = self.enable.then(|| versions::enable(&writer.host, &exact, run::now())).transpose()?;
-        let active = switched.is_some();
-        out.print(&json!({ "installed": installed, "enabled": switched }), |out| {
+        out.print(&json!({ "installed": installed, "enabled": enabled }), |out| {
             let (name, had) = (&version.name, if installed.new { "installed" } else { "was installed already" });
             writeln!(out, "{name} {} ({}, {}) {had}", version.version, version.kind, bytes(version.size_bytes))?;
             writeln!(out, "{exact}")?;
-            match active {
-                true => writeln!(out, "the name {name} means it now"),
-                false => writeln!(out, "`telemill plugin enable {name}` makes it what the name {name} means"),
-            }
+            let Some(enabled) = &enabled else {
+                return writeln!(out, "`telemill plugin enable {name}` makes it what the name {name} means");
+            };
+            writeln!(out, "the name {name} means it now")?;
+            tell_streams(out, &enabled.streams)
         })?;
         Ok(Verdict::Good)
+    }
+}
+
+impl Install {
+    fn keep(&self, app: &App, found: &Found) -> anyhow::Result<(Installed, Option<Followed>)> {
+        let writer = app.writer()?;
+        let installed = versions::install(&writer.host, found, run::now())?;
+        let exact = format!("sha256:{}", installed.version.digest);
+        let enable = || follow(app, &writer.host, versions::enable(&writer.host, &exact, run::now())?);
+        let enabled = self.enable.then(enable).transpose()?;
+        Ok((installed, enabled))
     }
 }
 

@@ -13,8 +13,10 @@ pub(in crate::cli) struct List {}
 
 impl List {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let store = app.records()?;
-        let plugins = versions::list(&app.registry()?, store.as_ref(), app.runtime().handle())?;
+        let plugins = match app.server() {
+            Some(server) => server.plugins()?,
+            None => versions::list(&app.registry()?, app.records()?.as_ref(), app.runtime().handle())?,
+        };
         out.print(&plugins, |out| {
             let rows = plugins.iter().map(|stated| {
                 let (listed, descriptor) = (&stated.plugin, &stated.plugin.descriptor);

@@ -1,14 +1,14 @@
 //! What is recorded of pipelines.
 
 use crate::core::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
 use utoipa::ToSchema;
 
 /// How far a pipeline's run, or one of its steps, has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkState {
     /// It is under way.
@@ -58,7 +58,7 @@ impl FromStr for WorkState {
 }
 
 /// Why a pipeline runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Its schedule.
@@ -107,7 +107,7 @@ pub struct PipelineRecord {
 }
 
 /// A run of a pipeline.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PipelineRun {
     /// Its number, growing.
     pub id: i64,
@@ -132,7 +132,7 @@ pub struct PipelineRun {
 }
 
 /// A step of a pipeline's run.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepRun {
     /// Its place in the file, from 0.
     pub position: u32,

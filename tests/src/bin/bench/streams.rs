@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use telemill::alert::Alerts;
 use telemill::app::{App, Origin};
 use telemill::core::id::StreamId;
 use telemill::plugin::log_nowhere;
@@ -49,7 +50,8 @@ impl Load {
     fn measure(&self, folder: &Path, report: &mut Report) -> Result<()> {
         let app = App::new(Origin { data_dir: Some(folder.to_owned()), settings: Vec::new() })?;
         let writer = app.writer()?;
-        let streams = Streams::new(&writer.host, app.settings().streams.clone(), log_nowhere())?;
+        let alerts = Alerts::new(writer.host.store.clone(), writer.host.runtime.clone());
+        let streams = Streams::new(&writer.host, alerts, app.settings().streams.clone(), log_nowhere())?;
         let started: Result<Vec<StreamId>> =
             (0..self.streams).map(|number| Ok(streams.start(self.spec(number)?)?.id)).collect();
         let ids = started?;
@@ -59,7 +61,7 @@ impl Load {
         let asked = f64::from(self.streams * self.entities);
         report.at_least(self.name, rows_per_second, "rows/s", asked * BAR);
         report.figure(&format!("{}: largest drift", self.name), drift_ms, "ms", Bar::Below(LATEST_MS));
-        report.figure(&format!("{}: CPU time a second", self.name), cpu, "s", Bar::None);
+        report.figure(&format!("{}: CPU time a second", self.name), cpu * 1e3, "ms", Bar::None);
         Ok(())
     }
 
