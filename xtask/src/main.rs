@@ -3,7 +3,6 @@
 //! module each.
 
 mod bench;
-mod bindings;
 mod build;
 mod cargo;
 mod demo;
@@ -25,12 +24,11 @@ The commands of the Telemill repository
 Usage: cargo xtask <COMMAND> [OPTIONS]
 
 Commands:
-  build     Build the plugins, the guests of the tests and the host
-  demo      Build what is missing and run a week of e-commerce operations into a lake
-  test      Check format and lints, then run every test
-  bench     Run the benchmarks and print their ratios
-  bindings  Make the bindings for C and Go from the contract again
-  dist      Write a release archive
+  build   Build the plugins, the guests of the tests and the host
+  demo    Build what is missing and run a week of e-commerce operations into a lake
+  test    Check format and lints, then run every test
+  bench   Run the benchmarks and print their ratios
+  dist    Write a release archive
 
 `cargo xtask <COMMAND> --help` says more. Everything is built in release, into one tree of dependencies.
 
@@ -62,7 +60,6 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "demo" => (demo::HELP, demo::run),
         "test" => (test::HELP, test::run),
         "bench" => (bench::HELP, bench::run),
-        "bindings" => (bindings::HELP, bindings::run),
         "dist" => (dist::HELP, dist::run),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

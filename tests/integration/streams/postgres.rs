@@ -152,7 +152,7 @@ fn rows_are_in_postgresql_once_whoever_is_killed() {
         // Nothing here is a whole number.
         server.sink("picky", &["infrastructure_metrics"], ", schema = \"picky\""),
     );
-    server.ask("CREATE SCHEMA picky; CREATE TABLE picky.infrastructure_metrics (metric_name integer)");
+    server.ask("CREATE SCHEMA picky; CREATE TABLE picky.infrastructure_metrics (host integer)");
     let arrived = || server.ask("SELECT count(*) FROM in_transactions").parse::<u64>().unwrap();
     for round in 1..=4 {
         let before = arrived();
@@ -183,7 +183,7 @@ fn rows_are_in_postgresql_once_whoever_is_killed() {
     // What its table can't hold is kept, with the reason and the place that the server names, and nothing waits for it.
     let refused = letters(&place, "picky");
     assert!(!refused.is_empty());
-    assert!(refused.iter().all(|letter| letter.reason.starts_with("22P02 ") && letter.reason.contains("metric_name")));
+    assert!(refused.iter().all(|letter| letter.reason.starts_with("22P02 ") && letter.reason.contains("column host")));
     assert!(refused.iter().all(|letter| letter.body.contains(&b'\t')));
     assert_eq!(server.ask("SELECT count(*) FROM picky.infrastructure_metrics"), "0");
 }
