@@ -27,6 +27,11 @@ impl Engine {
     }
 }
 
+/// Share of the memory that is kept for merging what was sorted, as numerator and denominator. Merging looks at rows as comparable
+/// bytes, which take several times the room of a narrow row's columns: a key of four bytes becomes a text of forty. It is
+/// the query's only sort, so nothing else wants the memory.
+const MERGE_SHARE: (usize, usize) = (3, 4);
+
 struct Sort {
     engine: Engine,
     scan: Scan,
@@ -43,6 +48,9 @@ impl Sort {
         for files in stretches {
             // One thread: rows that the order leaves equal then come in the same sequence every time.
             let session = self.engine.session(Vec::new(), 1, self.scan.batch_rows);
+            let memory = self.engine.limits.memory_bytes;
+            session.state_ref().write().config_mut().options_mut().execution.sort_spill_reservation_bytes =
+                memory / MERGE_SHARE.1 * MERGE_SHARE.0;
             let mut rows = session.read_table(Arc::new(LakeTable::new(&self.table, &files, &self.table.unmoved)))?;
             if let Some(filter) = self.scan.window.and_then(|window| within(&self.table, window)) {
                 rows = rows.filter(filter)?;
