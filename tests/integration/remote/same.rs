@@ -34,7 +34,7 @@ const COMMANDS: &[&[&str]] = &[
     &["sql", "SELECT * FROM shop.none"],
     &["sql", "SELEC"],
     &["sql", "DROP TABLE shop.transactions"],
-    &["sql", "SELECT timestamp FROM shop.transactions", "--format", "table"],
+    &["sql", "SELECT timestamp FROM shop.transactions ORDER BY timestamp", "--format", "table"],
     &["export", "shop.transactions", "--format", "csv"],
     &["export", "shop.transactions", "--format", "ndjson", "--ordered", "--columns", "timestamp,service,status"],
     &["export", "shop.transactions", "--format", "opensearch", "--index", "calls", "--last", "5m"],
