@@ -49,31 +49,47 @@ pub(super) fn head() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// Every operation may answer with a problem.
-fn with_problems(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+/// Every operation may answer with a problem, and has a name of its own: its method and path, since handlers of several resources
+/// are called alike.
+fn completed(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let response = ResponseBuilder::new().description("A problem").content(super::error::PROBLEM_JSON, content).build();
-    for item in document.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.head, &mut item.patch];
-        for operation in operations.into_iter().flatten() {
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("head", &mut item.head),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
             operation.responses.responses.insert("default".to_owned(), RefOr::T(response.clone()));
         }
     }
     document
 }
 
+/// `post_v1_runs_id_cancel` of `POST /api/v1/runs/{id}/cancel`.
+fn operation_id(method: &str, path: &str) -> String {
+    let path = path.strip_prefix("/api").unwrap_or(path);
+    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
 /// The OpenAPI 3.1 document of the server, as JSON.
 pub fn document() -> String {
-    let document = with_problems(routes().into_openapi());
+    let document = completed(routes().into_openapi());
     document.to_pretty_json().unwrap_or_default()
 }
 
 /// The routes, with one that serves the document.
 pub(super) fn router() -> Router<Shared> {
     let (router, document) = routes().split_for_parts();
-    let document = with_problems(document);
+    let document = completed(document);
     let router = router.merge(super::tables::mapped());
     router.route("/api/v1/openapi.json", get(async move || Json(document.clone())))
 }

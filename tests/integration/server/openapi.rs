@@ -24,3 +24,15 @@ fn the_document_is_served_and_checked_in() {
     assert!(served == made, "the served document is another");
     assert_eq!(served["openapi"], "3.1.0");
 }
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document: Value = serde_json::from_str(&telemill::http::document()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
+    let mut names: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert!(all > 50 && names.len() == all, "{all} operations have {} names", names.len());
+}
