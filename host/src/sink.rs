@@ -43,6 +43,7 @@ pub use whole::write_whole;
 use crate::batch::TableLayout;
 use arrow::record_batch::RecordBatch;
 use std::fmt;
+use std::io::{self, Write};
 use std::str::FromStr;
 
 /// Turns batches of one table into bytes; what it appends, end to end, is one file.
@@ -69,6 +70,30 @@ pub trait Encoder: Send {
     fn skipped(&self) -> u64 {
         0
     }
+}
+
+/// Writes `batches` to `out`, one after the other, and gives their rows. `failed` says what a refusal of `out` is called.
+///
+/// # Errors
+/// What a batch fails with, or the encoder, or `out`.
+pub fn write_batches<E: From<SinkError>>(
+    encoder: &mut dyn Encoder,
+    batches: impl IntoIterator<Item = Result<RecordBatch, E>>,
+    out: &mut dyn Write,
+    failed: impl Fn(io::Error) -> E,
+) -> Result<u64, E> {
+    let (mut rows, mut buffer) = (0, Vec::new());
+    encoder.begin(&mut buffer)?;
+    for batch in batches {
+        let batch = batch?;
+        rows += batch.num_rows() as u64;
+        encoder.encode(&batch, &mut buffer)?;
+        out.write_all(&buffer).map_err(&failed)?;
+        buffer.clear();
+    }
+    encoder.finish(&mut buffer)?;
+    out.write_all(&buffer).map_err(failed)?;
+    Ok(rows)
 }
 
 /// Why rows could not be written.

@@ -212,15 +212,8 @@ async fn export(
         sink::Format::Parquet => "application/vnd.apache.parquet",
     };
     let mut response = answer::written(rows, media, move |rows, out| -> Result<(), ExportError> {
-        let mut buffer = Vec::new();
-        encoder.begin(&mut buffer)?;
-        for batch in rows {
-            encoder.encode(&batch?, &mut buffer)?;
-            out.write_all(&buffer)?;
-            buffer.clear();
-        }
-        encoder.finish(&mut buffer)?;
-        Ok(out.write_all(&buffer)?)
+        let batches = rows.map(|batch| Ok(batch?));
+        sink::write_batches(encoder.as_mut(), batches, out, ExportError::Gone).map(drop)
     })
     .await?;
     let name = format!("attachment; filename=\"{table}.{}\"", format.extension());

@@ -10,7 +10,7 @@ use super::work::{CancelOnDrop, blocking};
 use crate::api::RunWithReports;
 use crate::core::id::RunId;
 use crate::plugin::log_to_tracing;
-use crate::run::{self, Observer, Progress, Request, RunError, Verification};
+use crate::run::{self, Progress, Request, RunError, Unobserved, Verification};
 use crate::store::{RunRecord, RunState};
 use axum::Json;
 use axum::extract::State;
@@ -47,12 +47,6 @@ struct VerifyQuery {
     /// Hash what the lake holds instead of making the rows again.
     #[serde(default)]
     lake: bool,
-}
-
-struct Unwatched;
-
-impl Observer for Unwatched {
-    fn progress(&self, _done_us: u64, _rows: u64) {}
 }
 
 fn request() -> Request {
@@ -161,9 +155,9 @@ async fn verify(
     let cancel = guard.cancel();
     let verification = blocking(&services, move |host| -> Result<_, RunError> {
         if query.lake {
-            run::verify_lake(host, &id, &Unwatched, &cancel)
+            run::verify_lake(host, &id, &Unobserved, &cancel)
         } else {
-            run::verify(host, &id, &request(), &Unwatched, &cancel)
+            run::verify(host, &id, &request(), &Unobserved, &cancel)
         }
     });
     Ok(Json(verification.await?))

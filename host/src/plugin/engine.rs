@@ -14,7 +14,6 @@ use super::ticker::Ticker;
 use super::vet;
 use super::world::{self, PluginKind};
 use crate::core::digest::Digest;
-use crate::core::problem::Problem;
 use crate::worker::Program;
 use serde_json::Value;
 use std::path::Path;
@@ -324,14 +323,6 @@ impl Plugin {
         let text = effective.to_string();
         let problems = instance.call("check", |store| about.telemill_plugin_about().call_check(store, &text))?;
         if problems.is_empty() { Ok(effective) } else { Err(invalid(convert::list(problems, convert::problem_from))) }
-    }
-
-    /// The configuration that leaves everything at the schema's defaults.
-    ///
-    /// # Errors
-    /// A schema whose defaults alone are no valid configuration.
-    pub fn default_config(&self) -> Result<Value, Vec<Problem>> {
-        self.0.schema.effective(&Value::Object(serde_json::Map::new()))
     }
 
     pub(super) fn downgrade(&self) -> LoadedPlugin {

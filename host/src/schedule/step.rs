@@ -7,7 +7,7 @@ use super::error::StepError;
 use super::log::StepLog;
 use crate::core::document;
 use crate::core::time::Timestamp;
-use crate::run::{Cancel, Host, Judgement, Observer};
+use crate::run::{Cancel, Host, Judgement, Unobserved};
 use crate::sink::opensearch::Credentials;
 use crate::task::{self, TaskError};
 use serde::Serialize;
@@ -146,15 +146,11 @@ fn to_value(value: &impl Serialize) -> Value {
 }
 
 fn generate(generate: &task::Generate, around: &Around<'_>) -> Result<Done, StepError> {
-    struct Silent;
-    impl Observer for Silent {
-        fn progress(&self, _: u64, _: u64) {}
-    }
     let log = around.log;
     let outcome = generate.run(
         around.host,
         &|record, plan| log.line(format!("run {} into {}: {}", record.id, record.dataset, plan.spec.window())),
-        &Silent,
+        &Unobserved,
         around.cancel,
     )?;
     let record = outcome.record;

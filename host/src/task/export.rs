@@ -214,18 +214,8 @@ impl Export {
         out: &mut dyn Write,
     ) -> Result<(u64, u64), TaskError> {
         let order = layout.table.time_field.iter().filter(|_| self.ordered).cloned().collect();
-        let mut buffer = Vec::new();
-        let mut rows = 0;
-        encoder.begin(&mut buffer)?;
-        for batch in source.rows(layout, order)? {
-            let batch = source.unless_stopped(batch)?;
-            rows += batch.num_rows() as u64;
-            encoder.encode(&batch, &mut buffer)?;
-            out.write_all(&buffer).map_err(TaskError::Write)?;
-            buffer.clear();
-        }
-        encoder.finish(&mut buffer)?;
-        out.write_all(&buffer).map_err(TaskError::Write)?;
+        let batches = source.rows(layout, order)?.map(|batch| source.unless_stopped(batch));
+        let rows = sink::write_batches(encoder.as_mut(), batches, out, TaskError::Write)?;
         Ok((rows, encoder.skipped()))
     }
 

@@ -9,7 +9,7 @@ use crate::lake::{TableFiles, TableWriter};
 use crate::query::Scan;
 use crate::run::{Host, random};
 use crate::sink::csv::CsvEncoder;
-use crate::sink::{self, Columns, Encoder as _};
+use crate::sink::{self, Columns};
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Schema;
@@ -107,18 +107,5 @@ pub fn write_rows(
     let mut names: Vec<String> = sample_fields().into_iter().map(|field| field.name).collect();
     names.extend(origin_fields().into_iter().map(|field| field.name));
     let mut encoder = CsvEncoder::new(Columns::select(schema, &names)?);
-    sink::write_whole(path, io, |out| {
-        let (mut written, mut buffer) = (0, Vec::new());
-        encoder.begin(&mut buffer)?;
-        for batch in rows {
-            let batch = batch?;
-            written += batch.num_rows() as u64;
-            encoder.encode(&batch, &mut buffer)?;
-            out.write_all(&buffer).map_err(io)?;
-            buffer.clear();
-        }
-        encoder.finish(&mut buffer)?;
-        out.write_all(&buffer).map_err(io)?;
-        Ok(written)
-    })
+    sink::write_whole(path, io, |out| sink::write_batches(&mut encoder, rows, out, io))
 }

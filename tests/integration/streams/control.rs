@@ -9,18 +9,12 @@ use telemill::batch::dataset_fingerprint;
 use telemill::core::id::StreamId;
 use telemill::core::time::Timestamp;
 use telemill::plugin::log_nowhere;
-use telemill::run::{Cancel, Existing, Observer, Request, RunSpec};
+use telemill::run::{Cancel, Existing, Request, RunSpec, Unobserved};
 use telemill::store::StreamState;
 use telemill::stream::{Settings, StreamError, StreamSpec, Streams, Swapped, Trigger, verify};
 
 use super::shop;
 use crate::program::{Place, wait_until};
-
-struct Unwatched;
-
-impl Observer for Unwatched {
-    fn progress(&self, _done_us: u64, _rows: u64) {}
-}
 
 fn open(place: &Place) -> (App, Writer) {
     let app = App::new(Origin { data_dir: Some(place.data()), settings: Vec::new() }).unwrap();
@@ -52,7 +46,7 @@ fn plain(writer: &Writer, streams: &Streams, id: &StreamId) -> String {
     let spec = RunSpec { dataset: "plain".into(), existing: Existing::Replace, ..spec };
     let request = Request { workers: None, log: log_nowhere() };
     let outcome =
-        telemill::run::start(&writer.host, spec, &request, &|_, _| {}, &Unwatched, &Cancel::default()).unwrap();
+        telemill::run::start(&writer.host, spec, &request, &|_, _| {}, &Unobserved, &Cancel::default()).unwrap();
     outcome.record.fingerprint.unwrap().to_string()
 }
 

@@ -8,13 +8,7 @@ use anyhow::{Context, Result};
 use std::num::NonZeroUsize;
 use telemill::app::Writer;
 use telemill::plugin::log_nowhere;
-use telemill::run::{Cancel, Existing, Observer, Request, RunSpec, start};
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn progress(&self, _done_us: u64, _rows: u64) {}
-}
+use telemill::run::{Cancel, Existing, Request, RunSpec, Unobserved, start};
 
 /// Also returns nanoseconds of CPU time a transaction.
 pub(crate) fn measure(shop: &Shop, peer: Option<&Tpchgen>, runs: usize, report: &mut Report) -> Result<f64> {
@@ -41,7 +35,7 @@ pub(crate) fn measure(shop: &Shop, peer: Option<&Tpchgen>, runs: usize, report: 
 /// transactions are counted, while the time is that of the metrics as well.
 fn day(writer: &Writer, spec: &RunSpec) -> Result<Work> {
     let request = Request { workers: NonZeroUsize::new(1), log: log_nowhere() };
-    let run = || Ok(start(&writer.host, spec.clone(), &request, &|_, _| {}, &Nobody, &Cancel::default())?);
+    let run = || Ok(start(&writer.host, spec.clone(), &request, &|_, _| {}, &Unobserved, &Cancel::default())?);
     let (outcome, cpu) = timed(process, run)?;
     let mut tables = outcome.record.tables.iter();
     let total = tables.find(|total| total.table == "transactions").context("the run made no transactions")?;
