@@ -9,6 +9,7 @@ mod idempotency;
 mod ingest;
 mod keyed;
 mod lock;
+mod migrations;
 mod plugins;
 mod reports;
 mod runs;
@@ -37,7 +38,8 @@ pub use tokens::{Scope, Token};
 
 use crate::core::id::{RunId, StreamId};
 use crate::core::time::Timestamp;
-use sqlx::migrate::{MigrateError, Migrator};
+use migrations::MIGRATIONS;
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 use sqlx::sqlite::{SqliteRow, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite, Transaction};
@@ -52,8 +54,6 @@ const READERS: u32 = 4;
 
 /// How long a statement waits for another process that holds the file, such as a DuckDB session that attaches.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// Why records could not be read or written.
 #[derive(Debug, thiserror::Error)]
