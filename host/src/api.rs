@@ -6,9 +6,11 @@ mod plugins;
 mod runs;
 mod schedules;
 mod server;
+mod streams;
 
 pub use data::{CleanRequest, CountQuery, IngestQuery, NewQuery, PreviewRequest, RowsQuery, Text, ValidateRequest};
-pub use plugins::{Compare, Uploaded};
+pub use plugins::{CheckQuery, Compare, Uploaded};
 pub use runs::RunWithReports;
 pub use schedules::{Requested, RunWithSteps, Schedule, ScheduleStep};
 pub use server::{Health, NewToken, NewTokenAnswer, Page, ProblemDocument, TokenState};
+pub use streams::Triggered;

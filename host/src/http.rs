@@ -8,7 +8,9 @@ mod alerts;
 mod answer;
 mod audit;
 mod body;
+mod checks;
 mod datasets;
+mod drain;
 mod error;
 mod events;
 mod files;
@@ -98,6 +100,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(runs::routes())
         .merge(streams::routes())
         .merge(plugins::routes())
+        .merge(checks::routes())
         .merge(datasets::routes())
         .merge(files::routes())
         .merge(rows::routes())

@@ -31,7 +31,7 @@ pub use sinks::{
     Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec,
 };
 pub use spec::{StreamSettings, StreamSpec};
-pub use stats::{LoggedLine, StreamStats};
+pub use stats::{LoggedLine, StreamStats, stats_at_rest};
 pub use streams::Streams;
 pub use swap::{Swapped, Takeover};
 pub use tail::{MAX_TAIL_ROWS, Tail, tail};

@@ -12,6 +12,7 @@ mod install;
 mod resolve;
 mod source;
 mod switch;
+mod test;
 mod watch;
 
 pub use compare::{Comparing, Comparison, Side, TableComparison, compare};
@@ -22,4 +23,5 @@ pub use install::{Installed, install};
 pub use resolve::{Listing, State, Stated, list, listing, names, names_of_file, version};
 pub use source::{Found, Source};
 pub use switch::{Removed, Switched, disable, enable, remove, rollback};
+pub use test::{CHECK_S, Testing, test};
 pub use watch::{Watch, watch};

@@ -14,3 +14,5 @@ mod stream_alerts;
 mod streams;
 mod swaps;
 mod up;
+
+pub(crate) use streams::shop;

@@ -172,3 +172,36 @@ fn another_spec_on_the_dataset_of_a_stream_is_refused_until_that_is_stopped() {
     streaming(&place, &other, &[]).answer().refused(&["rows"]);
     ended(&place, &other, &["--replace"]);
 }
+
+/// What a server's clients do while a stream runs, commands do while nobody runs it.
+#[test]
+fn a_stream_at_rest_is_paused_made_faster_and_given_an_incident() {
+    let place = Place::new();
+    let mut child = streaming(&place, &shop(), &["--speed", "600"]);
+    wait_until("the stream is at work", || newest(&place).is_some_and(|stream| stream.commits >= 1));
+    child.interrupt();
+    child.answer().with_code(0);
+    let position = place.json(["stream", "stats", "--json"])["position"].clone();
+    assert_eq!(place.json(["stream", "pause", "--json"])["state"], "paused");
+    place.ask(["stream", "pause"]).refused(&["only a running stream"]);
+    assert_eq!(place.json(["stream", "speed", "7200", "--json"])["clock"]["speed"], 7200.0);
+    place.ask(["stream", "speed", "0"]).refused(&["speed"]);
+    let words = ["stream", "trigger", "service-incidents", "payment-gateway-timeout", "payment-gateway"];
+    let made = place.json(words.into_iter().chain(["--length", "20m", "--json"]));
+    assert_eq!(made[0]["incident"]["window"]["start"], position, "{made}");
+    let table = place.good(words.into_iter().chain(["--length", "5m", "--start", "2026-11-10T01:00:00Z"]));
+    assert!(table.contains("payment-gateway-timeout") && table.contains("2026-11-10T01:00:00Z"), "{table}");
+    let early = words.into_iter().chain(["--length", "5m", "--start", "2026-11-09T15:00:00Z"]);
+    place.ask(early).refused(&["made already"]);
+    let stats = place.json(["stream", "stats", "--json"]);
+    assert_eq!((&stats["state"], &stats["position"]), (&"paused".into(), &position), "nothing was made: {stats}");
+    assert_eq!(place.json(["stream", "resume", "--json"])["state"], "running");
+    place.ask(["stream", "resume"]).refused(&["only a paused or failed stream"]);
+    assert_eq!(place.json(["stream", "pause", "--json"])["state"], "paused");
+    let stream = ended(&place, &shop(), &[]);
+    assert_eq!(stream["state"], "stopped", "the command goes on with a stream that is paused");
+    let id = made[0]["incident"]["id"].as_str().unwrap();
+    let found = place.sql(&format!("SELECT start_time FROM shop.incidents WHERE incident_id = '{id}'"));
+    assert_eq!(found.len(), 1);
+    holds(&place, &stream);
+}

@@ -7,21 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use telemill_tests::{guest, lying_guest};
+use telemill_tests::{guest, lying_guest, noted};
 
 use crate::program::Place;
-
-/// The same component with a note in it that nothing reads: another version, by its digest.
-pub(crate) fn noted(mut component: Vec<u8>, note: &str) -> Vec<u8> {
-    let name = b"note";
-    let mut section = vec![name.len() as u8];
-    section.extend(name);
-    section.extend(note.as_bytes());
-    assert!(section.len() < 128, "the length is one byte");
-    component.extend([0, section.len() as u8]);
-    component.extend(section);
-    component
-}
 
 fn spec(config: &Value) -> String {
     let config =

@@ -73,3 +73,15 @@ fn component(folder: &str, name: &str) -> Result<Vec<u8>> {
     let path = repository().join(folder).join(name).with_extension("wasm");
     fs::read(&path).with_context(|| format!("cannot read {}: run `cargo xtask build --plugins`", path.display()))
 }
+
+/// The same component with a short note in it that nothing reads: another version, by its digest.
+pub fn noted(mut component: Vec<u8>, note: &str) -> Vec<u8> {
+    let name = b"note";
+    let mut section = vec![name.len() as u8];
+    section.extend(name);
+    section.extend(note.as_bytes());
+    // The section's length is one byte; a longer one would make this no component.
+    component.extend([0, section.len() as u8]);
+    component.extend(section);
+    component
+}

@@ -34,6 +34,9 @@ pub struct RowsQuery {
     pub from: Option<Timestamp>,
     /// Up to here, exclusive; to the last row where it is left out.
     pub to: Option<Timestamp>,
+    /// Only the span of this length that ends with the newest row, such as 30d.
+    #[param(value_type = Option<String>)]
+    pub last: Option<Length>,
     /// In the ascending order of these columns, with commas between; in the order of the files where it is left out.
     pub order_by: Option<String>,
 }

@@ -4,7 +4,7 @@ use crate::core::time::{Length, Timestamp};
 use crate::versions::{Followed, Installed};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A component that was taken in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -13,6 +13,25 @@ pub struct Uploaded {
     pub installed: Installed,
     /// What its name means now, where that was asked for.
     pub activated: Option<Followed>,
+}
+
+/// How a component is held to the contract.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CheckQuery {
+    /// A plugin of the server: a name, a name with `@` and a version, or `sha256:` and a digest; the body where it is left out.
+    pub plugin: Option<String>,
+    /// What the report calls a component that was sent.
+    pub origin: Option<String>,
+    /// The configuration to try the laws with, as JSON; the defaults where it is left out.
+    pub config: Option<String>,
+    /// The generator of the server on whose targets and rows an incident model or a validator is tried.
+    pub generator: Option<String>,
+    /// The seed; 42 where it is left out.
+    pub seed: Option<u64>,
+    /// Seconds that the check may take, 1 to 300.
+    #[param(minimum = 1, maximum = 300)]
+    pub within: Option<u64>,
 }
 
 /// What to compare with what.

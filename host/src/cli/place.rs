@@ -42,9 +42,6 @@ fn stays_here(command: &Command) -> Option<&'static str> {
         Command::Plugin(
             plugin::Plugin::New(_) | plugin::Plugin::Build(_) | plugin::Plugin::Dev(_) | plugin::Plugin::Push(_),
         ) => Some(PROJECT),
-        Command::Plugin(plugin::Plugin::Test(_)) => {
-            Some("a component is held to the contract here; a server does the same before it installs one")
-        }
         Command::Preview(_)
         | Command::Run(_)
         | Command::Stream(_)

@@ -17,7 +17,8 @@ use std::net::{IpAddr, SocketAddr};
 /// Answered to everybody: they tell nothing but that the server lives.
 const OPEN_PATHS: [&str; 4] = ["/healthz", "/readyz", "/ping", "/health"];
 /// Paths below which everything but reading is the administrator's: plugins are code.
-const ADMIN_PATHS: [&str; 4] = ["/api/v1/plugins", "/api/v1/schedules", "/api/v1/audit", "/api/v1/tokens"];
+const ADMIN_PATHS: [&str; 5] =
+    ["/api/v1/plugins", "/api/v1/checks", "/api/v1/schedules", "/api/v1/audit", "/api/v1/tokens"];
 /// Paths of InfluxDB's version 1, whose clients may send user and password as `u` and `p` of the query.
 const QUERY_CREDENTIALS: [&str; 2] = ["/write", "/query"];
 /// Requests that are sent with POST and read only.

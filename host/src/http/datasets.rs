@@ -4,11 +4,11 @@ use super::Shared;
 use super::answer;
 use super::body::{Path, Query};
 use super::error::{Problem, ProblemDocument};
-use super::work::blocking;
+use super::work::settled;
 use crate::api::CountQuery;
 use crate::batch::TableLayout;
-use crate::core::time::{Timestamp, Window};
-use crate::lake::{DatasetDetail, DatasetSummary};
+use crate::core::time::{Length, Timestamp, Window};
+use crate::lake::{DatasetDetail, DatasetSummary, LakeTable, Span};
 use crate::query::{ColumnProfile, Downsampling, Engine, Format, MAX_POINTS, Scan, Series, TextForm, quoted};
 use crate::run;
 use crate::sink::{self, SinkError};
@@ -39,26 +39,21 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(export))
 }
 
-/// A span of time.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct SpanQuery {
-    /// From here on; from the first row where it is left out.
-    from: Option<Timestamp>,
-    /// Up to here, exclusive; to the last row where it is left out.
-    to: Option<Timestamp>,
+/// The window of a table's rows that a query asks for, where it says anything of it.
+pub(super) fn window(span: Span, table: &LakeTable) -> Result<Option<Window>, Problem> {
+    if span.last.is_some() && (span.from.is_some() || span.to.is_some()) {
+        return Err(Problem::bad_field("last", "ends with the newest row: leave from and to out, or last"));
+    }
+    match span.window([table.times()]) {
+        Some(window) if window.is_empty() => Err(Problem::bad_field("to", "must be after from")),
+        window => Ok(window),
+    }
 }
 
-impl SpanQuery {
-    /// The window, where anything was said of it.
-    pub(super) fn window(&self) -> Result<Option<Window>, Problem> {
-        let (start, end) = (self.from.unwrap_or(Timestamp(i64::MIN)), self.to.unwrap_or(Timestamp::MAX));
-        match (self.from, self.to) {
-            (None, None) => Ok(None),
-            _ if start >= end => Err(Problem::bad_field("to", "must be after from")),
-            _ => Ok(Some(Window { start, end })),
-        }
-    }
+/// A table of the newest snapshot.
+pub(super) async fn table_of(services: &Shared, dataset: &str, table: &str) -> Result<LakeTable, Problem> {
+    let found = services.host.lake.dataset(dataset, None).await?;
+    found.table(table).cloned().ok_or_else(|| Problem::not_found(format!("{dataset} has no table {table:?}")))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -83,6 +78,9 @@ struct SeriesQuery {
     from: Option<Timestamp>,
     /// Up to here, exclusive; to the last row where it is left out.
     to: Option<Timestamp>,
+    /// Only the span of this length that ends with the newest row, such as 30d.
+    #[param(value_type = Option<String>)]
+    last: Option<Length>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -98,6 +96,9 @@ struct ExportQuery {
     from: Option<Timestamp>,
     /// Up to here, exclusive; to the last row where it is left out.
     to: Option<Timestamp>,
+    /// Only the span of this length that ends with the newest row, such as 30d.
+    #[param(value_type = Option<String>)]
+    last: Option<Length>,
 }
 
 /// A query engine over the newest snapshot.
@@ -123,7 +124,7 @@ async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Resul
 #[utoipa::path(delete, path = "/api/v1/datasets/{dataset}", tag = "data", params(("dataset" = String, Path)),
     responses((status = 200, body = Dropped), (status = 404, body = ProblemDocument)))]
 async fn remove(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Dropped>, Problem> {
-    Ok(Json(blocking(&services, move |host| task::drop_dataset(host, &name, run::now())).await?))
+    Ok(Json(settled(&services, move |host| task::drop_dataset(host, &name, run::now())).await?))
 }
 
 /// What a table's columns hold: missing values, extremes, and about how many distinct values.
@@ -172,12 +173,11 @@ async fn series(
         Some(name) => name.parse().map_err(|error: String| Problem::bad_field("downsampling", error))?,
         None => Downsampling::default(),
     };
-    let span = match (query.from, query.to) {
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(Problem::bad_field("from", "goes together with to: give both, or neither"));
-        }
-        (from, to) => SpanQuery { from, to }.window()?,
-    };
+    if query.from.is_some() != query.to.is_some() {
+        return Err(Problem::bad_field("from", "goes together with to: give both, or neither"));
+    }
+    let span = Span { from: query.from, to: query.to, last: query.last };
+    let span = window(span, &table_of(&services, &dataset, &table).await?)?;
     let engine = engine(&services).await?;
     Ok(Json(engine.series(&dataset, &table, &query.column, span, points, how).await?))
 }
@@ -197,13 +197,11 @@ async fn export(
         Some(name) => name.parse().map_err(|error: String| Problem::bad_field("format", error))?,
         None => sink::Format::Ndjson,
     };
-    let found = services.host.lake.dataset(&dataset, None).await?;
-    let declared =
-        found.table(&table).ok_or_else(|| Problem::not_found(format!("{dataset} has no table {table:?}")))?;
-    let layout = TableLayout::new(declared.table.clone());
+    let found = table_of(&services, &dataset, &table).await?;
+    let window = window(Span { from: query.from, to: query.to, last: query.last }, &found)?;
+    let layout = TableLayout::new(found.table);
     let names: Vec<String> = query.columns.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
     let mut encoder = sink::encoder(format, &layout, &names, query.index.as_deref())?;
-    let window = SpanQuery { from: query.from, to: query.to }.window()?;
     let scan = Scan { window, text: TextForm::AsStored, ..Scan::new(&dataset, &table) };
     let rows = engine(&services).await?.scan(&scan).await?;
     let media = match format {

@@ -3,9 +3,10 @@
 use super::Shared;
 use super::answer;
 use super::body::Query;
-use super::datasets::engine;
+use super::datasets::{engine, table_of, window};
 use super::error::{Problem, ProblemDocument};
-use crate::core::time::Timestamp;
+use crate::core::time::{Length, Timestamp, Window};
+use crate::lake::Span;
 use crate::query::{Format, quoted};
 use axum::extract::State;
 use axum::response::Response;
@@ -27,6 +28,9 @@ struct IncidentQuery {
     from: Option<Timestamp>,
     /// Only those that start before this.
     to: Option<Timestamp>,
+    /// Only those of the span of this length that ends with the start of the newest, such as 30d.
+    #[param(value_type = Option<String>)]
+    last: Option<Length>,
 }
 
 /// The incidents of a dataset, in order of time: the rows of its table `incidents`.
@@ -34,11 +38,14 @@ struct IncidentQuery {
     responses((status = 200, body = Vec<Object>), (status = 404, body = ProblemDocument)))]
 async fn list(State(services): State<Shared>, Query(query): Query<IncidentQuery>) -> Result<Response, Problem> {
     let mut sql = format!("SELECT * FROM {}.incidents WHERE true", quoted(&query.dataset));
-    if let Some(from) = query.from {
-        sql.push_str(&format!(" AND end_time > TIMESTAMP '{from}'"));
+    let span = Span { from: query.from, to: query.to, last: query.last };
+    let window = window(span, &table_of(&services, &query.dataset, "incidents").await?)?;
+    let asked = query.last.is_some();
+    if let Some(Window { start, .. }) = window.filter(|_| asked || query.from.is_some()) {
+        sql.push_str(&format!(" AND end_time > TIMESTAMP '{start}'"));
     }
-    if let Some(to) = query.to {
-        sql.push_str(&format!(" AND start_time < TIMESTAMP '{to}'"));
+    if let Some(Window { end, .. }) = window.filter(|_| asked || query.to.is_some()) {
+        sql.push_str(&format!(" AND start_time < TIMESTAMP '{end}'"));
     }
     sql.push_str(" ORDER BY start_time, incident_id");
     answer::rows(engine(&services).await?.sql(&sql).await?, Format::Json).await

@@ -1,6 +1,7 @@
 //! Figures for Prometheus: requests as they were answered, and at each scrape what pipelines did and how the tables are that
 //! their files watch.
 
+mod streams;
 mod tables;
 
 use super::Shared;
@@ -68,12 +69,13 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(show))
 }
 
-/// Figures as Prometheus reads them: requests, pipelines and their steps, and the tables that pipelines watch.
+/// Figures as Prometheus reads them: requests, pipelines and their steps, streams, and the tables that pipelines watch.
 #[utoipa::path(get, path = "/metrics", tag = "server", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn show(State(services): State<Shared>) -> Result<Response, Problem> {
     let mut text = String::new();
     let mut now = Registry::default();
     pipelines(&services, &mut now).await?;
+    streams::register(&services, &mut now).await?;
     services.metrics.tables.register(&services, &mut now).await?;
     // One text ends once.
     let written = encode(&mut text, &services.metrics.registry).and_then(|()| {

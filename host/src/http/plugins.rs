@@ -20,13 +20,13 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Largest upload, whatever `limits.component_bytes` says: the body is held in memory.
-const MAX_UPLOAD_BYTES: usize = 256 << 20;
+pub(super) const MAX_UPLOAD_BYTES: usize = 256 << 20;
 /// Components that are checked at once: each takes a core for as long as a check may take.
 static CHECKS: Semaphore = Semaphore::const_new(2);
 
@@ -71,6 +71,11 @@ struct Activate {
     version: Option<String>,
 }
 
+/// A turn among the checks; none where there are enough under way.
+pub(super) fn checked() -> Result<SemaphorePermit<'static>, Problem> {
+    CHECKS.try_acquire().map_err(|_| Problem::overloaded())
+}
+
 /// Everything that can be used: what ships, what is installed, what was used.
 #[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses((status = 200, body = Value)))]
 async fn list(State(services): State<Shared>) -> Result<Json<Vec<Stated>>, Problem> {
@@ -89,7 +94,7 @@ async fn upload(
     Query(query): Query<UploadQuery>,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let _turn = CHECKS.try_acquire().map_err(|_| Problem::overloaded())?;
+    let _turn = checked()?;
     let streams = services.streams.clone();
     let uploaded = blocking(&services, move |host| {
         let origin = "upload".to_owned();

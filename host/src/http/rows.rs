@@ -3,10 +3,10 @@
 use super::Shared;
 use super::answer;
 use super::body::{Path, Query};
-use super::datasets::engine;
+use super::datasets::{engine, table_of, window};
 use super::error::{Problem, ProblemDocument};
 use crate::api::RowsQuery;
-use crate::core::time::{Timestamp, Window};
+use crate::lake::Span;
 use crate::query::{QueryError, Scan};
 use arrow::ipc::writer::StreamWriter;
 use axum::extract::State;
@@ -31,10 +31,10 @@ async fn rows(
     Path((dataset, table)): Path<(String, String)>,
     Query(query): Query<RowsQuery>,
 ) -> Result<Response, Problem> {
-    let window = Window { start: query.from.unwrap_or(Timestamp(i64::MIN)), end: query.to.unwrap_or(Timestamp::MAX) };
+    let span = Span { from: query.from, to: query.to, last: query.last };
+    let window = window(span, &table_of(&services, &dataset, &table).await?)?;
     let order_by = query.order_by.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
-    let bounded = query.from.is_some() || query.to.is_some();
-    let scan = Scan { window: bounded.then_some(window), order_by, ..Scan::new(&dataset, &table) };
+    let scan = Scan { window, order_by, ..Scan::new(&dataset, &table) };
     let rows = engine(&services).await?.scan(&scan).await?;
     answer::written(rows, ARROW_STREAM, |rows, out| -> Result<(), QueryError> {
         let mut writer = StreamWriter::try_new(out, rows.schema())?;

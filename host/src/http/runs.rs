@@ -6,7 +6,7 @@ use super::error::{Problem, ProblemDocument};
 use super::events::{LAST_EVENT_ID, event, events, watched};
 use super::page::{Page, PageQuery};
 use super::spec;
-use super::work::{CancelOnDrop, blocking};
+use super::work::{CancelOnDrop, blocking, settled};
 use crate::api::RunWithReports;
 use crate::core::id::RunId;
 use crate::plugin::log_to_tracing;
@@ -69,7 +69,7 @@ async fn list(State(services): State<Shared>, Query(page): Query<PageQuery>) -> 
 async fn start(State(services): State<Shared>, Body(NewRun(body)): Body<NewRun>) -> Result<Response, Problem> {
     let spec = spec::read(body)?;
     let runs = services.runs.clone();
-    let record = blocking(&services, move |_| runs.start(spec, request())).await?;
+    let record = settled(&services, move |_| runs.start(spec, request())).await?;
     let location = [(LOCATION, format!("/api/v1/runs/{}", record.id))];
     Ok((StatusCode::CREATED, location, Json(record)).into_response())
 }

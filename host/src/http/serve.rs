@@ -1,12 +1,12 @@
 //! Connections: accepted within a limit, held to timeouts, and ended in good order when the server stops.
 
 use super::body::MAX_JSON_BYTES;
-use super::{Services, access, audit, error, idempotency, metrics, openapi};
+use super::{Services, access, audit, drain, error, idempotency, metrics, openapi};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse as _, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -142,6 +142,7 @@ fn app(services: Arc<Services>, limits: &Limits) -> Router {
         .layer(from_fn_with_state(with(), audit::record))
         .layer(from_fn_with_state(with(), access::check))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
+        .layer(map_request(drain::rest))
         .layer(RequestBodyTimeoutLayer::new(Duration::from_millis(limits.body_ms)))
         .layer(from_fn_with_state(with(), metrics::count))
         .layer(from_fn(log))

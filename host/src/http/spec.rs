@@ -3,6 +3,7 @@
 use super::error::Problem;
 use crate::core::problem::Problem as Fault;
 use crate::plugin;
+use crate::plugin::is_path;
 use crate::run::RunSpec;
 use serde_json::{Map, Value};
 
@@ -67,9 +68,4 @@ fn foreign(spec: &RunSpec) -> Vec<Fault> {
     let inputs = spec.inputs.keys().map(|name| Fault::new(format!("inputs.{name}"), "files can't be named over HTTP"));
     faults.extend(inputs);
     faults
-}
-
-/// Whether a plugin is named by its path.
-pub(super) fn is_path(plugin: &str) -> bool {
-    plugin.contains(['/', '\\']) || plugin.ends_with(".wasm")
 }

@@ -9,12 +9,12 @@ use super::body::{Json as Body, Path, Query};
 use super::error::{Problem, ProblemDocument};
 use super::page::{Page, PageQuery};
 use super::spec;
-use super::work::{CancelOnDrop, blocking};
+use super::work::{CancelOnDrop, blocking, settled};
+use crate::api::Triggered;
 use crate::core::id::StreamId;
-use crate::core::incident::Incident;
 use crate::core::problem::Problem as Fault;
 use crate::plugin::log_to_tracing;
-use crate::run::{Host, PlannedIncident};
+use crate::run::Host;
 use crate::store::{Scope, StreamSink, StreamSwap};
 use crate::stream::{self, StreamError, StreamSpec, StreamStats, StreamVerification, StreamView, Streams, Trigger};
 use axum::Json;
@@ -22,7 +22,7 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -60,21 +60,6 @@ struct Speed {
     speed: f64,
 }
 
-/// An incident that was made by hand, or that follows from it.
-#[derive(Debug, Serialize, ToSchema)]
-struct Triggered {
-    /// The incident model.
-    model: String,
-    /// The incident.
-    incident: Incident,
-}
-
-impl From<PlannedIncident> for Triggered {
-    fn from(planned: PlannedIncident) -> Self {
-        Self { model: planned.model, incident: planned.incident }
-    }
-}
-
 /// Streams, newest first.
 #[utoipa::path(get, path = "/api/v1/streams", tag = "streams", params(PageQuery),
     responses((status = 200, body = Page<StreamView>), (status = 400, body = ProblemDocument)))]
@@ -102,7 +87,7 @@ async fn start(
     let spec = StreamSpec::of(spec::read_open_ended(body)?)?;
     check_sinks(&spec, &caller)?;
     let streams = services.streams.clone();
-    let view = StreamView::from(blocking(&services, move |_| streams.start(spec)).await?);
+    let view = StreamView::from(settled(&services, move |_| streams.start(spec)).await?);
     let location = [(LOCATION, format!("/api/v1/streams/{}", view.id))];
     Ok((StatusCode::CREATED, location, Json(view)).into_response())
 }
@@ -167,7 +152,11 @@ async fn pause(State(services): State<Shared>, Path(id): Path<StreamId>) -> Resu
 #[utoipa::path(post, path = "/api/v1/streams/{id}/resume", tag = "streams", params(("id" = StreamId, Path)),
     responses((status = 200, body = StreamView), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 async fn resume(State(services): State<Shared>, Path(id): Path<StreamId>) -> Result<Json<StreamView>, Problem> {
-    changed(&services, id, Streams::resume).await
+    let resume = |streams: &Streams, id: &StreamId| {
+        streams.resume(id)?;
+        streams.take_up(id)
+    };
+    changed(&services, id, resume).await
 }
 
 /// The clock goes at another speed from now on.

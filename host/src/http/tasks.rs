@@ -4,11 +4,11 @@ use super::Shared;
 use super::body::{Json as Body, Path};
 use super::error::{Problem, ProblemDocument};
 use super::spec;
-use super::work::{CancelOnDrop, blocking};
+use super::work::{CancelOnDrop, blocking, settled};
 use crate::api::{CleanRequest, PreviewRequest, ValidateRequest};
 use crate::clean::Cleaned;
 use crate::core::time::{DAY_US, Length};
-use crate::plugin;
+use crate::plugin::{self, is_path};
 use crate::run::{self, Judgement};
 use crate::task::{self, Form, TaskError};
 use axum::Json;
@@ -41,11 +41,11 @@ async fn validate(
     Body(request): Body<ValidateRequest>,
 ) -> Result<Json<Vec<Judgement>>, Problem> {
     let ValidateRequest { with, config, from, to, last } = request;
-    if spec::is_path(&with) {
+    if is_path(&with) {
         return Err(Problem::bad_field("with", format!("{with:?} {}", spec::NO_PATH)));
     }
     let task = task::Validate { dataset, with: Some(with), config, scenario: None, from, to, last };
-    Ok(Json(blocking(&services, move |host| task.run(host)).await?))
+    Ok(Json(settled(&services, move |host| task.run(host)).await?))
 }
 
 /// Cleans a table of a dataset by a recipe, into a dataset of its own. The answer comes when the rows are there.
@@ -64,7 +64,7 @@ async fn clean(
         None => plugin::shipped_text("recipe", &recipe.name, plugin::recipes()).map_err(TaskError::from)?,
     };
     let task = task::Clean { dataset, recipe: recipe.name, output, replace, from, to, last };
-    Ok(Json(blocking(&services, move |host| task.run_text(&text, host, run::now())).await?))
+    Ok(Json(settled(&services, move |host| task.run_text(&text, host, run::now())).await?))
 }
 
 /// Makes the rows of any window of a spec, at most a day of it, and shows the first of each table; nothing is stored.

@@ -60,3 +60,21 @@ where
     });
     done.await.map_err(|error| Problem::internal(&error))?
 }
+
+/// As [`blocking`], with all rows that were acknowledged in the lake: for what reads or changes whole datasets.
+///
+/// # Errors
+/// Those of `f`, and a lake that can't be written.
+pub(super) async fn settled<T, E, F>(services: &Shared, f: F) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    E: Into<Problem> + Send + 'static,
+    F: FnOnce(&Host) -> Result<T, E> + Send + 'static,
+{
+    let log = Arc::clone(&services.log);
+    let call = move |host: &Host| -> Result<T, Problem> {
+        log.move_now()?;
+        f(host).map_err(Into::into)
+    };
+    blocking(services, call).await
+}

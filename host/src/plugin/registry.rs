@@ -211,7 +211,7 @@ impl Registry {
         if let Some(digest) = reference.strip_prefix(BY_DIGEST) {
             return self.find_digest(reference, digest);
         }
-        if reference.contains('/') || reference.ends_with(".wasm") {
+        if is_path(reference) {
             let path = Path::new(reference);
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return Ok((name, self.read(path)?));
@@ -331,4 +331,8 @@ impl Registry {
     fn description_path(&self, digest: Digest) -> PathBuf {
         self.dir.join(format!("{digest}.json"))
     }
+}
+/// Whether a plugin is named by the path of its file.
+pub fn is_path(reference: &str) -> bool {
+    reference.contains(['/', '\\']) || reference.ends_with(".wasm")
 }

@@ -5,7 +5,8 @@ use super::{RemoteError, Server};
 use crate::api::{Compare, Uploaded};
 use crate::core::digest::Digest;
 use crate::plugin::Listed;
-use crate::versions::{Comparison, Followed, Listing, Removed, Stated};
+use crate::plugin::check::CheckReport;
+use crate::versions::{Comparison, Followed, Listing, Removed, Stated, Testing};
 use serde_json::json;
 use std::io::Cursor;
 use ureq::SendBody;
@@ -49,6 +50,23 @@ impl Server {
     pub fn install(&self, bytes: Vec<u8>, digest: Option<Digest>, activate: bool) -> Result<Uploaded, RemoteError> {
         let target = Target::new(&["plugins"]).with("activate", Some(activate)).with("digest", digest);
         self.upload(Method::POST, target, "application/wasm", SendBody::from_owned_reader(Cursor::new(bytes)))
+    }
+
+    /// Holds a component to the contract there: the `bytes` that are sent, or the plugin of the server that `name` means.
+    ///
+    /// # Errors
+    /// There is no such plugin or generator, or the server can't be asked.
+    pub fn test(&self, name: &str, bytes: Option<Vec<u8>>, testing: &Testing) -> Result<CheckReport, RemoteError> {
+        let (plugin, origin) = if bytes.is_some() { (None, Some(name)) } else { (Some(name), None) };
+        let target = Target::new(&["checks"])
+            .with("plugin", plugin)
+            .with("origin", origin)
+            .with("config", testing.config.as_ref())
+            .with("generator", testing.generator.as_ref())
+            .with("seed", testing.seed)
+            .with("within", testing.within.map(|within| within.as_secs()));
+        let body = SendBody::from_owned_reader(Cursor::new(bytes.unwrap_or_default()));
+        self.upload(Method::POST, target, "application/wasm", body)
     }
 
     /// Makes a version what its name means.

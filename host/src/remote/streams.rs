@@ -2,10 +2,11 @@
 
 use super::target::Target;
 use super::{RemoteError, Server};
+use crate::api::Triggered;
 use crate::core::id::StreamId;
 use crate::run::RunSpec;
-use crate::stream::{StreamSpec, StreamVerification, StreamView};
-use serde_json::json;
+use crate::stream::{StreamSpec, StreamStats, StreamVerification, StreamView, Trigger};
+use serde_json::{Value, json};
 
 impl Server {
     /// At most `limit` streams, newest first; with `before`, only older ones.
@@ -40,12 +41,56 @@ impl Server {
         self.get(Target::new(&["streams", id.as_str(), "spec"]))
     }
 
+    /// What a stream is doing, in numbers.
+    ///
+    /// # Errors
+    /// There is no such stream, or the server can't be asked.
+    pub fn stream_stats(&self, id: &StreamId) -> Result<StreamStats, RemoteError> {
+        self.get(Target::new(&["streams", id.as_str(), "stats"]))
+    }
+
+    /// Stops a stream's clock.
+    ///
+    /// # Errors
+    /// There is no such stream, it is not running, or the server can't be asked.
+    pub fn pause_stream(&self, id: &StreamId) -> Result<StreamView, RemoteError> {
+        self.change_stream(id, "pause", &json!({}))
+    }
+
+    /// Lets a stream go on.
+    ///
+    /// # Errors
+    /// There is no such stream, it is neither paused nor failed, or the server can't be asked.
+    pub fn resume_stream(&self, id: &StreamId) -> Result<StreamView, RemoteError> {
+        self.change_stream(id, "resume", &json!({}))
+    }
+
+    /// Lets a stream's clock go at another speed.
+    ///
+    /// # Errors
+    /// There is no such stream, it has ended, no clock can go so fast, or the server can't be asked.
+    pub fn set_stream_speed(&self, id: &StreamId, speed: f64) -> Result<StreamView, RemoteError> {
+        self.change_stream(id, "speed", &json!({ "speed": speed }))
+    }
+
     /// Ends a stream for good.
     ///
     /// # Errors
     /// There is no such stream, it has ended, or the server can't be asked.
     pub fn stop_stream(&self, id: &StreamId) -> Result<StreamView, RemoteError> {
-        self.post(Target::new(&["streams", id.as_str(), "stop"]), &json!({}))
+        self.change_stream(id, "stop", &json!({}))
+    }
+
+    fn change_stream(&self, id: &StreamId, change: &str, body: &Value) -> Result<StreamView, RemoteError> {
+        self.post(Target::new(&["streams", id.as_str(), change]), body)
+    }
+
+    /// Makes an incident by hand; gives what it brings about.
+    ///
+    /// # Errors
+    /// There is no such stream, model, kind or target, it is too late, or the server can't be asked.
+    pub fn trigger_incident(&self, id: &StreamId, trigger: &Trigger) -> Result<Vec<Triggered>, RemoteError> {
+        self.post(Target::new(&["streams", id.as_str(), "incidents"]), trigger)
     }
 
     /// Makes all rows of a stream again, and compares.

@@ -66,8 +66,8 @@ pub(super) struct Control {
     slice: i64,
     /// Whether the position is where the clock is.
     pub(super) caught_up: bool,
-    /// Whether it failed and has made nothing since.
-    failed: bool,
+    /// Whether an alert may stand that it failed, of this process or one before.
+    alerted: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -94,7 +94,7 @@ impl Live {
                 error: record.error.clone(),
                 slice: 1,
                 caught_up: false,
-                failed: record.state == StreamState::Failed,
+                alerted: true,
             }),
             recent: Mutex::new(recent),
             commits: watch::Sender::new(record.commits),
@@ -187,7 +187,7 @@ impl Live {
             control.state = StreamState::Stopped;
             Ok(())
         })?;
-        if std::mem::take(&mut lock(&self.control).failed) {
+        if std::mem::take(&mut lock(&self.control).alerted) {
             self.tell(None);
         }
         Ok(())
@@ -292,7 +292,7 @@ impl Live {
             let mut control = lock(&self.control);
             control.slice = slice_after(taken, began.elapsed(), control.slice, DAY_US / tick);
             control.caught_up = caught_up;
-            std::mem::take(&mut control.failed)
+            std::mem::take(&mut control.alerted)
         };
         if mended {
             self.tell(None);
@@ -311,7 +311,7 @@ impl Live {
         tracing::error!(stream.id = %self.id, "the stream failed: {message}");
         let recorded = self.change(|control| {
             (control.state, control.error) = (StreamState::Failed, Some(message.clone()));
-            control.failed = true;
+            control.alerted = true;
             Ok(())
         });
         if let Err(error) = recorded {

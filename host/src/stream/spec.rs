@@ -5,7 +5,7 @@ use super::sinks::{self, SinkSpec};
 use crate::core::digest::Digest;
 use crate::core::document;
 use crate::core::time::{Length, Timestamp};
-use crate::run::{ResolvedSpec, RunSpec};
+use crate::run::{Isolation, ResolvedSpec, RunSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -79,6 +79,10 @@ impl StreamSpec {
             .map_err(|message| StreamError::Spec { key: "stream".to_owned(), message })?;
         check_speed(settings.speed)?;
         sinks::check(&settings.sinks)?;
+        if run.isolation == Some(Isolation::Process) {
+            let message = "a stream's plugins run on threads of this process: leave it out".to_owned();
+            return Err(StreamError::Spec { key: "isolation".to_owned(), message });
+        }
         Ok(Self { run, settings, input_digests: BTreeMap::new() })
     }
 
@@ -244,6 +248,7 @@ mod tests {
             ("speed = 60", "speed = 0", "stream.speed"),
             ("speed = 60", "sped = 60", "sped"),
             ("speed = 60", "tick = \"1500ms\"", "stream.tick"),
+            ("dataset", "isolation = \"process\"\ndataset", "isolation"),
         ] {
             let spec = RunSpec::parse_open_ended(&TEXT.replace(from, to), false, "a").unwrap();
             let stepped = StreamSpec::of(spec).and_then(|spec| spec.resolve(Timestamp(0), 0)?.with_step(1_000_000));

@@ -85,18 +85,27 @@ impl Streams {
         Ok(())
     }
 
-    /// The stream that goes on where `spec` is run again: the newest on its dataset that was not stopped.
+    /// The stream that goes on where `spec` is run again: the newest on its dataset that was not stopped, or that was
+    /// before its sinks had all rows.
     ///
     /// # Errors
     /// That stream makes other rows.
     pub fn find(&self, spec: &StreamSpec) -> Result<Option<StreamRecord>, StreamError> {
         let host = &self.inner.host;
         let found = host.runtime.block_on(host.store.unfinished_stream(&spec.run.dataset))?;
-        let Some(record) = found else { return Ok(None) };
+        let Some(record) = found else { return self.find_undelivered(spec) };
         if StreamSpec::of_value(&record.spec)?.fits(spec) {
             return Ok(Some(record));
         }
         let message = "it writes the dataset with another spec; `telemill stream stop` ends it";
         Err(StreamError::State { id: record.id, state: record.state, message })
+    }
+
+    fn find_undelivered(&self, spec: &StreamSpec) -> Result<Option<StreamRecord>, StreamError> {
+        let host = &self.inner.host;
+        let mut stopped = host.runtime.block_on(host.store.undelivered_streams())?;
+        stopped.retain(|record| record.dataset == spec.run.dataset);
+        let Some(record) = stopped.pop() else { return Ok(None) };
+        Ok(StreamSpec::of_value(&record.spec)?.fits(spec).then_some(record))
     }
 }

@@ -3,7 +3,7 @@
 use crate::core::id::StreamId;
 use crate::core::time::Timestamp;
 use crate::plugin::{LogLevel, LogSink};
-use crate::store::StreamState;
+use crate::store::{StreamRecord, StreamState};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +46,36 @@ pub struct StreamStats {
     pub rows_per_minute: u64,
     /// The newest line that one of its plugins logged.
     pub newest_log: Option<LoggedLine>,
+}
+
+/// What a record tells of a stream that nobody runs.
+pub fn stats_at_rest(record: &StreamRecord) -> StreamStats {
+    let mut stats = StreamStats {
+        id: record.id.clone(),
+        state: record.state,
+        mode: "backfill".to_owned(),
+        clock: record.clock.clock,
+        speed: record.clock.speed,
+        position: record.position,
+        behind_s: 0.0,
+        drift_ms: None,
+        max_drift_ms: 0,
+        commits: record.commits,
+        rows: record.tables.iter().map(|(table, sum)| (table.clone(), sum.rows)).collect(),
+        session_since: None,
+        session_rows: BTreeMap::new(),
+        rows_per_minute: 0,
+        newest_log: None,
+    };
+    stats.lag();
+    stats
+}
+
+impl StreamStats {
+    /// Works out how far the position is behind the clock.
+    pub(super) fn lag(&mut self) {
+        self.behind_s = self.clock.0.saturating_sub(self.position.0) as f64 / 1e6;
+    }
 }
 
 /// A line that a plugin of the stream logged.

@@ -9,14 +9,14 @@ use super::pool::{Pool, Task, TaskId};
 use super::settings::Settings;
 use super::sinks::Courier;
 use super::spec::StreamSpec;
-use super::stats::StreamStats;
+use super::stats::{StreamStats, stats_at_rest};
 use crate::alert::Alerts;
 use crate::core::id::StreamId;
 use crate::core::problem;
 use crate::core::time::Timestamp;
 use crate::plugin::LogSink;
 use crate::run::{self, Cancel, Host, PlacedIncident, PlannedIncident, RunSpec};
-use crate::store::{StoreError, StreamRecord, StreamState};
+use crate::store::{StreamRecord, StreamState};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -76,16 +76,19 @@ impl Streams {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Takes up all streams that were under way when the host ended, and says how many. One that can't be is told and
-    /// left as it is, so that it keeps nobody from the others.
+    /// Takes up all streams that were under way when the host ended, and says how many; sinks of those that have ended get
+    /// what they lack. One that can't be taken up is told and left as it is, so that it keeps nobody from the others.
     ///
     /// # Errors
     /// The database failed.
     pub fn take_up_all(&self) -> Result<usize, StreamError> {
-        let records = self.inner.host.runtime.block_on(self.inner.host.store.live_streams())?;
+        let host = &self.inner.host;
+        let mut records = host.runtime.block_on(host.store.live_streams())?;
+        records.extend(host.runtime.block_on(host.store.undelivered_streams())?);
         let mut taken = 0;
         for record in &records {
             match self.add(record) {
+                Ok(_) if record.state == StreamState::Stopped => {}
                 Ok(_) => taken += 1,
                 Err(error) => {
                     tracing::error!(stream.id = %record.id, "it can't be taken up: {}", problem::chain(&error));
@@ -95,17 +98,18 @@ impl Streams {
         Ok(taken)
     }
 
-    /// Takes up one stream that was under way, or had failed.
+    /// Takes up one stream that was under way, or had failed, or whose sinks lack rows.
     ///
     /// # Errors
-    /// There is no such stream, or it was stopped.
+    /// There is no such stream, or it was stopped and everything is delivered.
     pub fn take_up(&self, id: &StreamId) -> Result<(), StreamError> {
         let record = self.record(id)?;
         match record.state {
-            StreamState::Running | StreamState::Paused => self.add(&record).map(drop),
-            StreamState::Failed => self.resume(id),
-            StreamState::Stopped => Err(stopped(&record)),
+            StreamState::Failed => self.resume(id)?,
+            StreamState::Stopped if self.undelivered(id)? == 0 => return Err(stopped(&record)),
+            StreamState::Running | StreamState::Paused | StreamState::Stopped => {}
         }
+        self.add(&self.record(id)?).map(drop)
     }
 
     /// What the streams work on.
@@ -179,19 +183,11 @@ impl Streams {
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The stream's task, taken up where it is not; one that was stopped is refused.
-    fn entry(&self, id: &StreamId) -> Result<(Arc<Live>, TaskId), StreamError> {
-        let found =
-            |entries: &BTreeMap<StreamId, Entry>| entries.get(id).map(|entry| (Arc::clone(&entry.live), entry.task));
-        if let Some(entry) = found(&self.live()) {
-            return Ok(entry);
+    /// Lets a stream that this process runs look at once what has changed.
+    fn wake(&self, id: &StreamId) {
+        if let Some(entry) = self.live().get(id) {
+            self.inner.pool.wake(entry.task);
         }
-        let record = self.record(id)?;
-        if record.state == StreamState::Stopped {
-            return Err(stopped(&record));
-        }
-        self.add(&record)?;
-        found(&self.live()).ok_or_else(|| StoreError::NoStream(id.clone()).into())
     }
 
     /// A stream's record.
@@ -201,6 +197,11 @@ impl Streams {
     pub fn record(&self, id: &StreamId) -> Result<StreamRecord, StreamError> {
         let host = &self.inner.host;
         Ok(host.runtime.block_on(host.store.stream(id))?)
+    }
+
+    /// The streams that this process runs or delivers, oldest first.
+    pub fn under_way(&self) -> Vec<StreamId> {
+        self.live().keys().cloned().collect()
     }
 
     /// At most `limit` streams, newest first; with `before`, only those that are older than that one.
@@ -217,17 +218,16 @@ impl Streams {
     /// # Errors
     /// It is not running.
     pub fn pause(&self, id: &StreamId) -> Result<(), StreamError> {
-        self.entry(id)?.0.pause(run::now())
+        self.at_rest_or_live(id)?.pause(run::now())
     }
 
-    /// A paused stream goes on from where its clock stands, a failed one from its last commit.
+    /// A paused stream goes on from where its clock stands, a failed one from its last commit, as soon as it is taken up.
     ///
     /// # Errors
     /// It is neither paused nor failed.
     pub fn resume(&self, id: &StreamId) -> Result<(), StreamError> {
-        let (live, task) = self.entry(id)?;
-        live.resume(run::now())?;
-        self.inner.pool.wake(task);
+        self.at_rest_or_live(id)?.resume(run::now())?;
+        self.wake(id);
         Ok(())
     }
 
@@ -236,9 +236,8 @@ impl Streams {
     /// # Errors
     /// It has ended, or no clock can go so fast.
     pub fn set_speed(&self, id: &StreamId, speed: f64) -> Result<(), StreamError> {
-        let (live, task) = self.entry(id)?;
-        live.set_speed(speed, run::now())?;
-        self.inner.pool.wake(task);
+        self.at_rest_or_live(id)?.set_speed(speed, run::now())?;
+        self.wake(id);
         Ok(())
     }
 
@@ -248,9 +247,7 @@ impl Streams {
     /// It has ended already.
     pub fn stop(&self, id: &StreamId) -> Result<(), StreamError> {
         self.at_rest_or_live(id)?.stop(run::now())?;
-        if let Some(entry) = self.live().get(id) {
-            self.inner.pool.wake(entry.task);
-        }
+        self.wake(id);
         Ok(())
     }
 
@@ -260,7 +257,7 @@ impl Streams {
     /// No such model, kind or target, or a start before rows that are made already.
     pub fn trigger(&self, id: &StreamId, trigger: Trigger) -> Result<Vec<PlannedIncident>, StreamError> {
         let Trigger { model, kind, target, start, length } = trigger;
-        let (live, _) = self.entry(id)?;
+        let live = self.at_rest_or_live(id)?;
         let spec = StreamSpec::of_value(&self.record(id)?.spec)?;
         if !spec.run.incident_models.iter().any(|used| used.plugin == model) {
             let known: Vec<_> = spec.run.incident_models.iter().map(|used| used.plugin.as_str()).collect();
@@ -284,9 +281,8 @@ impl Streams {
     /// # Errors
     /// It has ended already.
     pub fn set_until(&self, id: &StreamId, until: Timestamp) -> Result<(), StreamError> {
-        let (live, task) = self.entry(id)?;
-        live.set_until(until)?;
-        self.inner.pool.wake(task);
+        self.at_rest_or_live(id)?.set_until(until)?;
+        self.wake(id);
         Ok(())
     }
 
@@ -298,23 +294,7 @@ impl Streams {
         let record = self.record(id)?;
         let now = run::now();
         let live = self.live().get(id).map(|entry| Arc::clone(&entry.live));
-        let mut stats = StreamStats {
-            state: record.state,
-            mode: "backfill".to_owned(),
-            clock: record.clock.clock,
-            speed: record.clock.speed,
-            position: record.position,
-            behind_s: 0.0,
-            drift_ms: None,
-            max_drift_ms: 0,
-            commits: record.commits,
-            rows: record.tables.into_iter().map(|(table, sum)| (table, sum.rows)).collect(),
-            session_since: None,
-            session_rows: BTreeMap::new(),
-            rows_per_minute: 0,
-            newest_log: None,
-            id: record.id,
-        };
+        let mut stats = stats_at_rest(&record);
         if let Some(live) = live {
             let control = live.control();
             let mut recent = live.recent();
@@ -326,7 +306,7 @@ impl Streams {
                 stats.mode = "live".to_owned();
             }
         }
-        stats.behind_s = stats.clock.0.saturating_sub(stats.position.0) as f64 / 1e6;
+        stats.lag();
         Ok(stats)
     }
 
@@ -341,12 +321,20 @@ impl Streams {
         Ok(record.commits.saturating_sub(slowest))
     }
 
-    /// The number of a stream's last commit as it changes, and a word whenever it changes its state; for who waits.
+    /// The number of a stream's last commit as it changes, and a word whenever it changes its state; for who waits. The
+    /// stream is taken up.
     ///
     /// # Errors
-    /// There is no such stream, or it was stopped.
+    /// There is no such stream, or it has ended and nothing of it is left to deliver.
     pub fn watch(&self, id: &StreamId) -> Result<watch::Receiver<u64>, StreamError> {
-        Ok(self.entry(id)?.0.commits())
+        if let Some(entry) = self.live().get(id) {
+            return Ok(entry.live.commits());
+        }
+        let record = self.record(id)?;
+        match record.state {
+            StreamState::Stopped => Err(stopped(&record)),
+            _ => Ok(self.add(&record)?.commits()),
+        }
     }
 
     /// Ends the threads between two windows. The streams stay recorded as they are, and go on when they are taken up again.

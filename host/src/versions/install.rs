@@ -2,12 +2,13 @@
 
 use super::error::VersionsError;
 use super::source::Found;
+use super::test::{Testing, test};
 use crate::core::digest::Digest;
 use crate::core::schema::Table;
 use crate::core::time::Timestamp;
-use crate::plugin::check::{CheckOptions, CheckReport, Outcome, check};
+use crate::plugin::check::{CheckReport, Outcome};
 use crate::plugin::{Plugin, PluginError, PluginKind, log_nowhere};
-use crate::run::{self, Host, RunSpec};
+use crate::run::{Host, RunSpec};
 use crate::store::PluginVersion;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -80,9 +81,7 @@ fn check_name(host: &Host, origin: &str, plugin: &Plugin) -> Result<(), Versions
 }
 
 fn conformance(host: &Host, found: &Found) -> Result<CheckReport, VersionsError> {
-    let other_tables = vec![run::incidents_layout().table, run::effects_layout().table];
-    let options = CheckOptions { other_tables, ..CheckOptions::default() };
-    let report = check(host.registry.engine(), &found.origin, &found.bytes, &options);
+    let report = test(&host.registry, &found.origin, &found.bytes, Testing::default())?;
     if report.passed() {
         Ok(report)
     } else {

@@ -3,9 +3,11 @@
 use super::{ask, command};
 use crate::cli::SPEC;
 use crate::program::{Place, Running, Served, wait_until};
+use crate::server::shop;
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::process::Stdio;
+use telemill_tests::{lying_guest, plugin};
 
 /// Output without what differs between any two places: ids, times of day, and where the next commands would work.
 fn plain(text: &str) -> String {
@@ -230,4 +232,56 @@ fn versions_of_plugins_are_switched_there() {
     good(&["plugin", "disable", "ecommerce"]);
     assert!(good(&["plugin", "remove", "ecommerce"]).contains("is removed"));
     ask(&place, &server, ["plugin", "enable", "none"]).refused(&["none"]);
+}
+
+#[test]
+fn a_stream_of_a_server_is_controlled_by_commands() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let mut spec = shop();
+    spec["stream"]["live_from"] = "2026-11-09T16:00:00Z".into();
+    place.file("stream.json", spec.to_string());
+    let told = |words: &[&str]| -> Value {
+        let words = words.iter().copied().chain(["--json"]);
+        serde_json::from_str(&ask(&place, &server, words).with_code(0).out).unwrap()
+    };
+    told(&["stream", "run", "stream.json"]);
+    wait_until("rows are made", || told(&["stream", "stats"])["commits"].as_u64() > Some(0));
+    assert_eq!(told(&["stream", "pause"])["state"], "paused");
+    ask(&place, &server, ["stream", "pause"]).refused(&["only a running stream"]);
+    assert_eq!(told(&["stream", "speed", "600"])["clock"]["speed"], 600.0);
+    let trigger = ["stream", "trigger", "service-incidents", "payment-gateway-timeout", "payment-gateway"];
+    let made = told(&[&trigger[..], &["--length", "20m"]].concat());
+    assert_eq!(made[0]["model"], "service-incidents");
+    ask(&place, &server, trigger.into_iter().chain(["--length", "5m", "--start", "2026-11-09T15:00:00Z"]))
+        .refused(&["made already"]);
+    assert_eq!(told(&["stream", "resume"])["state"], "running");
+    let stats = ask(&place, &server, ["stream", "stats"]).with_code(0).out;
+    assert!(stats.contains("speed 600") && stats.contains("transactions"), "{stats}");
+    assert_eq!(told(&["stream", "stop"])["state"], "stopped");
+    assert_eq!(told(&["stream", "verify"])["equal"], true);
+}
+
+/// The check is the server's; a component of this machine goes along.
+#[test]
+fn a_component_is_held_to_the_contract_by_a_server() {
+    let place = Place::new();
+    let server = place.serve([]);
+    place.file("good.wasm", plugin("phase-signatures").unwrap());
+    place.file("bad.wasm", lying_guest("bad-version").unwrap());
+    let test = |words: &[&str]| ask(&place, &server, [&["plugin", "test"], words].concat());
+    let report = |words: &[&str], code| -> Value {
+        serde_json::from_str(&test(&[words, &["--json"]].concat()).with_code(code).out).unwrap()
+    };
+    let good = report(&["good.wasm", "--generator", "user-workloads", "--seed", "9"], 0);
+    assert_eq!((&good["name"], &good["kind"]), (&"phase-signatures".into(), &"validator".into()));
+    assert_eq!(report(&["phase-signatures"], 0)["digest"], good["digest"], "by its name there");
+    let bad = report(&["bad.wasm"], 1);
+    let failed = bad["checks"].as_array().unwrap().iter().find(|check| check["outcome"] == "failed").unwrap();
+    assert_eq!(failed["name"], "descriptor");
+    assert!(test(&["bad.wasm"]).with_code(1).out.contains("the plugin breaks the contract"));
+    test(&["none"]).refused(&["none"]);
+    test(&["good.wasm", "--generator", "good.wasm"]).refused(&["is a path"]);
+    test(&["good.wasm", "--within", "301"]).refused(&["1 to 300"]);
+    assert_eq!(server.get("/api/v1/plugins/phase-signatures").json()["versions"], json!([]), "nothing is kept");
 }

@@ -171,3 +171,26 @@ fn one_sigterm_ends_streams_of_events_and_the_server() {
     // The lock is free, and what is there can be read.
     place.good(["dataset", "list"]);
 }
+
+/// A client that has much to say, and says all of it before it listens, hears why it was refused.
+#[test]
+fn a_request_that_is_refused_unread_is_answered() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let body = vec![b'x'; 12 << 20];
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head = format!("POST /no/such/path HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&body).unwrap();
+        // The connection goes on, too.
+        stream
+            .write_all(format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())
+            .unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(answers.starts_with("HTTP/1.1 404") && answers.contains("HTTP/1.1 200"), "{answers}");
+    }
+}

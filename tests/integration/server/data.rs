@@ -133,6 +133,20 @@ fn an_export_over_http_is_the_export_of_the_command_line() {
         let words = ["export", "ecommerce.infrastructure_metrics", "--format", format, "--columns", "timestamp,host"];
         assert!(reply.text() == place.good(words), "{format} differs");
     }
+    let rows = |span: &str| {
+        let path = "/api/v1/datasets/ecommerce/tables/infrastructure_metrics/export?format=csv";
+        server.get(&format!("{path}{span}")).with_status(200).text()
+    };
+    let last = rows("&last=2m");
+    assert_eq!(last, place.good(["export", "ecommerce.infrastructure_metrics", "--format", "csv", "--last", "2m"]));
+    assert!(last.lines().count() > 1 && last.len() < rows("").len());
+    let table = "/api/v1/datasets/ecommerce/tables/infrastructure_metrics";
+    let points = |span: &str| server.get(&format!("{table}/series?column=cpu_pct{span}")).with_status(200).text();
+    assert!(points("&last=2m").len() < points("").len());
+    let reply = server.get(&format!("{table}/export?last=2m&from=2026-11-09T00:00:00Z")).with_status(400);
+    assert_eq!(reply.json()["errors"][0]["path"], "last");
+    server.get(&format!("{table}/rows?last=2m")).with_status(200);
+    server.get("/api/v1/incidents?dataset=ecommerce&last=1d").with_status(200);
     server.get("/api/v1/datasets/ecommerce/tables/transactions/export?columns=none").with_status(400);
     server.get("/api/v1/datasets/ecommerce/tables/transactions/export?format=none").with_status(400);
 }

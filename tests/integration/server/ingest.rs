@@ -33,6 +33,27 @@ fn rows_are_visible_when_they_are_acknowledged_and_in_the_lake_after_a_clean_sto
     assert_eq!(place.parquet("shop", "orders").len(), 1);
 }
 
+/// What changes a whole dataset meets the rows that were acknowledged before.
+#[test]
+fn rows_that_wait_for_the_lake_are_cleaned_judged_and_dropped_with_their_dataset() {
+    let place = Place::new();
+    let served = place.serve([]);
+    let send = || {
+        let rows = b"{\"id\":1}\n{\"id\":2}\n{\"id\":2}\n";
+        served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], rows).with_status(200);
+    };
+    send();
+    let rules = json!({ "tables": [{ "table": "orders", "unique": [{ "name": "ids differ", "columns": ["id"] }] }] });
+    let judged = served.post("/api/v1/datasets/shop/validate", &json!({ "with": "table-rules", "config": rules }));
+    let judged = judged.with_status(200).json();
+    assert_eq!(judged[0]["passed"], false, "{judged}");
+    send();
+    served.send("DELETE", "/api/v1/datasets/shop", &[], &[]).with_status(200);
+    served.get("/api/v1/datasets/shop").with_status(404);
+    served.stop().with_code(0);
+    assert_eq!(place.json(["dataset", "list", "--json"]), json!([]), "they do not come back");
+}
+
 #[test]
 fn what_can_not_be_taken_is_told_and_leaves_nothing() {
     let place = Place::new();

@@ -1,5 +1,6 @@
 //! Figures for Prometheus.
 
+use super::streams::{ask, comes_to, shop, show, started};
 use crate::program::{Place, Served, wait_until};
 use std::collections::BTreeMap;
 
@@ -80,4 +81,23 @@ fn metrics_tell_of_requests_steps_and_watched_tables() {
     assert!(figure(&format!("telemill_table_megabytes_per_day{{{table}}}")) > 0.0);
     assert!((0.0..1.0).contains(&figure(&format!("telemill_table_age_hours{{{table}}}"))));
     assert!(!found.keys().any(|name| name.contains("nobody")));
+}
+
+#[test]
+fn metrics_tell_how_late_streams_are() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let path = started(&server, &shop());
+    comes_to(&server, &path, "2026-11-09T20:00:00Z");
+    wait_until("it has caught up", || show(&server, &format!("{path}/stats"))["mode"] == "live");
+    ask(&server, &path, "pause");
+    let stream = show(&server, &path);
+    let id = stream["id"].as_str().unwrap();
+    let found = figures(&server);
+    let figure = |name: &str, more: &str| found[&format!("telemill_stream_{name}{{stream=\"{id}\"{more}}}")];
+    let rows = stream["tables"].as_array().unwrap().iter().find(|table| table["table"] == "transactions").unwrap();
+    assert_eq!(Some(figure("rows", ",table=\"transactions\"")), rows["rows"].as_f64());
+    assert!(figure("rows_per_minute", "") > 0.0 && figure("behind_seconds", "") >= 0.0);
+    assert!(figure("drift_seconds", "") >= 0.0);
+    assert_eq!(figure("undelivered_commits", ""), 0.0);
 }

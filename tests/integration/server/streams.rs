@@ -4,7 +4,7 @@ use crate::program::{Event, Place, Served, wait_until};
 use serde_json::{Value, json};
 
 /// The shop from five hours before its clock begins, an hour a second; it ends when it is told to.
-pub(super) fn shop() -> Value {
+pub(crate) fn shop() -> Value {
     json!({
         "dataset": "shop", "seed": 7, "start": "2026-11-09T15:00:00Z", "partitions": 2,
         "generator": { "plugin": "ecommerce", "config": { "base_tps": 2 } },

@@ -2,12 +2,11 @@
 
 use super::streams::{ask, comes_to, show, started};
 use crate::program::{Place, Served, wait_until};
-use crate::versions::noted;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use telemill_tests::plugin;
+use telemill_tests::{noted, plugin};
 
 const NAME: &str = "user-workloads";
 

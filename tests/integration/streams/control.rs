@@ -123,7 +123,7 @@ fn a_stream_says_what_it_is_doing_and_goes_on_in_another_process_as_if_nothing_h
 
 /// The same component under another digest.
 fn successor(name: &str) -> Vec<u8> {
-    crate::versions::noted(telemill_tests::plugin(name).unwrap(), "a successor")
+    telemill_tests::noted(telemill_tests::plugin(name).unwrap(), "a successor")
 }
 
 #[test]

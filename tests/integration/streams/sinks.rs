@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
-use telemill::store::{DATABASE_FILE, Store};
+use telemill::store::{DATABASE_FILE, Store, StreamState};
 use tokio::runtime::Runtime;
 
 use super::{ended, newest, shop, streaming};
@@ -193,4 +193,49 @@ fn rows_become_requests_whose_answers_are_rows_and_points_of_line_protocol() {
         .sql("SELECT count(*) AS n, min(status) AS status, min(latency_ms) AS least FROM traffic.api_request_logs");
     assert_eq!((&logged[0]["n"], &logged[0]["status"]), (&rows("incidents").into(), &201.into()));
     assert!(logged[0]["least"].as_f64().unwrap() > 0.0);
+}
+
+/// A stream that ends while its sink is away, and the program with it, gives the rest when it is asked again: by the same
+/// command, and by a server.
+#[test]
+fn what_a_stream_that_ended_could_not_deliver_is_delivered_later() {
+    let runtime = Runtime::new().unwrap();
+    for by_server in [false, true] {
+        let place = Place::new();
+        // Nobody listens there until the stream has ended.
+        let away = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = away.local_addr().unwrap();
+        drop(away);
+        let spec = with_sinks(&format!(
+            "[[stream.sinks]]\nname = \"backend\"\ntables = [\"incidents\"]\nhttp = {{ url = \"http://{address}/rows\" }}\n"
+        ));
+        let child = streaming(&place, &spec, &[]);
+        wait_until("the stream has ended", || {
+            newest(&place).is_some_and(|stream| stream.state == StreamState::Stopped)
+        });
+        child.kill();
+        let stream = newest(&place).unwrap();
+        let (rows, received) = (stream.tables["incidents"].rows, Arc::new(Mutex::new(BTreeMap::new())));
+        let kept = Arc::clone(&received);
+        let handler = move |headers: HeaderMap, body: Bytes| async move {
+            let key = headers["idempotency-key"].to_str().unwrap().to_owned();
+            kept.lock().unwrap().insert(key, body.iter().filter(|byte| **byte == b'\n').count() as u64);
+        };
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).unwrap();
+        runtime.spawn(async move {
+            axum::serve(listener, Router::new().route("/rows", post(handler))).await.unwrap();
+        });
+        let delivered = || received.lock().unwrap().values().sum::<u64>() == rows;
+        if by_server {
+            let server = place.serve([]);
+            wait_until("everything is delivered", delivered);
+            server.stop().with_code(0);
+        } else {
+            let again = ended(&place, &spec, &[]);
+            assert_eq!((&again["id"], &again["state"]), (&stream.id.as_str().into(), &"stopped".into()));
+            assert!(delivered());
+            streaming(&place, &spec, &[]).answer().refused(&["rows"]);
+        }
+        assert!(rows > 0);
+    }
 }

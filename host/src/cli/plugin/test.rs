@@ -4,12 +4,13 @@ use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, grouped, table};
 use crate::cli::value::read_json;
-use crate::plugin::PluginKind;
-use crate::plugin::check::{CheckOptions, CheckReport, Outcome, Sample, check};
-use crate::run;
+use crate::plugin::check::{CheckReport, Outcome};
+use crate::plugin::is_path;
+use crate::versions::{self, CHECK_S, Testing};
+use anyhow::Context as _;
 use clap::Args;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Hold a component to the contract; exit code 1 with the reason where it fails
@@ -31,30 +32,25 @@ pub(in crate::cli) struct Test {
     #[arg(long, default_value_t = 42)]
     seed: u64,
     /// Seconds that the check may take; a component that needs longer fails
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = CHECK_S)]
     within: u64,
 }
 
 impl Test {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
-        let registry = app.registry()?;
-        let bytes = registry.bytes(&self.plugin)?;
-        let config = self.config.as_deref().map(read_json).transpose()?;
-        let other_tables = vec![run::incidents_layout().table, run::effects_layout().table];
-        let mut options = CheckOptions {
-            seed: self.seed,
-            config,
-            other_tables,
-            most_time: Duration::from_secs(self.within),
-            ..CheckOptions::default()
+        let testing = Testing {
+            config: self.config.as_deref().map(read_json).transpose()?,
+            generator: self.generator,
+            seed: Some(self.seed),
+            within: Some(Duration::from_secs(self.within)),
         };
-        if let Some(reference) = &self.generator {
-            let generator = registry.load(reference)?;
-            generator.expect_kind(PluginKind::Generator)?;
-            let defaults = generator.check_config(&serde_json::Value::Object(serde_json::Map::new()))?;
-            options.sample = Some(Sample::of(&generator, &defaults, &options)?);
-        }
-        let report = check(registry.engine(), &self.plugin, &bytes, &options);
+        let report = match app.server() {
+            Some(server) => server.test(&self.plugin, component(&self.plugin)?, &testing)?,
+            None => {
+                let registry = app.registry()?;
+                versions::test(&registry, &self.plugin, &registry.bytes(&self.plugin)?, testing)?
+            }
+        };
         out.print(&report, |out| {
             let rows = report.checks.iter().map(|check| {
                 let outcome = match check.outcome {
@@ -74,6 +70,15 @@ impl Test {
         })?;
         Ok(if report.passed() { Verdict::Good } else { Verdict::Negative })
     }
+}
+
+/// The bytes of a file of this machine; none of a reference to what the server has.
+fn component(plugin: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    let path = Path::new(plugin);
+    if !is_path(plugin) {
+        return Ok(None);
+    }
+    Ok(Some(std::fs::read(path).with_context(|| format!("can't read {plugin}"))?))
 }
 
 /// The first rows, and what the calls cost.

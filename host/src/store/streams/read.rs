@@ -42,6 +42,19 @@ impl Store {
         query.fetch_all(tx.connection()).await?.iter().map(record).collect()
     }
 
+    /// The streams that were stopped before all their sinks had all rows, oldest first.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn undelivered_streams(&self) -> Result<Vec<StreamRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let query = sqlx::query(
+            "SELECT * FROM streams WHERE state = 'stopped' AND EXISTS
+                 (SELECT 1 FROM stream_sinks WHERE stream_id = streams.id AND position < streams.commits) ORDER BY id",
+        );
+        query.fetch_all(tx.connection()).await?.iter().map(record).collect()
+    }
+
     /// The newest stream of a dataset that was not stopped.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use crate::influxd::Influxd;
 use crate::report::{Bar, Report, Work, compare, median};
 use crate::server::Server;
+use crate::swaps;
 use anyhow::{Context, Result, ensure};
 use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
@@ -26,6 +27,11 @@ const BAR: f64 = 1.0;
 const LISTED: Duration = Duration::from_secs(3);
 /// The endpoints that list something.
 const LISTINGS: [&str; 4] = ["/api/v1/runs", "/api/v1/datasets", "/api/v1/plugins", "/api/v1/schedules"];
+
+/// The status of a server that has enough for now.
+const ENOUGH: u16 = 429;
+/// How soon it is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a round gave.
 struct Round {
@@ -102,7 +108,8 @@ pub(crate) fn measure(folder: &Path, runs: usize, report: &mut Report) -> Result
         report.figure(&format!("{name} on one core"), median(rates), "rows/s", Bar::None);
         tell_waits(name, waits, report);
     }
-    listings(&server, report)
+    listings(&server, report)?;
+    swaps::measure(&server.url(), report)
 }
 
 /// The waits in the midst, and those of one in a hundred.
@@ -134,16 +141,9 @@ impl Load<'_> {
             let (agent, mut waits) = (agent(), Vec::new());
             while let Some(body) = self.bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let began = Instant::now();
-                let request = agent.post(format!("{}{}", self.url, self.path)).header("content-type", self.media);
-                let mut answer = request.send(body.as_slice())?;
-                let text = answer.body_mut().read_to_string()?;
-                ensure!(
-                    answer.status().as_u16() == self.good,
-                    "{}{} answered {}: {text}",
-                    self.url,
-                    self.path,
-                    answer.status()
-                );
+                while !self.taken(&agent, body)? {
+                    std::thread::sleep(PAUSE);
+                }
                 waits.push(began.elapsed());
             }
             Ok(waits)
@@ -155,6 +155,17 @@ impl Load<'_> {
         });
         let waits = waits?.concat();
         Ok(Round { rows: (waits.len() * ROWS) as u64, took: began.elapsed(), waits })
+    }
+}
+
+impl Load<'_> {
+    /// Whether a body was taken; a server that has enough for now gets it again.
+    fn taken(&self, agent: &ureq::Agent, body: &[u8]) -> Result<bool> {
+        let request = agent.post(format!("{}{}", self.url, self.path)).header("content-type", self.media);
+        let mut answer = request.send(body)?;
+        let (text, status) = (answer.body_mut().read_to_string()?, answer.status().as_u16());
+        ensure!([self.good, ENOUGH].contains(&status), "{}{} answered {status}: {text}", self.url, self.path);
+        Ok(status == self.good)
     }
 }
 

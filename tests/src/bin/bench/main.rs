@@ -15,6 +15,7 @@ mod sandbox;
 mod server;
 mod shop;
 mod streams;
+mod swaps;
 mod texts;
 
 use anyhow::{Context, Result, bail};
