@@ -6,7 +6,7 @@ use super::{Verdict, summary};
 use crate::app::App;
 use crate::core::time::Length;
 use crate::run::{Changes, RunSpec};
-use crate::store::StreamRecord;
+use crate::store::{StreamRecord, StreamState};
 use crate::stream::{StreamSpec, StreamView, Streams};
 use clap::Args;
 use serde_json::json;
@@ -73,7 +73,10 @@ impl Up {
 
 /// Starts the stream, or goes on with the one that there is.
 fn begin(streams: &Streams, spec: StreamSpec, speed: Option<f64>) -> anyhow::Result<StreamRecord> {
-    let Some(record) = streams.find(&spec)? else { return Ok(streams.start(spec)?) };
+    // Sinks of one that has ended have been woken with all streams.
+    let Some(record) = streams.find(&spec)?.filter(|record| record.state != StreamState::Stopped) else {
+        return Ok(streams.start(spec)?);
+    };
     streams.take_up(&record.id)?;
     speed.map_or(Ok(()), |speed| streams.set_speed(&record.id, speed))?;
     Ok(streams.record(&record.id)?)

@@ -54,10 +54,12 @@ async fn check(
         }
         None => None,
     };
-    let _turn = checked()?;
+    let turn = checked()?;
     let CheckQuery { plugin, origin, generator, seed, .. } = query;
     let testing = Testing { config, generator, seed, within: Some(Duration::from_secs(within)) };
     let report = blocking(&services, move |host: &Host| -> Result<_, PluginError> {
+        // Held by the work itself: a client that goes away does not end it.
+        let _turn = turn;
         match plugin {
             Some(name) => versions::test(&host.registry, &name, &host.registry.bytes(&name)?, testing),
             None => versions::test(&host.registry, origin.as_deref().unwrap_or("upload"), &bytes, testing),

@@ -4,7 +4,7 @@ use super::Shared;
 use super::answer;
 use super::body::{Path, Query};
 use super::error::{Problem, ProblemDocument};
-use super::work::settled;
+use super::work::{blocking, settled};
 use crate::api::CountQuery;
 use crate::batch::TableLayout;
 use crate::core::time::{Length, Timestamp, Window};
@@ -39,19 +39,29 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(export))
 }
 
-/// The window of a table's rows that a query asks for, where it says anything of it.
-pub(super) fn window(span: Span, table: &LakeTable) -> Result<Option<Window>, Problem> {
+/// A table, and the window of its rows that a query asks for, where it says anything of it. The newest row counts from which
+/// `last` is told, wherever it is: rows that are acknowledged are moved into the lake then.
+pub(super) async fn table_within(
+    services: &Shared,
+    dataset: &str,
+    table: &str,
+    span: Span,
+) -> Result<(LakeTable, Option<Window>), Problem> {
     if span.last.is_some() && (span.from.is_some() || span.to.is_some()) {
         return Err(Problem::bad_field("last", "ends with the newest row: leave from and to out, or last"));
     }
+    if span.last.is_some() {
+        settled(services, |_| Ok::<_, Problem>(())).await?;
+    }
+    let table = table_of(services, dataset, table).await?;
     match span.window([table.times()]) {
         Some(window) if window.is_empty() => Err(Problem::bad_field("to", "must be after from")),
-        window => Ok(window),
+        window => Ok((table, window)),
     }
 }
 
 /// A table of the newest snapshot.
-pub(super) async fn table_of(services: &Shared, dataset: &str, table: &str) -> Result<LakeTable, Problem> {
+async fn table_of(services: &Shared, dataset: &str, table: &str) -> Result<LakeTable, Problem> {
     let found = services.host.lake.dataset(dataset, None).await?;
     found.table(table).cloned().ok_or_else(|| Problem::not_found(format!("{dataset} has no table {table:?}")))
 }
@@ -124,7 +134,7 @@ async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Resul
 #[utoipa::path(delete, path = "/api/v1/datasets/{dataset}", tag = "data", params(("dataset" = String, Path)),
     responses((status = 200, body = Dropped), (status = 404, body = ProblemDocument)))]
 async fn remove(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Dropped>, Problem> {
-    Ok(Json(settled(&services, move |host| task::drop_dataset(host, &name, run::now())).await?))
+    Ok(Json(blocking(&services, move |host| task::drop_dataset(host, &name, run::now())).await?))
 }
 
 /// What a table's columns hold: missing values, extremes, and about how many distinct values.
@@ -177,7 +187,7 @@ async fn series(
         return Err(Problem::bad_field("from", "goes together with to: give both, or neither"));
     }
     let span = Span { from: query.from, to: query.to, last: query.last };
-    let span = window(span, &table_of(&services, &dataset, &table).await?)?;
+    let (_, span) = table_within(&services, &dataset, &table, span).await?;
     let engine = engine(&services).await?;
     Ok(Json(engine.series(&dataset, &table, &query.column, span, points, how).await?))
 }
@@ -197,8 +207,8 @@ async fn export(
         Some(name) => name.parse().map_err(|error: String| Problem::bad_field("format", error))?,
         None => sink::Format::Ndjson,
     };
-    let found = table_of(&services, &dataset, &table).await?;
-    let window = window(Span { from: query.from, to: query.to, last: query.last }, &found)?;
+    let span = Span { from: query.from, to: query.to, last: query.last };
+    let (found, window) = table_within(&services, &dataset, &table, span).await?;
     let layout = TableLayout::new(found.table);
     let names: Vec<String> = query.columns.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
     let mut encoder = sink::encoder(format, &layout, &names, query.index.as_deref())?;

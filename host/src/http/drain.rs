@@ -16,17 +16,18 @@ const MOST_BYTES: usize = 16 << 20;
 /// Longest time for it.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Lets the rest of a request's body be read, whoever drops it. A client that waits for leave to send has nothing under way.
+/// Lets the rest of a request's body be read, whoever drops it. A client that waits for leave to send, and did not get it, has nothing
+/// under way.
 pub(super) async fn rest(request: Request) -> Request {
-    if request.headers().contains_key(EXPECT) {
-        return request;
-    }
-    request.map(|body| Body::new(Drained { body: Some(body) }))
+    let begun = !request.headers().contains_key(EXPECT);
+    request.map(|body| Body::new(Drained { body: Some(body), begun }))
 }
 
 struct Drained {
     /// None once it has ended.
     body: Option<Body>,
+    /// Whether the client sends it.
+    begun: bool,
 }
 
 impl HttpBody for Drained {
@@ -34,6 +35,7 @@ impl HttpBody for Drained {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.begun = true;
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(cx);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -53,7 +55,8 @@ impl HttpBody for Drained {
 
 impl Drop for Drained {
     fn drop(&mut self) {
-        let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) else { return };
+        let rest = self.body.take().filter(|body| self.begun && !body.is_end_stream());
+        let Some(body) = rest else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(tokio::time::timeout(LONGEST, thrown_away(body)));
     }

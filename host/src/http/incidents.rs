@@ -3,7 +3,7 @@
 use super::Shared;
 use super::answer;
 use super::body::Query;
-use super::datasets::{engine, table_of, window};
+use super::datasets::{engine, table_within};
 use super::error::{Problem, ProblemDocument};
 use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::Span;
@@ -39,7 +39,7 @@ struct IncidentQuery {
 async fn list(State(services): State<Shared>, Query(query): Query<IncidentQuery>) -> Result<Response, Problem> {
     let mut sql = format!("SELECT * FROM {}.incidents WHERE true", quoted(&query.dataset));
     let span = Span { from: query.from, to: query.to, last: query.last };
-    let window = window(span, &table_of(&services, &query.dataset, "incidents").await?)?;
+    let (_, window) = table_within(&services, &query.dataset, "incidents", span).await?;
     let asked = query.last.is_some();
     if let Some(Window { start, .. }) = window.filter(|_| asked || query.from.is_some()) {
         sql.push_str(&format!(" AND end_time > TIMESTAMP '{start}'"));

@@ -94,9 +94,11 @@ async fn upload(
     Query(query): Query<UploadQuery>,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let _turn = checked()?;
+    let turn = checked()?;
     let streams = services.streams.clone();
     let uploaded = blocking(&services, move |host| {
+        // Held by the work itself: a client that goes away does not end it.
+        let _turn = turn;
         let origin = "upload".to_owned();
         let found = Digest::of(&bytes);
         if let Some(wanted) = query.digest.filter(|wanted| *wanted != found) {

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::answer;
 use super::body::{Path, Query};
-use super::datasets::{engine, table_of, window};
+use super::datasets::{engine, table_within};
 use super::error::{Problem, ProblemDocument};
 use crate::api::RowsQuery;
 use crate::lake::Span;
@@ -32,7 +32,7 @@ async fn rows(
     Query(query): Query<RowsQuery>,
 ) -> Result<Response, Problem> {
     let span = Span { from: query.from, to: query.to, last: query.last };
-    let window = window(span, &table_of(&services, &dataset, &table).await?)?;
+    let (_, window) = table_within(&services, &dataset, &table, span).await?;
     let order_by = query.order_by.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
     let scan = Scan { window, order_by, ..Scan::new(&dataset, &table) };
     let rows = engine(&services).await?.scan(&scan).await?;

@@ -152,11 +152,7 @@ async fn pause(State(services): State<Shared>, Path(id): Path<StreamId>) -> Resu
 #[utoipa::path(post, path = "/api/v1/streams/{id}/resume", tag = "streams", params(("id" = StreamId, Path)),
     responses((status = 200, body = StreamView), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 async fn resume(State(services): State<Shared>, Path(id): Path<StreamId>) -> Result<Json<StreamView>, Problem> {
-    let resume = |streams: &Streams, id: &StreamId| {
-        streams.resume(id)?;
-        streams.take_up(id)
-    };
-    changed(&services, id, resume).await
+    changed(&services, id, Streams::go_on).await
 }
 
 /// The clock goes at another speed from now on.

@@ -1,7 +1,7 @@
 //! The simulated clock: a straight line through an anchor, so that it is the same after a restart.
 
 use crate::core::time::Timestamp;
-use crate::store::ClockAnchor;
+use crate::store::{ClockAnchor, StreamState};
 use std::time::Duration;
 
 /// Longest wait that is ever computed; a wall clock that was set is seen after it.
@@ -11,6 +11,14 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 pub(super) fn at(anchor: ClockAnchor, now: Timestamp) -> Timestamp {
     let passed = now.0.saturating_sub(anchor.wall.0) as f64 * anchor.speed;
     anchor.clock.plus_us(passed as i64)
+}
+
+/// What is shown of the clock of a stream in that state: it stands while the stream is paused, and once it has ended.
+pub(super) fn shown(anchor: ClockAnchor, state: StreamState, now: Timestamp) -> Timestamp {
+    match state {
+        StreamState::Running | StreamState::Failed => at(anchor, now),
+        StreamState::Paused | StreamState::Stopped => anchor.clock,
+    }
 }
 
 /// When, by the wall's clock, it shows `clock`.

@@ -120,7 +120,7 @@ impl Live {
     /// What its simulated clock shows.
     pub(super) fn clock(&self, now: Timestamp) -> Timestamp {
         let control = lock(&self.control);
-        if control.state == StreamState::Running { clock::at(control.clock, now) } else { control.clock.clock }
+        clock::shown(control.clock, control.state, now)
     }
 
     /// Waits for the slice that is under way; no other begins as long as this is held.
@@ -316,13 +316,19 @@ impl Live {
         });
         if let Err(error) = recorded {
             tracing::error!(stream.id = %self.id, %error, "the stream's failure could not be recorded");
-            lock(&self.control).state = StreamState::Failed;
+            let mut control = lock(&self.control);
+            (control.state, control.alerted) = (StreamState::Failed, true);
         }
         self.tell(Some(&message));
     }
 
-    /// Raises an alert that the stream failed for the reason that is given, or resolves it.
+    /// Raises an alert that the stream failed for the reason that is given, or resolves it, unless it stands for another stream
+    /// of the dataset as well.
     fn tell(&self, error: Option<&str>) {
+        let others = self.host.store.another_stream_failed(&self.dataset, &self.id);
+        if error.is_none() && self.host.runtime.block_on(others).unwrap_or(false) {
+            return;
+        }
         if let Err(error) = self.alerts.stream_goes_on(&self.dataset, error, run::now()) {
             tracing::error!(stream.id = %self.id, "an alert can't be raised or resolved: {}", problem::chain(&error));
         }

@@ -79,10 +79,6 @@ impl StreamSpec {
             .map_err(|message| StreamError::Spec { key: "stream".to_owned(), message })?;
         check_speed(settings.speed)?;
         sinks::check(&settings.sinks)?;
-        if run.isolation == Some(Isolation::Process) {
-            let message = "a stream's plugins run on threads of this process: leave it out".to_owned();
-            return Err(StreamError::Spec { key: "isolation".to_owned(), message });
-        }
         Ok(Self { run, settings, input_digests: BTreeMap::new() })
     }
 
@@ -119,6 +115,10 @@ impl StreamSpec {
     /// # Errors
     /// A span that leaves the range of time.
     pub fn resolve(mut self, now: Timestamp, random: u64) -> Result<Self, StreamError> {
+        if self.run.isolation == Some(Isolation::Process) {
+            let message = "a stream's plugins run on threads of this process: leave it out".to_owned();
+            return Err(StreamError::Spec { key: "isolation".to_owned(), message });
+        }
         let back = i64::try_from(self.run.duration.us()).unwrap_or(i64::MAX);
         let live_from = *self.settings.live_from.get_or_insert(now);
         // Times that people read: on the minute, or on the second where less than a minute is filled in.

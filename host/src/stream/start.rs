@@ -101,11 +101,14 @@ impl Streams {
         Err(StreamError::State { id: record.id, state: record.state, message })
     }
 
+    /// The newest stream of the dataset, where it has ended and its sinks lack rows; not for who wants to replace its rows,
+    /// add to them, or send them elsewhere.
     fn find_undelivered(&self, spec: &StreamSpec) -> Result<Option<StreamRecord>, StreamError> {
         let host = &self.inner.host;
-        let mut stopped = host.runtime.block_on(host.store.undelivered_streams())?;
-        stopped.retain(|record| record.dataset == spec.run.dataset);
-        let Some(record) = stopped.pop() else { return Ok(None) };
-        Ok(StreamSpec::of_value(&record.spec)?.fits(spec).then_some(record))
+        let newest = host.runtime.block_on(host.store.newest_stream(&spec.run.dataset))?;
+        let Some(record) = newest.filter(|_| spec.run.existing == Existing::Refuse) else { return Ok(None) };
+        let ended = StreamSpec::of_value(&record.spec)?;
+        let same = ended.fits(spec) && ended.settings.sinks == spec.settings.sinks;
+        Ok((same && self.undelivered(&record.id)? > 0).then_some(record))
     }
 }

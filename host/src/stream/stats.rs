@@ -1,5 +1,6 @@
 //! What a stream has done lately: rates, drift and the newest line of its log, for people and for other programs.
 
+use super::clock;
 use crate::core::id::StreamId;
 use crate::core::time::Timestamp;
 use crate::plugin::{LogLevel, LogSink};
@@ -49,12 +50,12 @@ pub struct StreamStats {
 }
 
 /// What a record tells of a stream that nobody runs.
-pub fn stats_at_rest(record: &StreamRecord) -> StreamStats {
+pub fn stats_at_rest(record: &StreamRecord, now: Timestamp) -> StreamStats {
     let mut stats = StreamStats {
         id: record.id.clone(),
         state: record.state,
         mode: "backfill".to_owned(),
-        clock: record.clock.clock,
+        clock: clock::shown(record.clock, record.state, now),
         speed: record.clock.speed,
         position: record.position,
         behind_s: 0.0,

@@ -105,11 +105,11 @@ impl Streams {
     pub fn take_up(&self, id: &StreamId) -> Result<(), StreamError> {
         let record = self.record(id)?;
         match record.state {
-            StreamState::Failed => self.resume(id)?,
+            StreamState::Failed => return self.go_on(id),
             StreamState::Stopped if self.undelivered(id)? == 0 => return Err(stopped(&record)),
             StreamState::Running | StreamState::Paused | StreamState::Stopped => {}
         }
-        self.add(&self.record(id)?).map(drop)
+        self.add(&record).map(drop)
     }
 
     /// What the streams work on.
@@ -131,7 +131,7 @@ impl Streams {
         let courier =
             |sink| -> Arc<dyn Task> { Arc::new(Courier::new(&inner.host, &record.id, sink, inner.out.clone())) };
         let mut tasks: Vec<Arc<dyn Task>> = spec.settings.sinks.into_iter().map(courier).collect();
-        if !spec.run.validators.is_empty() {
+        if !spec.run.validators.is_empty() && record.state != StreamState::Stopped {
             tasks.push(Arc::new(Judge::new(&inner.host, &record.id, &inner.alerts, &inner.log, &inner.cancel)));
         }
         let aside: Vec<TaskId> = tasks.into_iter().map(|task| inner.aside.add(task)).collect();
@@ -200,8 +200,12 @@ impl Streams {
     }
 
     /// The streams that this process runs or delivers, oldest first.
-    pub fn under_way(&self) -> Vec<StreamId> {
-        self.live().keys().cloned().collect()
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn under_way(&self) -> Result<Vec<StreamId>, StreamError> {
+        self.let_go_of_ended()?;
+        Ok(self.live().keys().cloned().collect())
     }
 
     /// At most `limit` streams, newest first; with `before`, only those that are older than that one.
@@ -219,6 +223,18 @@ impl Streams {
     /// It is not running.
     pub fn pause(&self, id: &StreamId) -> Result<(), StreamError> {
         self.at_rest_or_live(id)?.pause(run::now())
+    }
+
+    /// A paused stream goes on from where its clock stands, a failed one from its last commit, in this process.
+    ///
+    /// # Errors
+    /// It is neither paused nor failed.
+    pub fn go_on(&self, id: &StreamId) -> Result<(), StreamError> {
+        let record = self.record(id)?;
+        if record.state != StreamState::Stopped {
+            self.add(&record)?;
+        }
+        self.resume(id)
     }
 
     /// A paused stream goes on from where its clock stands, a failed one from its last commit, as soon as it is taken up.
@@ -294,7 +310,7 @@ impl Streams {
         let record = self.record(id)?;
         let now = run::now();
         let live = self.live().get(id).map(|entry| Arc::clone(&entry.live));
-        let mut stats = stats_at_rest(&record);
+        let mut stats = stats_at_rest(&record, now);
         if let Some(live) = live {
             let control = live.control();
             let mut recent = live.recent();
@@ -325,7 +341,7 @@ impl Streams {
     /// stream is taken up.
     ///
     /// # Errors
-    /// There is no such stream, or it has ended and nothing of it is left to deliver.
+    /// There is no such stream, or it has ended and this process delivers nothing of it.
     pub fn watch(&self, id: &StreamId) -> Result<watch::Receiver<u64>, StreamError> {
         if let Some(entry) = self.live().get(id) {
             return Ok(entry.live.commits());

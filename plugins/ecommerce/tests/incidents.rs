@@ -13,7 +13,7 @@ use telemill_sdk::{Incident, IncidentModel, Role, Target, Window};
 /// 2026-11-09T00:00:00Z, a Monday.
 const MONDAY: i64 = 1_794_182_400 * SECOND;
 const WEEK: Window = Window::new(MONDAY, MONDAY + 7 * DAY);
-/// The seed of scenario.toml.
+/// A seed whose incidents are looked at.
 const SEED: u64 = 42;
 
 fn targets() -> Vec<Target> {

@@ -33,25 +33,39 @@ fn rows_are_visible_when_they_are_acknowledged_and_in_the_lake_after_a_clean_sto
     assert_eq!(place.parquet("shop", "orders").len(), 1);
 }
 
-/// What changes a whole dataset meets the rows that were acknowledged before.
+/// What asks for a window of a whole dataset, or takes its place, meets the rows that were acknowledged before.
 #[test]
-fn rows_that_wait_for_the_lake_are_cleaned_judged_and_dropped_with_their_dataset() {
+fn rows_that_wait_for_the_lake_are_judged_exported_and_replaced_like_the_others() {
     let place = Place::new();
     let served = place.serve([]);
-    let send = || {
-        let rows = b"{\"id\":1}\n{\"id\":2}\n{\"id\":2}\n";
-        served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], rows).with_status(200);
+    let send = |dataset: &str, table: &str| {
+        let rows = b"{\"id\":1,\"at\":\"2026-11-09T10:00:00Z\"}\n{\"id\":2,\"at\":\"2026-11-09T11:00:00Z\"}\n{\"id\":2,\"at\":\"2026-11-09T11:30:00Z\"}\n";
+        let path = format!("/api/v1/ingest/{dataset}/{table}?time_field=at");
+        served.send("POST", &path, &[NDJSON], rows).with_status(200);
     };
-    send();
+    send("shop", "orders");
+    let last = served.get("/api/v1/datasets/shop/tables/orders/export?format=csv&last=1h").with_status(200).text();
+    assert_eq!(last.lines().count(), 3, "{last}");
+    send("other", "orders");
     let rules = json!({ "tables": [{ "table": "orders", "unique": [{ "name": "ids differ", "columns": ["id"] }] }] });
-    let judged = served.post("/api/v1/datasets/shop/validate", &json!({ "with": "table-rules", "config": rules }));
-    let judged = judged.with_status(200).json();
+    let request = json!({ "with": "table-rules", "config": rules, "last": "1h" });
+    let judged = served.post("/api/v1/datasets/other/validate", &request).with_status(200).json();
     assert_eq!(judged[0]["passed"], false, "{judged}");
-    send();
-    served.send("DELETE", "/api/v1/datasets/shop", &[], &[]).with_status(200);
-    served.get("/api/v1/datasets/shop").with_status(404);
+    // A run in their place keeps none of them.
+    send("made", "transactions");
+    let run = json!({ "scenario": "ecommerce", "duration": "1m", "dataset": "made", "existing": "replace", "validators": [] });
+    let run = served.post("/api/v1/runs", &run).with_status(201).json();
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    wait_until("the run is finished", || served.get(&path).json()["state"] == "finished");
     served.stop().with_code(0);
-    assert_eq!(place.json(["dataset", "list", "--json"]), json!([]), "they do not come back");
+    let rows = run_rows(&place);
+    assert_eq!(place.sql("SELECT count(*) AS n FROM made.transactions"), [json!({ "n": rows })]);
+}
+
+fn run_rows(place: &Place) -> Value {
+    let run = place.json(["run", "show", "--json"]);
+    let tables = run["run"]["tables"].as_array().or(run["tables"].as_array()).unwrap().clone();
+    tables.iter().find(|table| table["table"] == "transactions").unwrap()["rows"].clone()
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::cli::output::{Output, grouped, table};
 use crate::core::id::StreamId;
 use crate::core::time::{Length, Timestamp};
 use crate::remote::{RemoteError, Server};
+use crate::run;
 use crate::store::StreamRecord;
 use crate::stream::{self, StreamError, StreamStats, StreamView, Streams};
 use clap::Args;
@@ -133,7 +134,7 @@ impl Stats {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         let stats: StreamStats = match app.server() {
             Some(server) => server.stream_stats(&find_there(server, self.id)?.id)?,
-            None => stream::stats_at_rest(&find(&app.reader()?, self.id)?),
+            None => stream::stats_at_rest(&find(&app.reader()?, self.id)?, run::now()),
         };
         out.print(&stats, |out| {
             writeln!(out, "stream {}: {}, {}", stats.id, stats.state, stats.mode)?;

@@ -4,19 +4,18 @@ use super::{Labels, figure};
 use crate::core::id::StreamId;
 use crate::http::Shared;
 use crate::http::error::Problem;
-use crate::http::work::blocking;
-use crate::run::Host;
 use crate::stream::{StreamError, StreamStats};
 use prometheus_client::registry::Registry;
 
 #[expect(clippy::cast_precision_loss, reason = "figures to look at")]
 pub(super) async fn register(services: &Shared, registry: &mut Registry) -> Result<(), Problem> {
     let streams = services.streams.clone();
-    let stats = move |_: &Host| -> Result<Vec<(StreamStats, u64)>, StreamError> {
+    let stats = move || -> Result<Vec<(StreamStats, u64)>, StreamError> {
         let told = |id: &StreamId| Ok((streams.stats(id)?, streams.undelivered(id)?));
-        streams.under_way().iter().map(told).collect()
+        streams.under_way()?.iter().map(told).collect()
     };
-    let stats = blocking(services, stats).await?;
+    // Not in the queue of what is asked for: a server that is busy is looked at most.
+    let stats = tokio::task::spawn_blocking(stats).await.map_err(|error| Problem::internal(&error))??;
     let labels = |stats: &StreamStats| -> Labels { vec![("stream", stats.id.to_string())] };
     let rows = stats.iter().flat_map(|(stats, _)| {
         let of_table = move |(table, rows): (&String, &u64)| {

@@ -55,6 +55,27 @@ impl Store {
         query.fetch_all(tx.connection()).await?.iter().map(record).collect()
     }
 
+    /// The newest stream of a dataset.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn newest_stream(&self, dataset: &str) -> Result<Option<StreamRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let query = sqlx::query("SELECT * FROM streams WHERE dataset = ? ORDER BY id DESC LIMIT 1");
+        let row = query.bind(dataset).fetch_optional(tx.connection()).await?;
+        row.as_ref().map(record).transpose()
+    }
+
+    /// Whether a stream of a dataset, other than `id`, has failed.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn another_stream_failed(&self, dataset: &str, id: &StreamId) -> Result<bool, StoreError> {
+        let mut tx = self.read().await?;
+        let query = sqlx::query("SELECT 1 FROM streams WHERE dataset = ? AND id <> ? AND state = 'failed' LIMIT 1");
+        Ok(query.bind(dataset).bind(id.as_str()).fetch_optional(tx.connection()).await?.is_some())
+    }
+
     /// The newest stream of a dataset that was not stopped.
     ///
     /// # Errors

@@ -117,7 +117,15 @@ impl Courier {
             return Ok(());
         }
         let dataset = files_dataset(&taken);
-        let dataset = self.host.runtime.block_on(self.host.lake.dataset(&dataset, None))?;
+        let dataset = match self.host.runtime.block_on(self.host.lake.dataset(&dataset, None)) {
+            Ok(dataset) => dataset,
+            Err(LakeError::NoDataset { .. }) => {
+                let rows: u64 = taken.iter().flat_map(|(_, files)| files).map(|file| file.rows).sum();
+                let reason = format!("{rows} rows were dropped with their dataset before they were delivered");
+                return self.give_up(sink, &format!("{}-{}", self.stream, commit.number), reason, Vec::new());
+            }
+            Err(error) => return Err(error.into()),
+        };
         // Counted by rows, whether they are there or not, so that a batch has the same place whenever it comes.
         let mut end = 0;
         for (table, files) in taken {
