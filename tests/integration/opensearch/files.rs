@@ -108,7 +108,7 @@ fn a_mapping_can_be_had_alone() {
 }
 
 #[test]
-fn files_that_are_no_bulk_lines_are_named_with_the_line() {
+fn files_that_are_no_bulk_lines_are_named_with_the_line_and_a_stop_is_heard() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = Receiver::start();
     let server = connect(&receiver);
@@ -119,5 +119,8 @@ fn files_that_are_no_bulk_lines_are_named_with_the_line() {
         let error = server.load_file("demo", &path, &|| false, &mut |_| {}).expect_err("no bulk lines");
         assert!(matches!(&error, LoadError::BadFile { line: found, .. } if *found == line), "{error}");
     }
+    fs::write(&path, "{\"index\":{}}\n{\"a\":1}\n").unwrap();
+    assert!(matches!(server.load_file("stopped", &path, &|| true, &mut |_| {}), Err(LoadError::Stopped)));
+    assert!(!receiver.cluster().indices.contains_key("stopped"), "something was sent after the stop");
     assert!(server.load_file("demo", &dir.path().join("missing.ndjson"), &|| false, &mut |_| {}).is_err());
 }
