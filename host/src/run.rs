@@ -29,7 +29,7 @@ pub use error::RunError;
 pub use execute::{Host, Outcome, Request, now, random, refuse_existing, resume, start, versions};
 pub use incidents::{IncidentModels, MAX_INCIDENTS};
 pub use inputs::ReadInput;
-pub use judge::{Judgement, judge};
+pub use judge::{Judged, Judgement, judge};
 pub use plan::{Configured, Plan};
 pub use preview::{is_stateless, preview, preview_each, stream};
 pub use shard::{Cancel, Observer, Unobserved};

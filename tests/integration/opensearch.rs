@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod client;
+mod command;
 mod files;
 mod python;
 mod receiver;

@@ -12,7 +12,7 @@ use crate::core::time::{Length, Timestamp};
 use crate::plugin::log_to_tracing;
 use crate::remote::Server;
 use crate::run::{self, Cancel, Existing, Request, RunError, Verification};
-use crate::store::{RunRecord, RunState, StoreError};
+use crate::store::{RunRecord, StoreError};
 use crate::task;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -25,8 +25,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What is said where a run is meant and there is none.
 const NO_RUN: &str = "there is no run yet: `telemill run start ecommerce` makes one";
-/// Runs of a server among which one that is not finished is looked for, as here.
-const LOOKED_AT: u32 = 1_000;
 
 /// Make rows from a spec, look at runs, go on with one, or prove one
 #[derive(Debug, Subcommand)]
@@ -115,7 +113,7 @@ pub(super) struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  telemill run resume")]
 pub(super) struct Resume {
-    /// The run; the newest unfinished one where none is given
+    /// The run; the newest unfinished or unjudged one where none is given
     id: Option<RunId>,
     #[command(flatten)]
     workers: Workers,
@@ -253,7 +251,11 @@ impl Resume {
     fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         if let Some(server) = app.server() {
             self.workers.refuse()?;
-            let record = server.resume_run(&unfinished_of(server, self.id)?)?;
+            let id = match self.id {
+                Some(id) => id,
+                None => server.run_to_resume()?.ok_or(RunError::NoRun("resume"))?,
+            };
+            let record = server.resume_run(&id)?;
             return watch::to_the_end(app, out, server, record);
         }
         let writer = app.writer()?;
@@ -340,14 +342,6 @@ fn newest_of(server: &Server, id: Option<RunId>) -> anyhow::Result<RunId> {
         Some(id) => Ok(id),
         None => Ok(server.runs(1, None)?.pop().map(|run| run.id).context(NO_RUN)?),
     }
-}
-
-fn unfinished_of(server: &Server, id: Option<RunId>) -> anyhow::Result<RunId> {
-    let Some(id) = id else {
-        let open = server.runs(LOOKED_AT, None)?.into_iter().find(|run| run.state != RunState::Finished);
-        return Ok(open.map(|run| run.id).ok_or(RunError::NoRun("resume"))?);
-    };
-    Ok(id)
 }
 
 fn newest(host: &run::Host, id: Option<RunId>) -> anyhow::Result<RunId> {

@@ -8,7 +8,7 @@ use crate::core::incident::Severity;
 use crate::core::report::Report;
 use crate::remote::Server;
 use crate::run::{Host, Judgement, Outcome};
-use crate::store::{NewReport, ReportRecord, RunRecord};
+use crate::store::{ReportRecord, RunRecord};
 use arrow::util::display::array_value_to_string;
 use serde_json::json;
 use std::io::{self, Write};
@@ -41,11 +41,7 @@ pub(super) fn finished_here(app: &App, host: &Host, out: &Output, outcome: Outco
 pub(super) fn finished_there(out: &Output, server: &Server, run: RunWithReports) -> anyhow::Result<Verdict> {
     let RunWithReports { run: record, reports } = run;
     let incidents = server.query_for(&incidents_sql(&record.dataset))?;
-    let judgement = |report: ReportRecord| {
-        let NewReport { plugin, version, passed, report, .. } = report.content;
-        Judgement { plugin, version, passed, report }
-    };
-    let judgements: Vec<_> = reports.into_iter().map(judgement).collect();
+    let judgements: Vec<Judgement> = reports.into_iter().map(|report| report.content.into()).collect();
     finished(out, &record, &incidents, &judgements, |out| {
         let at = format!(" --server {}", server.url());
         writeln!(out, "\ngo on with")?;

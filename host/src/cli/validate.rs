@@ -3,6 +3,7 @@
 use super::Verdict;
 use super::options;
 use super::output::Output;
+use super::run::on_ctrl_c;
 use super::span::Span;
 use super::summary;
 use super::value::read_json;
@@ -48,7 +49,7 @@ impl Validate {
             Some(server) => server.validate(&dataset, &ValidateRequest { with, config, from, to, last })?,
             None => {
                 let task = task::Validate { dataset, with: Some(with), config, scenario: None, from, to, last };
-                task.run(&app.writer()?.host)?
+                task.run(&app.writer()?.host, &on_ctrl_c(app))?
             }
         };
         out.print(&judgements, |out| {

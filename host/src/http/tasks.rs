@@ -31,7 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(validate)).routes(routes!(clean)).routes(routes!(preview))
 }
 
-/// Lets a validator judge a dataset, and records what it says. The answer comes when it has judged.
+/// Lets a validator judge a dataset, and records what it says. The answer comes when it has judged; a client that goes
+/// away ends it.
 #[utoipa::path(post, path = "/api/v1/datasets/{dataset}/validate", tag = "data", params(("dataset" = String, Path)),
     request_body = ValidateRequest,
     responses((status = 200, body = Vec<Judgement>), (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
@@ -45,7 +46,9 @@ async fn validate(
         return Err(Problem::bad_field("with", format!("{with:?} {}", spec::NO_PATH)));
     }
     let task = task::Validate { dataset, with: Some(with), config, scenario: None, from, to, last };
-    Ok(Json(settled(&services, move |host| task.run(host)).await?))
+    let guard = CancelOnDrop::default();
+    let cancel = guard.cancel();
+    Ok(Json(settled(&services, move |host| task.run(host, &cancel)).await?))
 }
 
 /// Cleans a table of a dataset by a recipe, into a dataset of its own. The answer comes when the rows are there.

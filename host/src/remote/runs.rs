@@ -6,10 +6,13 @@ use super::{RemoteError, Server};
 use crate::api::RunWithReports;
 use crate::core::id::RunId;
 use crate::run::{Progress, RunSpec, Verification};
-use crate::store::RunRecord;
+use crate::store::{RunRecord, RunState};
 use serde_json::json;
 use ureq::SendBody;
 use ureq::http::Method;
+
+/// Runs among which one to go on with is looked for.
+const LOOKED_AT: u32 = 1_000;
 
 impl Server {
     /// At most `limit` runs, newest first; with `before`, only older ones.
@@ -28,6 +31,21 @@ impl Server {
         self.get(Target::new(&["runs", id.as_str()]))
     }
 
+    /// The newest run that is not finished, or of which a validator's report is missing; none where there is no such run.
+    ///
+    /// # Errors
+    /// The server can't be asked.
+    pub fn run_to_resume(&self) -> Result<Option<RunId>, RemoteError> {
+        for run in self.runs(LOOKED_AT, None)? {
+            // Only a record that asks for reports is looked at once more.
+            let validators = run.validators();
+            if run.state != RunState::Finished || validators > 0 && self.run(&run.id)?.reports.len() < validators {
+                return Ok(Some(run.id));
+            }
+        }
+        Ok(None)
+    }
+
     /// Starts a run; it is recorded, and rows are being made.
     ///
     /// # Errors
@@ -36,10 +54,10 @@ impl Server {
         self.post(Target::new(&["runs"]), spec)
     }
 
-    /// Goes on with a run that is not finished.
+    /// Goes on with a run that is not finished, or not judged by all its validators.
     ///
     /// # Errors
-    /// There is no such run, it is finished or under way, or the server can't be asked.
+    /// There is no such run, it is finished and judged or under way, or the server can't be asked.
     pub fn resume_run(&self, id: &RunId) -> Result<RunRecord, RemoteError> {
         self.post(Target::new(&["runs", id.as_str(), "resume"]), &json!({}))
     }

@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::inputs::ReadInput;
-use super::judge::{Judgement, judge};
+use super::judge::{Judged, Judgement, judge};
 use super::kept::kept;
 use super::output::{FilesByTable, LakeOutput};
 use super::plan::Plan;
@@ -133,10 +133,11 @@ pub fn start(
     go_on(host, &plan, &id, request, observer, cancel)
 }
 
-/// Goes on with run `id`, or with the newest one that is not finished.
+/// Goes on with run `id`, or with the newest one that is not finished, or that not all of its validators have judged:
+/// of that one nothing is made again.
 ///
 /// # Errors
-/// There is no such run, and what [`start`] can fail with.
+/// There is no such run, it is finished and judged, and what [`start`] can fail with.
 pub fn resume(
     host: &Host,
     id: Option<&RunId>,
@@ -148,14 +149,11 @@ pub fn resume(
     let record = host.runtime.block_on(async {
         match id {
             Some(id) => Ok(host.store.run(id).await?),
-            None => {
-                let runs = host.store.runs(1_000, None).await?;
-                let open = runs.into_iter().find(|run| run.state != RunState::Finished);
-                open.ok_or(RunError::NoRun("resume"))
-            }
+            None => host.store.run_to_resume().await?.ok_or(RunError::NoRun("resume")),
         }
     })?;
-    if record.state == RunState::Finished {
+    let has_rows = record.state == RunState::Finished;
+    if has_rows && host.runtime.block_on(host.store.run_reports(&record.id))?.len() >= record.validators() {
         let (id, state) = (record.id, record.state);
         return Err(RunError::State {
             id,
@@ -166,6 +164,10 @@ pub fn resume(
     let plan =
         Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), host.read_input, request.log.clone())?;
     begun(&record, &plan);
+    if has_rows {
+        observer.progress(plan.spec.window().length_us() * u64::from(plan.spec.spec().partitions), 0);
+        return judge_run(host, &plan, &record.id, cancel);
+    }
     go_on(host, &plan, &record.id, request, observer, cancel)
 }
 
@@ -193,8 +195,19 @@ fn go_on(
         record_failure(host, id, &error);
         return Err(error);
     }
-    let judgements = judge(host, &plan.validators, &plan.spec.spec().dataset, plan.spec.window(), Some(id), &plan.log)?;
+    judge_run(host, plan, id, cancel)
+}
+
+/// Lets those validators judge the rows of a finished run of which no report is recorded.
+fn judge_run(host: &Host, plan: &Plan, id: &RunId, cancel: &Cancel) -> Result<Outcome, RunError> {
     let record = host.runtime.block_on(host.store.run(id))?;
+    let reports = host.runtime.block_on(host.store.run_reports(id))?;
+    let mut judgements: Vec<Judgement> = reports.into_iter().map(|report| report.content.into()).collect();
+    // They judge in the spec's order, and none after one that failed.
+    let missing = plan.validators.get(judgements.len()..).unwrap_or_default();
+    let (window, at) = (plan.spec.window(), record.snapshot_id.map(SnapshotId));
+    let judged = Judged { dataset: &record.dataset, window, at, run: Some(id) };
+    judgements.extend(judge(host, missing, judged, &plan.log, cancel)?);
     Ok(Outcome { record, judgements })
 }
 

@@ -3,11 +3,13 @@
 use super::error::RunError;
 use super::execute::{Host, now};
 use super::plan::Configured;
+use super::shard::Cancel;
 use crate::batch::to_guest;
 use crate::core::id::RunId;
 use crate::core::report::Report;
 use crate::core::schema::Table;
 use crate::core::time::Window;
+use crate::lake::SnapshotId;
 use crate::plugin::{LogSink, Selection};
 use crate::query::{Scan, TextForm};
 use crate::store::NewReport;
@@ -26,26 +28,49 @@ pub struct Judgement {
     pub report: Report,
 }
 
-/// Lets `validators` judge the rows of `dataset` within `window`, and records their reports.
+impl From<NewReport> for Judgement {
+    fn from(report: NewReport) -> Self {
+        let NewReport { plugin, version, passed, report, .. } = report;
+        Self { plugin, version, passed, report }
+    }
+}
+
+/// The rows that validators judge.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// The dataset.
+    pub dataset: &'a str,
+    /// The simulated time.
+    pub window: Window,
+    /// The snapshot; the newest where none is given.
+    pub at: Option<SnapshotId>,
+    /// The run that made them; none where a dataset is judged later.
+    pub run: Option<&'a RunId>,
+}
+
+/// Lets `validators` judge rows, one after the other, and records each report as soon as it is there.
 ///
 /// # Errors
-/// A validator that fails or asks for what is not there; a lake that can't be read.
+/// A validator that fails or asks for what is not there; a lake that can't be read; or somebody set `cancel`, which is
+/// seen between two batches.
 pub fn judge(
     host: &Host,
     validators: &[Configured],
-    dataset: &str,
-    window: Window,
-    run: Option<&RunId>,
+    judged: Judged<'_>,
     log: &LogSink,
+    cancel: &Cancel,
 ) -> Result<Vec<Judgement>, RunError> {
     if validators.is_empty() {
         return Ok(Vec::new());
     }
-    let engine = host.query_engine(None)?;
+    let Judged { dataset, window, at, run } = judged;
+    let unless_stopped = || if cancel.is_cancelled() { Err(RunError::Cancelled) } else { Ok(()) };
+    let engine = host.query_engine(at)?;
     let tables: Vec<Table> =
-        host.runtime.block_on(host.lake.dataset(dataset, None))?.tables.into_iter().map(|table| table.table).collect();
+        host.runtime.block_on(host.lake.dataset(dataset, at))?.tables.into_iter().map(|table| table.table).collect();
     let mut judgements = Vec::new();
     for Configured { plugin, config } in validators {
+        unless_stopped()?;
         let mut validator = plugin.validator(log.clone())?;
         let selections = validator.open(config, &tables, window)?;
         for (index, selection) in selections.iter().enumerate() {
@@ -60,6 +85,7 @@ pub fn judge(
                 ..Scan::new(dataset, &selection.table)
             };
             for batch in host.runtime.block_on(engine.scan(&scan))?.blocking(host.runtime.clone()) {
+                unless_stopped()?;
                 validator.observe(to_guest(&batch?, index)?)?;
             }
         }
@@ -73,7 +99,7 @@ pub fn judge(
             digest: plugin.digest(),
             window,
             passed: report.passed(),
-            report: report.clone(),
+            report,
             created_at: now(),
         };
         host.runtime.block_on(async {
@@ -81,8 +107,7 @@ pub fn judge(
             tx.insert_report(&new).await?;
             tx.commit().await
         })?;
-        let (plugin, version, passed) = (new.plugin, new.version, new.passed);
-        judgements.push(Judgement { plugin, version, passed, report });
+        judgements.push(new.into());
     }
     Ok(judgements)
 }

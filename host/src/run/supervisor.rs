@@ -77,7 +77,7 @@ impl Supervisor {
         self.begin(Work::Start(Box::new(spec)), request)
     }
 
-    /// Goes on with a run that is not finished; returns when it has begun.
+    /// Goes on with a run that is not finished, or not judged by all its validators; returns when it has begun.
     ///
     /// # Errors
     /// It is under way already, too many are, and what [`super::resume`] finds before it makes rows.
@@ -88,7 +88,7 @@ impl Supervisor {
         self.begin(Work::Resume(id), request)
     }
 
-    /// Asks a run to stop; it does so between two calls into its generator, and can be resumed.
+    /// Asks a run to stop; it does so between two calls into its plugins, and can be resumed.
     ///
     /// # Errors
     /// It is not under way in this process.

@@ -117,7 +117,7 @@ impl Work {
                 Ok(done(json!({ "rows": outcome.rows, "snapshot": outcome.snapshot })))
             }
             Self::Validate(validate) => {
-                let judgements = validate.run(host)?;
+                let judgements = validate.run(host, cancel)?;
                 judge(&validate.dataset, judgements, log)
             }
             Self::Clean(clean) => {

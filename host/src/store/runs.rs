@@ -142,6 +142,11 @@ impl RunRecord {
             snapshot_id: None,
         }
     }
+
+    /// How many validators judge its rows.
+    pub fn validators(&self) -> usize {
+        self.plugins.iter().filter(|used| used.role == "validator").count()
+    }
 }
 
 /// What a finished run leaves in its record.
@@ -273,6 +278,22 @@ impl Store {
     /// SQLite failed.
     pub async fn latest_run(&self) -> Result<Option<RunRecord>, StoreError> {
         Ok(self.runs(1, None).await?.pop())
+    }
+
+    /// The newest run that is not finished, or of which a validator's report is missing; none where there is no such run.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub async fn run_to_resume(&self) -> Result<Option<RunRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let query = sqlx::query(
+            "SELECT * FROM runs WHERE state <> ?
+             OR (SELECT count(*) FROM json_each(plugins) WHERE json_extract(value, '$.role') = 'validator')
+                 > (SELECT count(*) FROM reports WHERE run_id = runs.id)
+             ORDER BY id DESC LIMIT 1",
+        );
+        let row = query.bind(RunState::Finished.as_str()).fetch_optional(tx.connection()).await?;
+        row.as_ref().map(record).transpose()
     }
 
     /// At most `limit` runs, newest first; with `before`, only those that are older than that one, so that the last

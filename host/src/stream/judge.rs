@@ -10,7 +10,7 @@ use crate::core::id::StreamId;
 use crate::core::problem;
 use crate::core::time::{Timestamp, Window};
 use crate::plugin::LogSink;
-use crate::run::{self, Cancel, Host, Plan};
+use crate::run::{self, Cancel, Host, Judged, Plan, RunError};
 use crate::store::{StreamRecord, StreamState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -63,7 +63,11 @@ impl Judge {
             if self.cancel.is_cancelled() {
                 break;
             }
-            let judgements = run::judge(host, &plan.validators, &record.dataset, window, None, &self.log)?;
+            let judged = Judged { dataset: &record.dataset, window, at: None, run: None };
+            let judgements = match run::judge(host, &plan.validators, judged, &self.log, &self.cancel) {
+                Err(RunError::Cancelled) => break,
+                judgements => judgements?,
+            };
             for judgement in judgements.iter().filter(|judgement| !judgement.passed) {
                 let plugin = judgement.plugin.as_str();
                 tracing::warn!(stream.id = %self.stream, plugin.name = plugin, "a validator failed over {window}");

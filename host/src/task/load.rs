@@ -89,7 +89,10 @@ impl Load {
                 if !self.append {
                     server.create_index(&self.index, &self.body_of_file(path)?, self.recreate)?;
                 }
-                server.load_file(&self.index, path, progress)?
+                match server.load_file(&self.index, path, &|| cancel.is_cancelled(), progress) {
+                    Err(LoadError::Stopped) => return Err(TaskError::Stopped),
+                    loaded => loaded?,
+                }
             }
         };
         let counted = if self.verify { Some(server.count(&self.index)?) } else { None };

@@ -4,7 +4,7 @@ use super::TaskError;
 use crate::core::time::{Length, Timestamp};
 use crate::lake::{LakeTable, Span};
 use crate::plugin::{PluginKind, log_to_tracing};
-use crate::run::{self, Configured, Host, Judgement, PluginUse, RunSpec};
+use crate::run::{self, Cancel, Configured, Host, Judged, Judgement, PluginUse, RunError, RunSpec};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -55,8 +55,8 @@ impl Validate {
     /// Judges, and records the reports.
     ///
     /// # Errors
-    /// No such validator, dataset or rows.
-    pub fn run(&self, host: &Host) -> Result<Vec<Judgement>, TaskError> {
+    /// No such validator, dataset or rows; or somebody set `cancel`.
+    pub fn run(&self, host: &Host, cancel: &Cancel) -> Result<Vec<Judgement>, TaskError> {
         self.check()?;
         let validators = self.uses()?.into_iter().map(|PluginUse { plugin, config }| {
             let plugin = host.registry.load(&plugin)?;
@@ -68,7 +68,12 @@ impl Validate {
         let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
         let window =
             Span { from: self.from, to: self.to, last: self.last }.covered(dataset.tables.iter().map(LakeTable::times));
-        Ok(run::judge(host, &validators, &self.dataset, window, None, &log_to_tracing())?)
+        let judged = Judged { dataset: &self.dataset, window, at: None, run: None };
+        run::judge(host, &validators, judged, &log_to_tracing(), cancel).map_err(|error| match error {
+            // There is no run to resume.
+            RunError::Cancelled => TaskError::Stopped,
+            error => error.into(),
+        })
     }
 
     fn uses(&self) -> Result<Vec<PluginUse>, TaskError> {

@@ -82,7 +82,7 @@ fn documents_are_split_by_phase_and_load_into_a_server() {
     let mapping: Value = serde_json::from_str(&read(dir.path(), "mapping.json")).unwrap();
     assert_eq!(mapping["mappings"]["properties"]["@timestamp"]["type"], "date");
     server.create_index("other", &mapping, false).unwrap();
-    let outcome = server.load_file("other", &dir.path().join("all_data.ndjson"), &mut |_| {}).unwrap();
+    let outcome = server.load_file("other", &dir.path().join("all_data.ndjson"), &|| false, &mut |_| {}).unwrap();
     assert_eq!((outcome.accepted, outcome.refused), (40, 0));
     assert_eq!(server.count("other").unwrap(), 40);
     assert_eq!(receiver.cluster().indices.keys().collect::<Vec<_>>(), ["other"]);
@@ -108,7 +108,7 @@ fn a_mapping_can_be_had_alone() {
 }
 
 #[test]
-fn files_that_are_no_bulk_lines_are_named_with_the_line() {
+fn files_that_are_no_bulk_lines_are_named_with_the_line_and_a_stop_is_heard() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = Receiver::start();
     let server = connect(&receiver);
@@ -116,8 +116,11 @@ fn files_that_are_no_bulk_lines_are_named_with_the_line() {
     for (content, line) in [("{\"a\":1}\n", 1), ("{\"index\":{}}\n{\"a\":1}\n\nnonsense\n", 4), ("{\"index\":{}}\n", 2)]
     {
         fs::write(&path, content).unwrap();
-        let error = server.load_file("demo", &path, &mut |_| {}).expect_err("no bulk lines");
+        let error = server.load_file("demo", &path, &|| false, &mut |_| {}).expect_err("no bulk lines");
         assert!(matches!(&error, LoadError::BadFile { line: found, .. } if *found == line), "{error}");
     }
-    assert!(server.load_file("demo", &dir.path().join("missing.ndjson"), &mut |_| {}).is_err());
+    fs::write(&path, "{\"index\":{}}\n{\"a\":1}\n").unwrap();
+    assert!(matches!(server.load_file("stopped", &path, &|| true, &mut |_| {}), Err(LoadError::Stopped)));
+    assert!(!receiver.cluster().indices.contains_key("stopped"), "something was sent after the stop");
+    assert!(server.load_file("demo", &dir.path().join("missing.ndjson"), &|| false, &mut |_| {}).is_err());
 }

@@ -10,11 +10,48 @@ use telemill::store::{DATABASE_FILE, Segment, Store};
 use tokio::runtime::Runtime;
 
 use super::{resumed, run, running, shop};
-use crate::program::{Place, wait_until};
+use crate::program::{Place, Running, answer, program, wait_until};
 
 /// Twelve segments of two partitions: enough to be killed between any two.
 fn spec() -> String {
     shop("15:00", "2h", 2, "20m")
+}
+
+/// So many that a run can be met while they judge.
+const VALIDATORS: usize = 60;
+
+/// What validators said of the newest run, as it is recorded.
+fn reports(place: &Place) -> Vec<Value> {
+    let shown: Value = serde_json::from_str(&place.ask(["run", "show", "--json"]).out).unwrap_or_default();
+    shown["reports"].as_array().cloned().unwrap_or_default()
+}
+
+/// Starts a run and waits until its rows are there and some of its validators have judged them.
+fn judging(place: &Place) -> Running {
+    let validators = "[[validators]]\nplugin = \"table-rules\"\n".repeat(VALIDATORS);
+    place.file("spec.toml", format!("{}\n{validators}", shop("15:00", "1h", 2, "30m")));
+    let mut child = place.spawn(["run", "start", "spec.toml", "--quiet"]);
+    wait_until("a validator has judged", || {
+        assert!(!child.has_ended(), "the run was over before it was met");
+        !reports(place).is_empty()
+    });
+    child
+}
+
+/// Everything that must hold when a run was cut short while it was judged: the others judge, once, and nothing is made.
+fn is_judged_later(place: &Place) {
+    let run = place.runs()[0].clone();
+    assert_eq!(run["state"], "finished");
+    let (before, files) = (reports(place), place.parquet("shop", "transactions"));
+    assert!(before.len() < VALIDATORS, "all had judged before it was cut short");
+    let told: Value = serde_json::from_str(&place.ask(["run", "resume", "--json"]).with_code(0).out).unwrap();
+    assert_eq!((&told["run"], &told["passed"]), (&run, &Value::Bool(true)));
+    assert_eq!(told["reports"].as_array().unwrap().len(), VALIDATORS, "verdicts of before are told, too");
+    let after = reports(place);
+    assert_eq!((after.len(), &after[..before.len()]), (VALIDATORS, before.as_slice()), "one judged twice");
+    assert_eq!(place.parquet("shop", "transactions"), files, "rows were made again");
+    place.ask(["run", "resume", run["id"].as_str().unwrap()]).refused(&["finished", "there is nothing to resume"]);
+    place.ask(["run", "resume"]).refused(&["there is no run to resume"]);
 }
 
 /// What the newest run has recorded as finished.
@@ -122,6 +159,40 @@ fn ctrl_c_ends_cleanly_and_the_run_goes_on_later() {
     place.ask(["run", "verify"]).refused(&["cancelled", "resume"]);
     goes_on(&place, &undisturbed);
     place.ask(["run", "resume"]).refused(&["there is no run to resume"]);
+}
+
+#[test]
+fn a_run_that_was_killed_while_it_was_judged_is_judged_later() {
+    let place = Place::new();
+    judging(&place).kill();
+    is_judged_later(&place);
+}
+
+#[test]
+fn a_server_judges_a_run_later_too() {
+    let place = Place::new();
+    judging(&place).kill();
+    let (run, before) = (place.runs()[0].clone(), reports(&place));
+    let server = place.serve([]);
+    // Whoever names no run has this one found.
+    let resume = ["--server", &server.url, "run", "resume", "--json"];
+    let told = answer(program(place.path()).args(resume).output().unwrap()).with_code(0);
+    let told: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((&told["run"], told["reports"].as_array().unwrap().len()), (&run, VALIDATORS));
+    assert_eq!(reports(&place)[..before.len()], before);
+    let path = format!("/api/v1/runs/{}/resume", run["id"].as_str().unwrap());
+    server.send("POST", &path, &[], &[]).with_status(409);
+    answer(program(place.path()).args(resume).output().unwrap()).refused(&["there is no run to resume"]);
+    server.stop().with_code(0);
+}
+
+#[test]
+fn ctrl_c_is_heard_while_validators_work() {
+    let place = Place::new();
+    let mut child = judging(&place);
+    child.interrupt();
+    child.answer().refused(&["the run was stopped", "telemill run resume"]);
+    is_judged_later(&place);
 }
 
 #[test]

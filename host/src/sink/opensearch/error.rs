@@ -100,4 +100,7 @@ pub enum LoadError {
     /// The rows could not be had.
     #[error("the rows to load can't be read")]
     Rows(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Somebody stopped it.
+    #[error("it was stopped")]
+    Stopped,
 }

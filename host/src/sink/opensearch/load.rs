@@ -78,14 +78,16 @@ impl OpenSearch {
         loader.finish()
     }
 
-    /// Sends a file of bulk lines to `index`, whatever index its action lines name.
+    /// Sends a file of bulk lines to `index`, whatever index its action lines name; `stopped` is asked before every
+    /// document.
     ///
     /// # Errors
-    /// [`LoadError::BadFile`] where the file holds something else, and as [`Self::load_batches`].
+    /// [`LoadError::BadFile`] where the file holds something else, [`LoadError::Stopped`], and as [`Self::load_batches`].
     pub fn load_file(
         &self,
         index: &str,
         path: &Path,
+        stopped: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(&Outcome),
     ) -> Result<Outcome, LoadError> {
         let bad = |line: u64, reason: String| LoadError::BadFile { path: path.display().to_string(), line, reason };
@@ -94,6 +96,9 @@ impl OpenSearch {
         let mut lines = Lines { reader: BufReader::with_capacity(1 << 20, file), number: 0 };
         let (mut document, mut source) = (Vec::new(), Vec::new());
         while lines.next_into(&mut source).map_err(|error| bad(lines.number, error.to_string()))? {
+            if stopped() {
+                return Err(LoadError::Stopped);
+            }
             document.clear();
             document.extend_from_slice(&action_line(&source).map_err(|reason| bad(lines.number, reason))?);
             let found = lines.next_into(&mut source).map_err(|error| bad(lines.number, error.to_string()))?;
