@@ -181,9 +181,12 @@ impl Mapping {
         let mut body = Value::Object(self.spec.clone());
         for (name, parameter) in &self.parameters {
             let value = match (given.get(name).filter(|value| !value.is_null()), parameter.time) {
-                (Some(value), true) => json!(time(value).ok_or_else(|| {
-                    Problem::bad_field(name, "must be a time such as 2026-11-09T14:25:00Z or 2026-11-09 14:25:00")
-                })?),
+                (Some(value), true) => {
+                    let time = value.as_str().and_then(|text| Timestamp::written(text).ok());
+                    json!(time.ok_or_else(|| {
+                        Problem::bad_field(name, "must be a time such as 2026-11-09T14:25:00Z or 2026-11-09 14:25:00")
+                    })?)
+                }
                 (Some(value), false) => value.clone(),
                 // Whole seconds, as people write them.
                 (None, true) => json!(Timestamp(run::now().0.div_euclid(1_000_000) * 1_000_000)),
@@ -198,11 +201,6 @@ impl Mapping {
         });
         answer(services, spec::read(body)?, self.table.clone(), profile.transpose()?).await
     }
-}
-
-fn time(value: &Value) -> Option<Timestamp> {
-    let text = value.as_str()?;
-    text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
 }
 
 /// Puts a value where `pointer` says; objects on the way are made.
