@@ -2,7 +2,7 @@
 //! files, are cases of it: the host knows none of them by name.
 
 use super::Shared;
-use super::body::{Json as Body, parse_json};
+use super::body::{Json as Body, Raw, parse_json};
 use super::error::{Problem, ProblemDocument};
 use super::spec;
 use super::work::blocking;
@@ -18,7 +18,6 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -161,8 +160,9 @@ pub(super) fn mapped() -> Router<Shared> {
             Ok(mapping) => {
                 let path = mapping.path.clone();
                 let mapping = Arc::new(mapping);
-                let handler =
-                    async move |State(services): State<Shared>, bytes: Bytes| mapping.answer(&services, &bytes).await;
+                let handler = async move |State(services): State<Shared>, Raw(bytes): Raw| {
+                    mapping.answer(&services, &bytes).await
+                };
                 router = router.route(&path, post(handler));
             }
             Err(message) => tracing::error!(mapping = name, message, "a route that ships can't be read"),
