@@ -89,6 +89,18 @@ struct Global {
     /// Show no progress and only warnings and errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     quiet: bool,
+    /// How the log on standard error is written: text, or json for an object a line
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "TELEMILL_LOG_FORMAT",
+        default_value = "text",
+        // Said above: a list of them would make the help of every command a long one.
+        hide_possible_values = true,
+        help_heading = "Global options"
+    )]
+    log_format: output::LogFormat,
     /// A setting, such as limits.memory_bytes=134217728; telemill.toml and TELEMILL_LIMITS_MEMORY_BYTES say the same
     #[arg(long = "setting", global = true, value_name = "KEY=VALUE", help_heading = "Global options")]
     settings: Vec<String>,
@@ -145,16 +157,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(error) => error.exit(),
     };
-    let result = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|cli| {
-        output::init_log(cli.global.quiet);
-        dispatch(cli, &matches)
-    });
-    match result {
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let log_format = cli.global.log_format;
+    output::init_log(cli.global.quiet, log_format);
+    match dispatch(cli, &matches) {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Negative) => ExitCode::from(1),
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::print_error(&error);
+            output::print_error(&error, log_format);
             ExitCode::from(2)
         }
     }
@@ -173,9 +187,9 @@ fn open(origin: Origin) -> anyhow::Result<App> {
 
 fn dispatch(cli: Cli, matches: &ArgMatches) -> anyhow::Result<Verdict> {
     let server = place::server(&cli, matches)?;
-    let Global { data_dir, json, settings, .. } = cli.global.clone();
+    let Global { data_dir, json, quiet, log_format, settings, .. } = cli.global.clone();
     let app = open(Origin { data_dir, settings })?.with_server(server);
-    let out = output::Output { json, quiet: cli.global.quiet };
+    let out = output::Output { json, quiet, log_format };
     let verdict = match cli.command {
         Command::Generate(command) => command.run(&app, &out, matches),
         Command::Preview(command) => command.run(&app, &out),

@@ -5,6 +5,7 @@ mod data;
 mod files;
 mod generate;
 mod help;
+mod logs;
 mod plugins;
 mod profiles;
 mod settings;

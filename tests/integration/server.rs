@@ -14,5 +14,6 @@ mod stream_alerts;
 mod streams;
 mod swaps;
 mod up;
+mod user_data;
 
 pub(crate) use streams::shop;

@@ -145,6 +145,32 @@ fn a_version_may_only_add_columns() {
     place.good(["plugin", "enable", &exact]);
 }
 
+/// What a version added stays in the tables, empty in the rows of one that does not have it.
+#[test]
+fn a_rollback_goes_back_over_columns_that_were_added() {
+    let place = Place::new();
+    place.file("a.wasm", guest("hostile").unwrap());
+    place.file("b.wasm", lying_guest("added-column").unwrap());
+    place.good(["plugin", "install", "a.wasm", "--enable"]);
+    let a = installed(&place, "a.wasm");
+    place.good(["plugin", "install", "b.wasm", "--enable"]);
+    let append = |start: &str| {
+        let spec = spec(&json!({})).replacen("2026-01-01T00:00:00Z", start, 1);
+        place.file("spec.toml", format!("existing = \"append\"\n{spec}"));
+        place.json(["run", "start", "spec.toml", "--quiet", "--json"])["run"].clone()
+    };
+    append("2026-01-01T00:00:00Z");
+    place.ask(["plugin", "enable", &format!("sha256:{a}")]).refused(&["readings.added", "is missing"]);
+    assert_eq!(place.json(["plugin", "rollback", "hostile", "--json"])["active"], a.as_str());
+    assert_eq!(made_with(&append("2026-01-01T00:01:00Z")), a);
+    let counted = place.sql(
+        "SELECT count(added) = count(*) AS whole, count(added) AS filled FROM meters.readings \
+         GROUP BY time >= '2026-01-01T00:01:00Z' ORDER BY whole",
+    );
+    assert_eq!((&counted[0]["whole"], &counted[0]["filled"]), (&json!(false), &json!(0)));
+    assert_eq!(counted[1]["whole"], true);
+}
+
 #[test]
 fn what_an_unfinished_run_was_planned_with_stays() {
     let place = Place::new();

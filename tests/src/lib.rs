@@ -53,8 +53,8 @@ pub fn guest(name: &str) -> Result<Vec<u8>> {
 }
 
 /// The hostile guest with a lie that no configuration can ask for. In `describe`: `bad-name`, `bad-version`,
-/// `bad-schema`, `bad-example`, `forgery`, `loop` or `panic`. In `plan`: `other-column` (another name for `flag`) or
-/// `bad-table`.
+/// `bad-schema`, `bad-example`, `forgery`, `loop` or `panic`. In `plan`: `other-column` (another name for `flag`),
+/// `added-column` (one more, `added`) or `bad-table`.
 ///
 /// # Errors
 /// Says so where the guest has no place for the lie.

@@ -36,7 +36,7 @@ pub(super) struct Collect {
     #[arg(long, value_name = "INFLUXQL", requires = "influx")]
     query: Option<String>,
     /// The instant to collect; now where it is left out
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::written)]
     current_time: Option<Timestamp>,
     /// Collect so many minutes after the last time, whatever the clock says
     #[arg(long, value_name = "N")]

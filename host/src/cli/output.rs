@@ -1,7 +1,10 @@
 //! What goes to the terminal: results on standard output, logs and errors on standard error.
 
 pub(super) use crate::core::count::grouped;
+use crate::run;
+use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::json;
 use std::io::{self, IsTerminal as _, Write as _};
 use tracing_subscriber::EnvFilter;
 
@@ -12,6 +15,8 @@ pub(super) struct Output {
     pub(super) json: bool,
     /// Without progress.
     pub(super) quiet: bool,
+    /// How the log is written.
+    pub(super) log_format: LogFormat,
 }
 
 impl Output {
@@ -33,29 +38,35 @@ impl Output {
     }
 }
 
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
 /// Whether standard error may be coloured: a terminal, and nobody asked for none.
 pub(super) fn colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Sends logs to standard error; `TELEMILL_LOG` says which, as a filter of tracing.
-pub(super) fn init_log(quiet: bool) {
+pub(super) fn init_log(quiet: bool, format: LogFormat) {
     let default = if quiet { "warn" } else { "telemill=info,warn" };
     let filter = EnvFilter::try_from_env("TELEMILL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(colours())
-        .without_time()
-        .with_target(false)
-        .compact();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // A second call in one process (tests) keeps the first subscriber.
-    let _ = subscriber.try_init();
+    let _ = match format {
+        LogFormat::Text => subscriber.with_ansi(colours()).without_time().with_target(false).compact().try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).try_init(),
+    };
 }
 
-/// Prints an error with its causes, one a line where they say something new.
-pub(super) fn print_error(error: &anyhow::Error) {
-    let (red, reset) = if colours() { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
+/// Prints an error with its causes, one a line where they say something new; in a log of JSON it is an object as the others.
+pub(super) fn print_error(error: &anyhow::Error, format: LogFormat) {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
@@ -65,8 +76,17 @@ pub(super) fn print_error(error: &anyhow::Error) {
             text.push_str(&format!("\n  because {cause}"));
         }
     }
+    let line = match format {
+        LogFormat::Text => {
+            let (red, reset) = if colours() { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
+            format!("{red}error:{reset} {text}")
+        }
+        LogFormat::Json => {
+            json!({ "timestamp": run::now(), "level": "ERROR", "message": text, "target": module_path!() }).to_string()
+        }
+    };
     // Standard error is the last resort: when it is gone there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{red}error:{reset} {text}");
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Whether the reader of our output went away, as `head` does: no reason to complain.

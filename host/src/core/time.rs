@@ -22,6 +22,16 @@ impl Timestamp {
         Self(self.0 - self.0.rem_euclid(DAY_US))
     }
 
+    /// Reads a time as people write it: what [`FromStr`] reads, or `2026-11-09 14:25:00`, which is in UTC.
+    ///
+    /// # Errors
+    /// It is no time.
+    pub fn written(text: &str) -> Result<Self, String> {
+        let full = || format!("{}Z", text.replacen(' ', "T", 1)).parse();
+        let no_time = |_| format!("{text:?} is no time; write 2026-11-09T14:25:00Z, 2026-11-09 14:25:00 or 2026-11-09");
+        text.parse().or_else(|_: String| full()).map_err(no_time)
+    }
+
     /// This point moved by `us` microseconds, held at the ends of the range.
     pub fn plus_us(self, us: i64) -> Self {
         Self(self.0.saturating_add(us))
@@ -211,6 +221,12 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-09T00:00:00Z");
         assert_eq!("2026-11-09".parse(), Ok(time));
         assert!("yesterday".parse::<Timestamp>().is_err());
+        for text in ["2026-11-09 00:00:00", "2026-11-09T00:00:00", "2026-11-09T00:00:00Z", "2026-11-09"] {
+            assert_eq!(Timestamp::written(text), Ok(time), "{text}");
+        }
+        for text in ["", "yesterday", "2026-11-09 25:00:00", "14:25:00"] {
+            assert!(Timestamp::written(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use serde::de::value::Error as ValueError;
+use std::error::Error as _;
+use std::fmt::Display;
 
 /// Largest JSON body: specs and queries are far smaller.
 pub(super) const MAX_JSON_BYTES: usize = 4 << 20;
@@ -33,15 +36,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 /// A value from JSON; faults name the field.
 pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." { String::new() } else { path };
-        Problem::bad_field(field, error.inner().to_string())
-    })
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| bad_value(&error))
+}
+
+/// What is wrong with a value, and where serde met it.
+fn bad_value<E: Display>(error: &serde_path_to_error::Error<E>) -> Problem {
+    let path = error.path().to_string();
+    let field = if path == "." { String::new() } else { path };
+    Problem::bad_field(field, error.inner().to_string())
+}
+
+/// A body as it is.
+pub(super) struct Raw(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Bytes::from_request(request, state).await.map(Self).map_err(unread)
+    }
 }
 
 /// Why a body could not be read.
-pub(super) fn unread(rejection: BytesRejection) -> Problem {
+fn unread(rejection: BytesRejection) -> Problem {
     Problem::new(rejection.status(), rejection.body_text())
 }
 
@@ -53,7 +70,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = AxumQuery::from_request_parts(parts, state).await;
-        query.map(|AxumQuery(value)| Self(value)).map_err(|rejection| Problem::bad_request(rejection.body_text()))
+        query.map(|AxumQuery(value)| Self(value)).map_err(|rejection| {
+            // Axum reads queries as `parse_json` reads bodies, and keeps what it was told as the cause.
+            let cause =
+                rejection.source().and_then(|cause| cause.downcast_ref::<serde_path_to_error::Error<ValueError>>());
+            cause.map_or_else(|| Problem::bad_request(rejection.body_text()), bad_value)
+        })
     }
 }
 

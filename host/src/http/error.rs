@@ -1,13 +1,12 @@
 //! Errors as RFC 9457 problem documents. The only place that maps errors of lower layers to statuses.
 
+mod rows;
 mod tasks;
 
 pub(super) use crate::api::ProblemDocument;
 
 use crate::alert::AlertError;
 use crate::core::problem as core_problem;
-use crate::ingest::IngestError;
-use crate::ingest::log::{LogError, RETRY_AFTER_S};
 use crate::lake::LakeError;
 use crate::plugin::PluginError;
 use crate::query::QueryError;
@@ -15,7 +14,6 @@ use crate::run::{RunError, SpecError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
 use crate::stream::StreamError;
-use crate::user_data::UserDataError;
 use crate::versions::VersionsError;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -26,6 +24,11 @@ use axum::response::{IntoResponse, Response};
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// How long a client is asked to wait where the server has too much to do, in seconds.
 const BUSY_SECONDS: u64 = 1;
+/// How long where somebody must make room, stop a stream or start the server again, in seconds.
+const HELP_SECONDS: u64 = 30;
+
+/// What is said where the layer below does not say it better.
+const DISK_FULL: &str = "the disk of the data folder is full";
 
 /// A problem on its way out.
 #[derive(Debug, Clone)]
@@ -65,8 +68,8 @@ impl Problem {
     }
 
     /// No room on the disk.
-    fn disk_full() -> Self {
-        Self::new(StatusCode::INSUFFICIENT_STORAGE, "the disk of the data folder is full")
+    pub(super) fn disk_full(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, detail).retry_after(HELP_SECONDS)
     }
 
     /// More work than the server takes at once.
@@ -140,7 +143,7 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.is_disk_full() {
-            return Self::disk_full();
+            return Self::disk_full(DISK_FULL);
         }
         let detail = error.to_string();
         match error {
@@ -176,7 +179,9 @@ impl From<LakeError> for Problem {
         let detail = error.to_string();
         match error {
             LakeError::Store(error) => error.into(),
-            LakeError::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::disk_full(),
+            LakeError::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Self::disk_full(DISK_FULL)
+            }
             LakeError::NoDataset { .. } | LakeError::NoSnapshot(_) => Self::not_found(detail),
             LakeError::DatasetExists { .. } => {
                 Self::new(StatusCode::CONFLICT, format!("{detail} (\"existing\": \"append\" or \"replace\" in a spec)"))
@@ -324,8 +329,8 @@ impl From<StreamError> for Problem {
             StreamError::State { .. } | StreamError::TooLate { .. } | StreamError::Successor { .. } => {
                 Self::new(StatusCode::CONFLICT, detail)
             }
-            StreamError::TooMany { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, detail),
-            StreamError::Interrupted => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
+            StreamError::TooMany { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(HELP_SECONDS),
+            StreamError::Interrupted => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(HELP_SECONDS),
             StreamError::Run(error) => error.into(),
             StreamError::Plugin(error) => error.into(),
             StreamError::Lake(error) => error.into(),
@@ -334,65 +339,6 @@ impl From<StreamError> for Problem {
             StreamError::Alert(error) => error.into(),
             StreamError::Sink(error) => error.into(),
             StreamError::Arrow(_) | StreamError::Record { .. } => Self::internal(&error),
-        }
-    }
-}
-
-impl From<LogError> for Problem {
-    fn from(error: LogError) -> Self {
-        let detail = error.to_string();
-        match error {
-            LogError::Full { .. } | LogError::Busy => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(RETRY_AFTER_S)
-            }
-            LogError::DiskFull { .. } => Self::new(StatusCode::INSUFFICIENT_STORAGE, detail),
-            LogError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
-            LogError::Broken | LogError::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
-            LogError::Lake(error) => error.into(),
-            LogError::Store(error) => error.into(),
-            LogError::Damaged { .. } | LogError::Io { .. } | LogError::Frame(_) | LogError::Rows(_) => {
-                Self::internal(&error)
-            }
-        }
-    }
-}
-
-impl From<IngestError> for Problem {
-    fn from(error: IngestError) -> Self {
-        let detail = error.to_string();
-        match error {
-            IngestError::BadRows { total, first, .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_first_of(total, first)
-            }
-            IngestError::BadFile { problems, .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
-            }
-            IngestError::BadName(_) => Self::bad_request(detail),
-            // A body that can't be read is the sender's: broken compression, or a line without an end.
-            IngestError::Read { source, .. } => Self::bad_request(format!("{detail}: {source}")),
-            IngestError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
-            IngestError::Lake(error) => error.into(),
-            IngestError::Log(error) => error.into(),
-            IngestError::Batch(_) => Self::internal(&error),
-        }
-    }
-}
-
-impl From<UserDataError> for Problem {
-    fn from(error: UserDataError) -> Self {
-        let detail = error.to_string();
-        match error {
-            UserDataError::BadFiles { total, first } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_first_of(total, first)
-            }
-            UserDataError::Changed(_) => Self::new(StatusCode::CONFLICT, detail),
-            UserDataError::NoFiles(_) => Self::not_found(detail),
-            UserDataError::Ingest(error) => error.into(),
-            UserDataError::Lake(error) => error.into(),
-            UserDataError::Store(error) => error.into(),
-            UserDataError::Query(error) => error.into(),
-            UserDataError::Sink(error) => error.into(),
-            UserDataError::Io { .. } | UserDataError::Source(_) | UserDataError::Batch(_) => Self::internal(&error),
         }
     }
 }

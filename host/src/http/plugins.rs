@@ -1,7 +1,7 @@
 //! Plugins: what there is, uploads, and which version a name means.
 
 use super::Shared;
-use super::body::{Json as Body, Path, Query};
+use super::body::{Json as Body, Path, Query, Raw};
 use super::error::{Problem, ProblemDocument};
 use super::work::blocking;
 use crate::api::{Compare, Uploaded};
@@ -17,7 +17,6 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -92,7 +91,7 @@ async fn list(State(services): State<Shared>) -> Result<Json<Vec<Stated>>, Probl
 async fn upload(
     State(services): State<Shared>,
     Query(query): Query<UploadQuery>,
-    bytes: Bytes,
+    Raw(bytes): Raw,
 ) -> Result<Response, Problem> {
     let turn = checked()?;
     let streams = services.streams.clone();

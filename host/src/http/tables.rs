@@ -2,7 +2,7 @@
 //! files, are cases of it: the host knows none of them by name.
 
 use super::Shared;
-use super::body::{Json as Body, parse_json};
+use super::body::{Json as Body, Raw, parse_json};
 use super::error::{Problem, ProblemDocument};
 use super::spec;
 use super::work::blocking;
@@ -18,7 +18,6 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -161,8 +160,9 @@ pub(super) fn mapped() -> Router<Shared> {
             Ok(mapping) => {
                 let path = mapping.path.clone();
                 let mapping = Arc::new(mapping);
-                let handler =
-                    async move |State(services): State<Shared>, bytes: Bytes| mapping.answer(&services, &bytes).await;
+                let handler = async move |State(services): State<Shared>, Raw(bytes): Raw| {
+                    mapping.answer(&services, &bytes).await
+                };
                 router = router.route(&path, post(handler));
             }
             Err(message) => tracing::error!(mapping = name, message, "a route that ships can't be read"),
@@ -181,9 +181,12 @@ impl Mapping {
         let mut body = Value::Object(self.spec.clone());
         for (name, parameter) in &self.parameters {
             let value = match (given.get(name).filter(|value| !value.is_null()), parameter.time) {
-                (Some(value), true) => json!(time(value).ok_or_else(|| {
-                    Problem::bad_field(name, "must be a time such as 2026-11-09T14:25:00Z or 2026-11-09 14:25:00")
-                })?),
+                (Some(value), true) => {
+                    let time = value.as_str().and_then(|text| Timestamp::written(text).ok());
+                    json!(time.ok_or_else(|| {
+                        Problem::bad_field(name, "must be a time such as 2026-11-09T14:25:00Z or 2026-11-09 14:25:00")
+                    })?)
+                }
                 (Some(value), false) => value.clone(),
                 // Whole seconds, as people write them.
                 (None, true) => json!(Timestamp(run::now().0.div_euclid(1_000_000) * 1_000_000)),
@@ -198,11 +201,6 @@ impl Mapping {
         });
         answer(services, spec::read(body)?, self.table.clone(), profile.transpose()?).await
     }
-}
-
-fn time(value: &Value) -> Option<Timestamp> {
-    let text = value.as_str()?;
-    text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
 }
 
 /// Puts a value where `pointer` says; objects on the way are made.

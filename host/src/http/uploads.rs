@@ -154,7 +154,7 @@ async fn receive(services: &Shared, body: Body, path: PathBuf) -> Result<(), Pro
 fn disk(error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "the disk is full; nothing was taken in")
+            Problem::disk_full("the disk is full; nothing was taken in")
         }
         _ => Problem::internal(error),
     }

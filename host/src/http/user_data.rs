@@ -107,8 +107,8 @@ async fn collect(State(services): State<Shared>, request: Request) -> Result<Jso
         let CollectRequest { metrics, user_id, source, label, merge_to_training } = parse_json(&intake.bytes)?;
         let sent = Sent { metrics, user_id, source, label };
         let collected = user_data::collect(&log, DATASET, sent, intake.key)?;
-        // Samples that came before were merged then, where that was asked for.
-        if merge_to_training && !collected.repeated {
+        // Samples that came before are merged as well: the server may have died between the two. What is merged adds nothing.
+        if merge_to_training {
             user_data::merge_file(host, DATASET, &collected.file, run::now())?;
         }
         Ok(CollectAnswer::new(collected, merge_to_training))

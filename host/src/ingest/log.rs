@@ -137,6 +137,11 @@ impl Key {
         let digest = Digest::of_parts([target.as_bytes(), text.as_bytes()]);
         Self { digest, body: xxhash_rust::xxh3::xxh3_64(body) }
     }
+
+    /// What stands for the key, its client and its target.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
 }
 
 /// Rows that are durable.
@@ -146,6 +151,8 @@ pub struct Receipt {
     pub rows: u64,
     /// Whether they had been taken before, under the same key, so that nothing was added now.
     pub repeated: bool,
+    /// When their request came: of repeated ones the first, so that what is derived from it stays what it was.
+    pub at: Timestamp,
 }
 
 /// A receipt that is to come.
@@ -185,6 +192,8 @@ pub struct Ticket {
     key: Option<Key>,
     /// How often rows had moved when the key was looked up.
     moves: u64,
+    /// When the request came.
+    pub at: Timestamp,
 }
 
 /// The log. Shared behind an `Arc`; dropping it ends its threads and leaves what was not moved to the next start.
@@ -290,7 +299,7 @@ impl Log {
         if !segments::has_room(&self.folder, wanted, keep_bytes) {
             return Err(LogError::DiskFull { folder: self.folder.clone(), keep_bytes });
         }
-        Ok(Begun::New(Ticket { key, moves }))
+        Ok(Begun::New(Ticket { key, moves, at: self.now() }))
     }
 
     /// Appends rows of declared tables, all or nothing. Once the receipt is there they are durable, and SQL sees them.
@@ -299,14 +308,14 @@ impl Log {
     /// Nothing was taken; see [`LogError`].
     pub fn append(&self, ticket: Ticket, rows: &[(Declared, RecordBatch)]) -> Result<Pending, LogError> {
         let count = rows.iter().map(|(_, rows)| rows.num_rows() as u64).sum();
+        let receipt = Receipt { rows: count, repeated: false, at: ticket.at };
         let (answer, pending) = oneshot::channel();
         if count == 0 {
             // Nothing is kept of nothing, not even its key.
-            answer.send(Ok(Receipt { rows: 0, repeated: false })).ok();
+            answer.send(Ok(receipt)).ok();
             return Ok(Pending(pending));
         }
-        let at = self.now();
-        let key = ticket.key.map(|key| KeyUse { key: key.digest, body: key.body, rows: count, at });
+        let key = ticket.key.map(|key| KeyUse { key: key.digest, body: key.body, rows: count, at: ticket.at });
         let tables: Vec<(TableRef, RecordBatch)> =
             rows.iter().map(|(table, rows)| (table.table.clone(), rows.clone())).collect();
         let frame = frame::encode(key.as_ref(), &tables)?;
@@ -315,7 +324,7 @@ impl Log {
             self.mover.try_send(mover::Message::Enough).ok();
             return Err(LogError::Full { most_bytes: self.settings.memory_bytes });
         }
-        let waiting = writer::Waiting { frame, tables, key, rows: count, bytes, moves: ticket.moves, answer };
+        let waiting = writer::Waiting { frame, tables, key, receipt, bytes, moves: ticket.moves, answer };
         self.writer.try_send(writer::Message::Append(waiting)).map_err(|error| {
             self.image.release(bytes);
             match error {
@@ -379,5 +388,6 @@ pub fn settle(data_dir: &Path, host: LogHost, settings: LogSettings) -> Result<(
 
 /// The answer to a key that came before.
 fn repeated(used: &KeyUse, body: u64) -> Result<Receipt, LogError> {
-    if used.body == body { Ok(Receipt { rows: used.rows, repeated: true }) } else { Err(LogError::KeyReused) }
+    let receipt = Receipt { rows: used.rows, repeated: true, at: used.at };
+    if used.body == body { Ok(receipt) } else { Err(LogError::KeyReused) }
 }

@@ -7,7 +7,7 @@ use super::{FileName, NORMAL, Problems, SAMPLES, UserDataError, table};
 use crate::batch::TableLayout;
 use crate::core::digest::Digest;
 use crate::core::time::Timestamp;
-use crate::ingest::log::{Begun, Key, Log};
+use crate::ingest::log::{Begun, Key, Log, Receipt, Ticket};
 use crate::ingest::{self, Format, IngestError};
 use crate::run::Host;
 use arrow::compute::concat_batches;
@@ -44,7 +44,14 @@ pub struct Collected {
     pub repeated: bool,
 }
 
-/// Takes what a user sent. To be called on a thread that runs no async tasks.
+impl Collected {
+    fn new(file: String, receipt: Receipt) -> Self {
+        Self { file, samples: receipt.rows, repeated: receipt.repeated }
+    }
+}
+
+/// Takes what a user sent. What comes again under `key` has the file that it had the first time. To be called on a thread that
+/// runs no async tasks.
 ///
 /// # Errors
 /// Samples that can't be taken in, by their number from 1, and a log that does not take them. Nothing was taken then.
@@ -64,11 +71,19 @@ pub fn collect(log: &Log, dataset: &str, sent: Sent, key: Option<Key>) -> Result
         lines.extend_from_slice(Value::Object(sample).to_string().as_bytes());
         lines.push(b'\n');
     }
-    let start = next_start(log.now());
-    let name = FileName { user_id, source, start };
-    let file = name.made();
+    // A key is remembered with the time of its request, and has a file of its own; what has no key has an instant of its own.
+    let alone = key.is_none().then(|| next_start(log.now()));
+    let named = |at| FileName { user_id: user_id.clone(), source: source.clone(), start: alone.unwrap_or(at) };
+    let made = |name: &FileName| name.made(key.map(|key| key.digest()));
     let body = Rows { bytes: lines.into(), format: Format::Ndjson, place: "metrics", first: 1 };
-    append(log, dataset, &name, file, &body, key)
+    let receipt = match log.begin(key, body.bytes.len()).map_err(IngestError::from)? {
+        Begun::Repeated(receipt) => receipt,
+        Begun::New(ticket) => {
+            let name = named(ticket.at);
+            append(log, dataset, &name, &made(&name), &body, ticket)?
+        }
+    };
+    Ok(Collected::new(made(&named(receipt.at)), receipt))
 }
 
 /// Takes a user's file whole; one that is there already with the same content adds nothing. To be called on a thread that
@@ -96,7 +111,11 @@ pub fn upload(host: &Host, log: &Log, dataset: &str, file: &str, bytes: Bytes) -
         return Err(UserDataError::Changed(file.to_owned()));
     }
     let body = Rows { bytes, format: Format::Csv, place: file, first: FIRST_LINE };
-    append(log, dataset, &name, file.to_owned(), &body, None)
+    let receipt = match log.begin(None, body.bytes.len()).map_err(IngestError::from)? {
+        Begun::Repeated(receipt) => receipt,
+        Begun::New(ticket) => append(log, dataset, &name, file, &body, ticket)?,
+    };
+    Ok(Collected::new(file.to_owned(), receipt))
 }
 
 /// Samples in a format.
@@ -113,17 +132,13 @@ fn append(
     log: &Log,
     dataset: &str,
     name: &FileName,
-    file: String,
+    file: &str,
     body: &Rows<'_>,
-    key: Option<Key>,
-) -> Result<Collected, UserDataError> {
-    let ticket = match log.begin(key, body.bytes.len()).map_err(IngestError::from)? {
-        Begun::Repeated(receipt) => return Ok(Collected { file, samples: receipt.rows, repeated: true }),
-        Begun::New(ticket) => ticket,
-    };
+    ticket: Ticket,
+) -> Result<Receipt, UserDataError> {
     let digest = Digest::of(&body.bytes).to_string();
     let layout = TableLayout::new(table(SAMPLES));
-    let origin = Origin { place: body.place, file: &file, digest: &digest, name, at: log.now() };
+    let origin = Origin { place: body.place, file, digest: &digest, name, at: log.now() };
     let (mut problems, mut batches, mut line) = (Problems::default(), Vec::new(), body.first);
     let mut emit = |batch: arrow::record_batch::RecordBatch| {
         batches.push(samples::rows(&batch, line, &origin, &layout, &mut problems)?);
@@ -145,8 +160,7 @@ fn append(
         }
     };
     let rows: Vec<_> = declared.map(|declared| (declared, rows)).into_iter().collect();
-    let receipt = log.append(ticket, &rows).and_then(ingest::log::Pending::wait).map_err(IngestError::from)?;
-    Ok(Collected { file, samples: receipt.rows, repeated: receipt.repeated })
+    Ok(log.append(ticket, &rows).and_then(ingest::log::Pending::wait).map_err(IngestError::from)?)
 }
 
 /// `now`, or a microsecond after what was given out last: a name that no other file has.

@@ -1,6 +1,7 @@
 //! Names of users' files: `{user_id}_{source}_{yyyymmdd}_{hhmmss}.csv`.
 
 use super::SOURCES;
+use crate::core::digest::Digest;
 use crate::core::time::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -45,11 +46,15 @@ impl FileName {
         Ok(Self { user_id: user_id.to_owned(), source: source.to_owned(), start })
     }
 
-    /// The name of a file that was not sent as one: with microseconds behind the start, so that no two are alike.
-    pub(super) fn made(&self) -> String {
+    /// The name of a file that was not sent as one: with the key of its request behind the start, or with microseconds where it
+    /// had none, so that no two are alike.
+    pub(super) fn made(&self, key: Option<Digest>) -> String {
         let start = jiff::Timestamp::from_microsecond(self.start.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        let us = self.start.0.rem_euclid(1_000_000);
-        format!("{}_{}_{}_{us:06}.csv", self.user_id, self.source, start.strftime(START))
+        let end = match key {
+            Some(key) => key.short(),
+            None => format!("{:06}", self.start.0.rem_euclid(1_000_000)),
+        };
+        format!("{}_{}_{}_{end}.csv", self.user_id, self.source, start.strftime(START))
     }
 }
 

@@ -45,6 +45,11 @@ pub struct Removed {
 
 /// Makes the installed version `reference` what its name means: `NAME` for the newest, `NAME@VERSION` or `sha256:DIGEST`.
 ///
+/// Its tables may only add columns to those of what the name means now. This holds here alone: [`rollback`] and [`disable`] are the
+/// way back from a version that added some, and must never be refused for it. Datasets that have such columns take rows without
+/// them, since what is added may be null; a table that does not fit at all is refused by the commit, and a stream that has made rows
+/// with more columns keeps its version, as [`super::follow`] says.
+///
 /// # Errors
 /// No such version, or one whose tables do more than add columns to those of the version before.
 pub fn enable(host: &Host, reference: &str, at: Timestamp) -> Result<Switched, VersionsError> {

@@ -68,10 +68,17 @@ fn a_generator_answers_at_a_route_of_its_own_and_the_collector_keeps_what_it_say
     assert!(rows.len() > 500 && rows.iter().all(|row| row["ts"] == "2026-11-09 14:25:00"), "{}", rows.len());
     assert_eq!(ask(body).json(), told, "the same question has the same answer");
     ask(json!({"colour": 1})).with_status(400);
+    let large = served.send("POST", "/segment-stats", &[], &vec![b' '; 5 << 20]).with_status(413);
+    assert_eq!(large.header("content-type"), Some("application/problem+json"));
+    assert_eq!(large.json()["status"], 413);
     let words =
         ["collect", "--api-url", &format!("{}/segment-stats", served.url), "--simulate-minutes", "15", "--json"];
     let named: Vec<&str> = words.into_iter().chain(["--current-time", "2026-11-09T14:25:00Z"]).collect();
     assert_eq!(place.json(named)["rows"], rows.len());
+    let spaced = words.into_iter().chain(["--current-time", "2026-11-09 14:25:00"]);
+    assert_eq!(place.json(spaced)["at"], "2026-11-09T14:25:00Z", "the route's own form");
+    let never = ["collect", "--current-time", "2026-11-09 25:00:00"];
+    place.ask(never).refused(&["2026-11-09 25:00:00", "2026-11-09 14:25:00"]);
     let next = place.json(words);
     assert_eq!(next["at"], "2026-11-09T14:40:00Z");
     assert!(place.path().join("data_collection/csv/segment_timeseries_20261109_144000.csv").is_file());

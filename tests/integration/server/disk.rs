@@ -47,11 +47,14 @@ impl Drop for Disk {
     }
 }
 
+/// The status of rows that are sent; who is refused is told when to come again.
 fn send(served: &Served, table: &str, first: u64) -> u16 {
     let row = |id: u64| format!("{{\"id\":{id},\"text\":\"{:0>100}\"}}\n", id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let body: String = (first..first + ROWS).map(row).collect();
     let headers = [("content-type", "application/x-ndjson")];
-    served.send("POST", &format!("/api/v1/ingest/load/{table}"), &headers, body.as_bytes()).status
+    let reply = served.send("POST", &format!("/api/v1/ingest/load/{table}"), &headers, body.as_bytes());
+    assert_eq!(reply.header("retry-after"), (reply.status == 507).then_some("30"), "{}", reply.text());
+    reply.status
 }
 
 /// Sends until the disk is full; returns how many rows were acknowledged in all.
@@ -85,6 +88,7 @@ fn a_full_disk_is_told_before_anything_is_taken_and_loses_nothing() {
     let lines: String = (0..ROWS).map(|row| format!("points,host=a text=\"{row:0>100}\" {row}\n")).collect();
     let reply = served.send("POST", "/api/v2/write?bucket=load", &[], lines.as_bytes()).with_status(507);
     assert!(reply.json()["message"].as_str().unwrap().contains("full"), "{}", reply.text());
+    assert_eq!(reply.header("retry-after"), Some("30"));
     let tables = served.get("/api/v1/datasets/load").with_status(200).text();
     assert!(
         !tables.contains("others") && !tables.contains("points"),
@@ -101,6 +105,9 @@ fn a_full_disk_is_told_before_anything_is_taken_and_loses_nothing() {
     let rest = disk.take("rest", usize::MAX);
     assert_eq!(send(&served, "rows", rows), 507);
     assert_eq!(send(&served, "others", 0), 507);
+    let files = "/api/v1/datasets/load/tables/rows/files?name=rows.csv";
+    let reply = served.send("POST", files, &[], "id\n1\n".repeat(100_000).as_bytes()).with_status(507);
+    assert_eq!(reply.header("retry-after"), Some("30"), "{}", reply.text());
     holds(&served, rows);
     served.kill();
     [much, rest].iter().for_each(|file| fs::remove_file(file).unwrap());

@@ -132,7 +132,8 @@ fn a_full_memory_says_wait_and_a_full_disk_says_so() {
     assert_eq!(count(&served, "shop.orders"), rows);
     served.stop().with_code(0);
     let served = place.serve(["--setting", "ingest.keep_free_bytes=1000000000000000"]);
-    served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], b"{\"id\":1}\n").with_status(507);
+    let reply = served.send("POST", "/api/v1/ingest/shop/orders", &[NDJSON], b"{\"id\":1}\n").with_status(507);
+    assert_eq!(reply.header("retry-after"), Some("30"));
     let reply = served.send("POST", "/api/v2/write?bucket=m", &[], b"m f=1 1").with_status(507);
     assert!(reply.json()["message"].as_str().unwrap().contains("full"));
     assert_eq!(count(&served, "shop.orders"), rows);

@@ -143,5 +143,14 @@ fn runs_are_listed_in_pages() {
     }
     assert_eq!(listed, made);
     server.get("/api/v1/runs?limit=0").with_status(400);
+    for (method, path, parameter) in [
+        ("GET", "/api/v1/runs?limit=few", "limit"),
+        ("POST", "/api/v1/plugins?activate=perhaps", "activate"),
+        ("POST", "/api/v1/plugins?digest=1", "digest"),
+    ] {
+        let told = server.send(method, path, &[], &[]).with_status(400).json();
+        assert_eq!(told["errors"][0]["path"], parameter, "{told}");
+        assert!(told["detail"].as_str().unwrap().starts_with(parameter), "{told}");
+    }
     server.get("/api/v1/runs?cursor=x").with_status(400);
 }

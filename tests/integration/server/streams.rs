@@ -226,3 +226,16 @@ fn what_can_not_be_streamed_is_refused_with_its_field() {
     server.get("/api/v1/streams/nothing").with_status(404);
     assert_eq!(server.get("/api/v1/streams?limit=1").json()["next"], Value::Null);
 }
+
+#[test]
+fn a_stream_too_many_is_told_to_come_again() {
+    let place = Place::new();
+    let server = place.serve(["--setting", "streams.max_streams=1"]);
+    let path = started(&server, &shop());
+    let mut other = shop();
+    other["dataset"] = "other".into();
+    let reply = server.post("/api/v1/streams", &other).with_status(429);
+    assert_eq!(reply.header("retry-after"), Some("30"));
+    ask(&server, &path, "stop");
+    server.stop().with_code(0);
+}

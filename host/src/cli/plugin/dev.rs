@@ -67,7 +67,7 @@ impl Dev {
             match self.round(app, out, &mut last) {
                 Ok(round) => show(&round, out)?,
                 // What is wrong now may be right after the next save.
-                Err(error) => print_error(&error),
+                Err(error) => print_error(&error, out.log_format),
             }
             if !out.quiet {
                 eprintln!("waiting for a save (Ctrl-C ends)");

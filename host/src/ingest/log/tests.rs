@@ -160,7 +160,7 @@ fn what_is_acknowledged_is_visible_at_once_survives_a_kill_and_moves_once() {
     let data = Fixture::new();
     let log = data.open(at_rest()).unwrap();
     for n in 0..50 {
-        assert_eq!(append(&log, [n]), Receipt { rows: 1, repeated: false });
+        assert!(matches!(append(&log, [n]), Receipt { rows: 1, repeated: false, .. }));
     }
     assert_eq!(data.numbers(Some(&log), ALL), (0..50).collect::<Vec<_>>());
     assert_eq!(data.numbers(None, ALL), Vec::<i64>::new(), "another process sees the lake");
@@ -297,7 +297,7 @@ fn what_there_is_no_room_for_is_refused_before_anything_is_taken() {
     let before = bytes(&data);
     assert!(matches!(log.begin(None, 0), Err(LogError::DiskFull { .. })));
     // The writer looks as well, with the rows in its hand.
-    let ticket = Ticket { key: None, moves: 0 };
+    let ticket = Ticket { key: None, moves: 0, at: log.now() };
     assert!(matches!(log.append(ticket, &rows(0)).and_then(Pending::wait), Err(LogError::DiskFull { .. })));
     assert_eq!(bytes(&data), before);
     assert_eq!(data.numbers(Some(&log), "SELECT count(*) FROM shop.events"), found);

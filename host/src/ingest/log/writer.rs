@@ -33,7 +33,8 @@ pub(super) struct Waiting {
     pub(super) frame: Vec<u8>,
     pub(super) tables: Vec<(TableRef, RecordBatch)>,
     pub(super) key: Option<KeyUse>,
-    pub(super) rows: u64,
+    /// What is answered once it is durable.
+    pub(super) receipt: Receipt,
     /// The room that was set aside in the image.
     pub(super) bytes: usize,
     /// How often rows had moved when the key was looked up in the database.
@@ -124,7 +125,7 @@ impl Writer {
             }
             Err(error) => Err(error),
         };
-        let Waiting { mut frame, tables, key, rows, bytes, answer, .. } = waiting;
+        let Waiting { mut frame, tables, key, receipt, bytes, answer, .. } = waiting;
         if let Err(error) = refusal {
             self.image.release(bytes);
             answer.send(Err(error)).ok();
@@ -136,7 +137,6 @@ impl Writer {
         if let Some(used) = key {
             group.keys.insert(used.key, used);
         }
-        let receipt = Receipt { rows, repeated: false };
         group.taken.push(Taken { frame: Frame { position: self.last, key, tables }, bytes, receipt, answer });
     }
 

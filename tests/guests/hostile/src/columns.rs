@@ -18,14 +18,6 @@ const HUGE_LIST_LEN: usize = 7_000_000;
 
 /// The fields of the table, one for each data type that generators mostly use.
 pub(crate) fn fields() -> Vec<Field> {
-    let field = |name: &str, data_type, nullable, unit: Option<&str>| Field {
-        name: name.into(),
-        data_type,
-        nullable,
-        unit: unit.map(str::to_owned),
-        summary: format!("the reading's {name}"),
-        attributes: Vec::new(),
-    };
     vec![
         field("time", DataType::Timestamp, false, None),
         field("id", DataType::Int64, false, None),
@@ -33,13 +25,35 @@ pub(crate) fn fields() -> Vec<Field> {
         field("name", DataType::Utf8, false, None),
         field("kind", DataType::Utf8, false, None),
         field("flag", DataType::Boolean, false, None),
-        // No signal may move it.
-        Field {
-            attributes: vec![Attribute { name: "moved_by".into(), value: String::new() }],
-            ..field("count", DataType::Int32, false, None)
-        },
+        still(field("count", DataType::Int32, false, None)),
         field("day", DataType::Date, false, None),
     ]
+}
+
+/// A column that a later version adds.
+pub(crate) fn added_field() -> Field {
+    still(field("added", DataType::Int32, true, None))
+}
+
+/// Its values.
+pub(crate) fn added(rows: &[Row]) -> Column {
+    packed(rows.iter().flat_map(|row| (row.id as i32 % 10).to_le_bytes()))
+}
+
+fn field(name: &str, data_type: DataType, nullable: bool, unit: Option<&str>) -> Field {
+    Field {
+        name: name.into(),
+        data_type,
+        nullable,
+        unit: unit.map(str::to_owned),
+        summary: format!("the reading's {name}"),
+        attributes: Vec::new(),
+    }
+}
+
+/// The same field, which no signal may move.
+fn still(field: Field) -> Field {
+    Field { attributes: vec![Attribute { name: "moved_by".into(), value: String::new() }], ..field }
 }
 
 /// The rows as one honest batch.

@@ -90,6 +90,7 @@ impl generator::Guest for Hostile {
         }
         match fault::describe_fault() {
             "other-column" => simulation.tables[0].fields[5].name = "flop".into(),
+            "added-column" => simulation.tables[0].fields.push(columns::added_field()),
             "bad-table" => simulation.tables[0].name = "bad name".into(),
             _ => {}
         }
@@ -181,6 +182,9 @@ fn advance(shard: &mut Shard, window: &Window) -> Result<Vec<Batch>, Error> {
         _ => {}
     }
     let mut batch = columns::batch(&rows);
+    if fault::describe_fault() == "added-column" {
+        batch.columns.push(columns::added(&rows));
+    }
     if rows.len() > 1 {
         columns::corrupt(&mut batch, fault, window.start, window.end);
     }
