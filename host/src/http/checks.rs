@@ -1,7 +1,7 @@
 //! Components held to the contract without being taken in: what a team asks before it uploads one.
 
 use super::Shared;
-use super::body::Query;
+use super::body::{Query, Raw};
 use super::error::{Problem, ProblemDocument};
 use super::plugins::checked;
 use super::spec::NO_PATH;
@@ -13,7 +13,6 @@ use crate::run::Host;
 use crate::versions::{self, CHECK_S, Testing};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
-use bytes::Bytes;
 use serde_json::Value;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 async fn check(
     State(services): State<Shared>,
     Query(query): Query<CheckQuery>,
-    bytes: Bytes,
+    Raw(bytes): Raw,
 ) -> Result<Json<CheckReport>, Problem> {
     let named = [("plugin", &query.plugin), ("generator", &query.generator)];
     for (field, name) in named {
