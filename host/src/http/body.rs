@@ -2,14 +2,12 @@
 
 use super::error::Problem;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde::de::value::Error as ValueError;
-use std::error::Error as _;
 use std::fmt::Display;
 
 /// Largest JSON body: specs and queries are far smaller.
@@ -68,14 +66,10 @@ pub(super) struct Query<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = AxumQuery::from_request_parts(parts, state).await;
-        query.map(|AxumQuery(value)| Self(value)).map_err(|rejection| {
-            // Axum reads queries as `parse_json` reads bodies, and keeps what it was told as the cause.
-            let cause =
-                rejection.source().and_then(|cause| cause.downcast_ref::<serde_path_to_error::Error<ValueError>>());
-            cause.map_or_else(|| Problem::bad_request(rejection.body_text()), bad_value)
-        })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let value = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(query));
+        value.map(Self).map_err(|error| bad_value(&error))
     }
 }
 
