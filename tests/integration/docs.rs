@@ -126,11 +126,11 @@ impl Place {
             command.env_remove(name);
         }
         let output = command
-            .args(["-euo", "pipefail", "-c", &format!("{script}\npwd > \"$TELEMILL_DOCS_AT\"")])
+            .args(["-euo", "pipefail", "-c", &format!("{script}\npwd > \"$DOCS_AT\"")])
             .current_dir(self.at())
             .env("PATH", path)
             .env("NO_COLOR", "1")
-            .env("TELEMILL_DOCS_AT", self.folder.path().join(AT))
+            .env("DOCS_AT", self.folder.path().join(AT))
             .stdin(Stdio::null())
             .output()
             .unwrap();

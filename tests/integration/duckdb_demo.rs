@@ -1,9 +1,11 @@
 //! DuckDB reads the lake of a real run: the numbers of our own SQL, every snapshot, and only the files that a time needs.
 
 use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
 
 use crate::duckdb;
-use crate::program::Place;
+use crate::program::{Place, answer, program};
 
 /// Four segments of two partitions with an incident that every seed has, and one at 15:25.
 const SPEC: &str = r#"
@@ -141,4 +143,33 @@ emit({{"files": [int(n) for n in re.findall(r"Total Files Read: (\d+)", plan)], 
         .sql(&format!("SELECT count(*) AS rows, sum(response_time_ms) AS sum FROM shop.transactions WHERE {between}"));
     assert_eq!(seen["found"], serde_json::json!([own[0]["rows"], own[0]["sum"]]));
     assert!(own[0]["rows"].as_u64() > Some(1000), "{own:?}");
+}
+
+#[test]
+fn what_a_run_says_to_go_on_with_works_as_it_stands() {
+    let place = Place::new();
+    place.file("spec.toml", SPEC);
+    let said = place.good(["run", "start", "spec.toml", "--duration", "1m", "--quiet"]);
+    let commands: Vec<&str> = said.lines().skip_while(|line| *line != "go on with").skip(1).map(str::trim).collect();
+    let [sql, export, attach] = commands.as_slice() else { panic!("three commands were expected: {said}") };
+
+    let folder = program(place.path()).get_program().to_owned();
+    let folder = Path::new(&folder).parent().unwrap().display().to_string();
+    let in_shell = |command: &str| {
+        let script = format!("PATH=\"{folder}:$PATH\"; {command}");
+        answer(Command::new("sh").current_dir(place.path()).args(["-c", &script]).output().unwrap()).with_code(0)
+    };
+    assert!(in_shell(sql).out.contains("kind"), "{sql}");
+    in_shell(export);
+    let exported = std::fs::read_dir(place.path().join("export")).unwrap();
+    assert!(exported.count() >= 4, "{export}");
+
+    // What a shell would hand to DuckDB's own program, which PyPI does not have.
+    let words = attach.strip_prefix("duckdb -c \"").and_then(|rest| rest.strip_suffix('"')).unwrap();
+    let script = format!(
+        "import os\nos.chdir({:?})\nc.execute('DETACH lake')\nrows = c.execute(\"\"\"{words}\"\"\").fetchall()\nemit([row[2] for row in rows])\n",
+        place.path()
+    );
+    let tables = duckdb::query(&place.data(), &script).unwrap();
+    assert!(tables.as_array().unwrap().contains(&Value::from("transactions")), "{tables}");
 }

@@ -9,6 +9,20 @@ use std::path::{Path, PathBuf};
 const SETTINGS_FILE: &str = "telemill.toml";
 /// What the variables of settings start with.
 const PREFIX: &str = "TELEMILL_";
+/// What else starts so: global options and secrets of the command line, and what the project's own tests and builds use.
+/// Another name that does is a setting mistyped.
+const OTHERS: [&str; 10] = [
+    "SERVER",
+    "TOKEN",
+    "LOG",
+    "LOG_FORMAT",
+    "OPENSEARCH_USER",
+    "OPENSEARCH_API_KEY",
+    "OCI_USER",
+    "OCI_PASSWORD",
+    "BIN",
+    "GUESTS",
+];
 
 /// All settings. Each part's own documentation tells units and defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,8 +114,8 @@ impl Settings {
         for (variable, value) in variables {
             if let Some(key) = settings.key_of(&variable) {
                 settings = settings.with(&key, &value).map_err(|message| bad(&variable, message))?;
-            } else if let Some(section) = Self::section_of(&variable) {
-                return Err(bad(&variable, format!("there is no such setting in {section}")));
+            } else if let Some(name) = variable.strip_prefix(PREFIX).filter(|name| !OTHERS.contains(name)) {
+                return Err(bad(&variable, settings.no_such(&name.to_lowercase())));
             }
         }
         for pair in origin.settings {
@@ -142,11 +156,19 @@ impl Settings {
         keys.into_iter().find(|key| format!("{PREFIX}{}", key.replace('.', "_").to_uppercase()) == variable)
     }
 
-    fn section_of(variable: &str) -> Option<&'static str> {
-        let rest = variable.strip_prefix(PREFIX)?;
-        ["limits", "lake", "query", "ingest", "server", "streams", "alert"]
-            .into_iter()
-            .find(|section| rest.starts_with(&format!("{}_", section.to_uppercase())))
+    /// What there is in place of `key`: the settings of its section, or all sections.
+    fn no_such(&self, key: &str) -> String {
+        let known = self.flat().into_iter().map(|(key, _)| key);
+        let section = |key: &str| key.split(['.', '_']).next().map(str::to_owned);
+        let near: Vec<String> = known.filter(|known| section(known) == section(key)).collect();
+        match near.is_empty() {
+            true => {
+                let mut sections: Vec<String> = self.tree().into_iter().map(|(key, _)| key).collect();
+                sections.sort();
+                format!("there is no setting {key:?}; there are settings of {}", sections.join(", "))
+            }
+            false => format!("there is no setting {key:?}; there are {}", near.join(", ")),
+        }
     }
 
     fn with(&self, key: &str, text: &str) -> Result<Self, String> {
@@ -158,8 +180,7 @@ impl Settings {
             None => tree.get_mut(key).filter(|value| !value.is_object()),
         };
         let Some(slot) = slot else {
-            let known = self.flat().into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(", ");
-            return Err(format!("there is no setting {key:?}; there are {known}"));
+            return Err(self.no_such(key));
         };
         *slot = value;
         serde_json::from_value(Value::Object(tree)).map_err(|error| format!("{key}: {error}"))
@@ -196,6 +217,9 @@ mod tests {
             (merge("[limits]\nmemory = 1", &[], &[]), "memory"),
             (merge("", &[("TELEMILL_LIMITS_MEMORY", "1")], &[]), "TELEMILL_LIMITS_MEMORY"),
             (merge("", &[("TELEMILL_LIMITS_CALL_MS", "soon")], &[]), "TELEMILL_LIMITS_CALL_MS"),
+            (merge("", &[("TELEMILL_DATADIR", "x")], &[]), "TELEMILL_DATADIR"),
+            (merge("", &[("TELEMILL_DATA", "x")], &[]), "there are data_dir"),
+            (merge("", &[("TELEMILL_COLOUR", "x")], &[]), "settings of alert, data_dir"),
             (merge("", &[], &["limits.memory=1"]), "limits.memory_bytes"),
             (merge("", &[], &["limits"]), "KEY=VALUE"),
         ];

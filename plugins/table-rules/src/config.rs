@@ -235,6 +235,9 @@ pub struct IncreasingRule {
     pub groups: usize,
     /// Whether equal values break it too.
     pub strictly: bool,
+    /// Which rows count; the others stand in nobody's way.
+    #[serde(rename = "where")]
+    pub condition: Option<Condition>,
 }
 
 impl NullsRule {

@@ -157,6 +157,17 @@ impl Reading {
         })
     }
 
+    /// The place of the condition's filter, which is made where there is none.
+    fn filter(&mut self, condition: &Condition, field: &Field) -> Result<usize, String> {
+        if let Some(known) = self.filters.iter().position(|filter| filter.condition == *condition) {
+            return Ok(known);
+        }
+        let predicate = Predicate::of(field, condition)?;
+        let column = self.column(&condition.column);
+        self.filters.push(Filter::new(condition.clone(), column, field.data_type, predicate));
+        Ok(self.filters.len() - 1)
+    }
+
     fn observe(&mut self, batch: &Batch) {
         for filter in &mut self.filters {
             if let Some(column) = batch.column(filter.column) {
@@ -267,14 +278,9 @@ impl<'a> Plan<'a> {
     /// The filter of a condition: none where there is none; an error is told as a finding.
     fn filter(&mut self, title: &Title, condition: Option<&Condition>) -> Result<Option<usize>, ()> {
         let Some(condition) = condition else { return Ok(None) };
-        if let Some(known) = self.reading.filters.iter().position(|filter| filter.condition == *condition) {
-            return Ok(Some(known));
-        }
         let field = self.field(title, &condition.column).ok_or(())?;
-        let predicate = Predicate::of(field, condition).map_err(|message| self.lost(title, message))?;
-        let column = self.reading.column(&condition.column);
-        self.reading.filters.push(Filter::new(condition.clone(), column, field.data_type, predicate));
-        Ok(Some(self.reading.filters.len() - 1))
+        let filter = self.reading.filter(condition, field);
+        filter.map(Some).map_err(|message| self.lost(title, message))
     }
 
     fn rows(&mut self, rule: &RowsRule) {
@@ -368,8 +374,16 @@ impl<'a> Plan<'a> {
         let mut reading = Reading::new(self.table, rule.order_by.clone());
         let column = reading.column(&rule.column);
         let groups = rule.order_by.iter().take(rule.groups).map(|name| reading.column(name)).collect();
+        let mut filter = None;
+        if let Some(condition) = &rule.condition {
+            let Some(field) = self.field(&title, &condition.column) else { return };
+            match reading.filter(condition, field) {
+                Ok(found) => filter = Some(found),
+                Err(message) => return self.lost(&title, message),
+            }
+        }
         let kind = Kind::Increasing { column, data_type: field.data_type, groups, strictly: rule.strictly, last: None };
-        reading.checks.push(Check::new(title, None, kind));
+        reading.checks.push(Check::new(title, filter, kind));
         self.ordered.push(reading);
     }
 }

@@ -204,6 +204,13 @@ fn falling_values_are_found_in_the_order_that_was_asked_for() {
     // Within a status, times rise as well; across two, they fall once.
     assert_eq!(increasing(r#""order_by": ["status", "id"]"#, &reverse).failed, 1);
     assert_eq!(increasing(r#""order_by": ["status", "id"], "groups": 1"#, &reverse).failed, 0);
+    // The row that falls is one of the errors; successes alone never fall.
+    let among = |status: &str| {
+        let rule = format!(r#""order_by": ["id"], "where": {{"column": "status", "any_of": ["{status}"]}}"#);
+        let found = increasing(&rule, &late);
+        (found.failed, found.checked)
+    };
+    assert_eq!((among("success"), among("error")), ((0, 980), (1, 20)));
     let still = batches((0..10).map(|id| Order { time: 5, ..order(id) }));
     assert_eq!(increasing(r#""order_by": ["id"]"#, &still).failed, 0);
     assert_eq!(increasing(r#""order_by": ["id"], "strictly": true"#, &still).failed, 9);

@@ -14,6 +14,7 @@ typedef struct plugin_string_t {
   size_t len;
 } plugin_string_t;
 
+// How much a line of the log matters.
 typedef uint8_t telemill_plugin_host_level_t;
 
 #define TELEMILL_PLUGIN_HOST_LEVEL_DEBUG 0
@@ -58,13 +59,19 @@ typedef struct {
   size_t len;
 } telemill_plugin_types_list_attribute_t;
 
+// One column of a table, as the plugin declares it.
 typedef struct telemill_plugin_types_field_t {
+  // Lower-case words joined by underscores, unique in its table.
   plugin_string_t   name;
+  // What its values are.
   telemill_plugin_types_data_type_t   data_type;
+  // Whether rows may lack a value; the host refuses a null elsewhere.
   bool   nullable;
   // UCUM code of a physical quantity ("ms", "%", "MBy", "Mbit/s"); none for the rest.
   plugin_option_string_t   unit;
+  // What it tells, in a sentence for the person who reads the rows.
   plugin_string_t   summary;
+  // What else is known of it, such as the signals that move it.
   telemill_plugin_types_list_attribute_t   attributes;
 } telemill_plugin_types_field_t;
 
@@ -84,15 +91,21 @@ typedef struct {
   size_t len;
 } plugin_list_string_t;
 
+// A table that a generator fills or a validator is shown.
 typedef struct telemill_plugin_types_table_t {
+  // Lower-case words joined by underscores, unique in its dataset.
   plugin_string_t   name;
+  // What a row is, in a sentence.
   plugin_string_t   summary;
+  // What a new row does to those before it.
   telemill_plugin_types_table_kind_t   kind;
+  // In the order of the columns of every batch.
   telemill_plugin_types_list_field_t   fields;
   // Names of fields; empty where rows have no key.
   plugin_list_string_t   primary_key;
   // The field that places a row in time; rows of one batch need not be sorted by it.
   plugin_option_string_t   time_field;
+  // What else is known of it.
   telemill_plugin_types_list_attribute_t   attributes;
 } telemill_plugin_types_table_t;
 
@@ -146,11 +159,17 @@ typedef struct telemill_plugin_types_values_t {
 
 // Little-endian, fixed width of the data type; booleans as bits, least significant first.
 #define TELEMILL_PLUGIN_TYPES_VALUES_PACKED 0
+// Booleans one by one, for languages to which bits are strange.
 #define TELEMILL_PLUGIN_TYPES_VALUES_BOOLEANS 1
+// Whole numbers, times or dates; one out of the data type's range is refused.
 #define TELEMILL_PLUGIN_TYPES_VALUES_INT64S 2
+// Fractions of either width.
 #define TELEMILL_PLUGIN_TYPES_VALUES_FLOAT64S 3
+// Strings one by one: easy to make and dear to pass, for tables of few rows.
 #define TELEMILL_PLUGIN_TYPES_VALUES_STRINGS 4
+// Strings end to end.
 #define TELEMILL_PLUGIN_TYPES_VALUES_TEXT 5
+// Strings of which few are distinct.
 #define TELEMILL_PLUGIN_TYPES_VALUES_DICTIONARY 6
 
 typedef struct {
@@ -158,7 +177,9 @@ typedef struct {
   plugin_list_u8_t val;
 } plugin_option_list_u8_t;
 
+// One column of a batch.
 typedef struct telemill_plugin_types_column_t {
+  // One value a row, whatever it is where the row has none.
   telemill_plugin_types_values_t   values;
   // One bit a row, least significant first, 1 = valid; none where every row is valid.
   plugin_option_list_u8_t   validity;
@@ -179,11 +200,17 @@ typedef struct telemill_plugin_types_batch_t {
 // A quantity that effects can bend, and the column that shows it: a scale above 1 on it moves that
 // column up (or, where `inverse`, down). The conformance check holds a generator to it.
 typedef struct telemill_plugin_types_signal_t {
+  // Unique in the simulation.
   plugin_string_t   name;
+  // UCUM code of the quantity; none where it is a share or a count.
   plugin_option_string_t   unit;
+  // What bending it does, in a sentence.
   plugin_string_t   summary;
+  // The table of the column that shows it.
   plugin_string_t   table;
+  // The column that shows it.
   plugin_string_t   column;
+  // Whether a scale above 1 moves the column down.
   bool   inverse;
 } telemill_plugin_types_signal_t;
 
@@ -197,6 +224,7 @@ typedef struct telemill_plugin_types_target_t {
   telemill_plugin_types_list_attribute_t   attributes;
 } telemill_plugin_types_target_t;
 
+// What an effect does with the base value of its signal.
 typedef uint8_t telemill_plugin_types_operation_t;
 
 #define TELEMILL_PLUGIN_TYPES_OPERATION_SCALE 0
@@ -208,16 +236,25 @@ typedef uint8_t telemill_plugin_types_operation_t;
 // times all scales plus all offsets; over that each `set` in the order of their starts (of two, that
 // of the larger incident id last), ramping from what was there: in full force the latest wins.
 typedef struct telemill_plugin_types_effect_t {
+  // The name of a target, or of a parent of targets.
   plugin_string_t   target;
+  // The name of a signal of theirs.
   plugin_string_t   signal;
+  // What is done with it.
   telemill_plugin_types_operation_t   operation;
+  // The factor, the addend or the value itself.
   double   value;
+  // Where the ramp begins.
   telemill_plugin_types_timestamp_t   start;
+  // Where the ramp is over.
   telemill_plugin_types_timestamp_t   full;
+  // Where the way back begins.
   telemill_plugin_types_timestamp_t   release;
+  // Where all is as before.
   telemill_plugin_types_timestamp_t   end;
 } telemill_plugin_types_effect_t;
 
+// How bad an incident or a finding is.
 typedef uint8_t telemill_plugin_types_severity_t;
 
 #define TELEMILL_PLUGIN_TYPES_SEVERITY_INFO 0
@@ -240,17 +277,25 @@ typedef struct {
 // Ground truth: what went wrong, when, where and why. A row is marked with the incident whose
 // effects changed it most, relative to its base; ties go to the smaller id.
 typedef struct telemill_plugin_types_incident_t {
+  // Unique in the run; rows that it marks carry it.
   plugin_string_t   id;
+  // The name of one of the model's kinds.
   plugin_string_t   kind;
+  // Whether it is trouble at all.
   telemill_plugin_types_role_t   role;
+  // A sentence for the person who looks back at it.
   plugin_string_t   title;
+  // How bad it is at its worst.
   telemill_plugin_types_severity_t   severity;
   // The id of the incident that brought this one about.
   plugin_option_string_t   cause;
   // From the first start to the last release; `recovered` is the last end.
   telemill_plugin_types_window_t   window;
+  // When its last effect is over.
   telemill_plugin_types_timestamp_t   recovered;
+  // All that it does.
   telemill_plugin_types_list_effect_t   effects;
+  // What else is known of it.
   telemill_plugin_types_list_attribute_t   attributes;
 } telemill_plugin_types_incident_t;
 
@@ -265,6 +310,7 @@ typedef struct {
   size_t len;
 } telemill_plugin_types_list_problem_t;
 
+// Why a call came to nothing.
 typedef struct telemill_plugin_types_error_t {
   uint8_t tag;
   union {
@@ -300,17 +346,21 @@ typedef struct {
   size_t len;
 } exports_telemill_plugin_about_list_attribute_t;
 
+// Name, version, and what there is to configure.
 typedef struct exports_telemill_plugin_about_descriptor_t {
   // Lower-case words joined by hyphens, unique among the plugins of one kind.
   plugin_string_t   name;
   // Semantic version of the plugin itself.
   plugin_string_t   version;
+  // What it is for, in a sentence.
   plugin_string_t   summary;
   // Markdown for the person who configures it.
   plugin_string_t   documentation;
   // JSON Schema 2020-12 of the configuration, every property with a default.
   plugin_string_t   config_schema;
+  // At least one.
   exports_telemill_plugin_about_list_example_t   examples;
+  // What else is known of it.
   exports_telemill_plugin_about_list_attribute_t   attributes;
 } exports_telemill_plugin_about_descriptor_t;
 
@@ -344,15 +394,21 @@ typedef struct {
   size_t len;
 } plugin_list_u64_t;
 
+// One rule that was broken, or one remark.
 typedef struct exports_telemill_plugin_validator_finding_t {
+  // The name of the rule, the same from report to report.
   plugin_string_t   rule;
   // high and critical fail the report.
   exports_telemill_plugin_validator_severity_t   severity;
+  // The table that it is about, where it is about one.
   plugin_option_string_t   table;
+  // The column that it is about, where it is about one.
   plugin_option_string_t   column;
+  // What is wrong, with figures, for the person who reads the report.
   plugin_string_t   message;
-  // How many rows broke the rule, of how many that it looked at.
+  // How many rows broke the rule.
   uint64_t   failed;
+  // How many rows it looked at.
   uint64_t   checked;
   // A few of the failed rows, counted in the order sent.
   plugin_list_u64_t   samples;
@@ -363,6 +419,7 @@ typedef struct {
   exports_telemill_plugin_validator_timestamp_t val;
 } exports_telemill_plugin_validator_option_timestamp_t;
 
+// A figure of the report, of a moment where it has one.
 typedef struct exports_telemill_plugin_validator_metric_t {
   plugin_string_t   name;
   double   value;
@@ -380,6 +437,7 @@ typedef struct {
   size_t len;
 } exports_telemill_plugin_validator_list_metric_t;
 
+// What a validator has to say; without a finding of severity high or critical it passes.
 typedef struct exports_telemill_plugin_validator_report_t {
   exports_telemill_plugin_validator_list_finding_t   findings;
   exports_telemill_plugin_validator_list_metric_t   metrics;

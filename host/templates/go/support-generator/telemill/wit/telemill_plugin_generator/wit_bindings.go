@@ -27,13 +27,19 @@ type Input struct {
 	Required bool
 }
 
+// What a configuration makes of the plugin.
 type Simulation struct {
-	Tables  []telemill_plugin_types.Table
+	// Those that it fills; a batch names them by their place here.
+	Tables []telemill_plugin_types.Table
+	// What incidents can bend.
 	Signals []telemill_plugin_types.Signal
+	// What incidents can act on.
 	Targets []telemill_plugin_types.Target
-	Inputs  []Input
+	// The rows that it asks for.
+	Inputs []Input
 	// The grid of simulated time, in microseconds.
-	Step       uint64
+	Step uint64
+	// What else is known of it.
 	Attributes []telemill_plugin_types.Attribute
 }
 

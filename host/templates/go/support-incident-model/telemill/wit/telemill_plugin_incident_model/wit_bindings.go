@@ -15,6 +15,7 @@ type Target = telemill_plugin_types.Target
 type Timestamp = int64
 type Window = telemill_plugin_types.Window
 
+// A kind of incident: its name, which specs and triggers use, and a sentence about it.
 type Kind struct {
 	Name    string
 	Summary string

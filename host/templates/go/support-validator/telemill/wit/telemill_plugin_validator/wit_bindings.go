@@ -25,20 +25,27 @@ type Selection struct {
 	OrderBy []string
 }
 
+// One rule that was broken, or one remark.
 type Finding struct {
+	// The name of the rule, the same from report to report.
 	Rule string
 	// high and critical fail the report.
 	Severity telemill_plugin_types.Severity
-	Table    witTypes.Option[string]
-	Column   witTypes.Option[string]
-	Message  string
-	// How many rows broke the rule, of how many that it looked at.
-	Failed  uint64
+	// The table that it is about, where it is about one.
+	Table witTypes.Option[string]
+	// The column that it is about, where it is about one.
+	Column witTypes.Option[string]
+	// What is wrong, with figures, for the person who reads the report.
+	Message string
+	// How many rows broke the rule.
+	Failed uint64
+	// How many rows it looked at.
 	Checked uint64
 	// A few of the failed rows, counted in the order sent.
 	Samples []uint64
 }
 
+// A figure of the report, of a moment where it has one.
 type Metric struct {
 	Name  string
 	Value float64
@@ -46,6 +53,7 @@ type Metric struct {
 	At    witTypes.Option[int64]
 }
 
+// What a validator has to say; without a finding of severity high or critical it passes.
 type Report struct {
 	Findings []Finding
 	Metrics  []Metric

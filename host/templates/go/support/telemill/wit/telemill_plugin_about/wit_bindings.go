@@ -18,16 +18,20 @@ type Example struct {
 	Config string
 }
 
+// Name, version, and what there is to configure.
 type Descriptor struct {
 	// Lower-case words joined by hyphens, unique among the plugins of one kind.
 	Name string
 	// Semantic version of the plugin itself.
 	Version string
+	// What it is for, in a sentence.
 	Summary string
 	// Markdown for the person who configures it.
 	Documentation string
 	// JSON Schema 2020-12 of the configuration, every property with a default.
 	ConfigSchema string
-	Examples     []Example
-	Attributes   []telemill_plugin_types.Attribute
+	// At least one.
+	Examples []Example
+	// What else is known of it.
+	Attributes []telemill_plugin_types.Attribute
 }

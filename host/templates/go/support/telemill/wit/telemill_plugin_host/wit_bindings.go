@@ -17,6 +17,7 @@ const (
 	LevelError uint8 = 3
 )
 
+// How much a line of the log matters.
 type Level = uint8
 
 //go:wasmimport telemill:plugin/host@0.1.0 log

@@ -38,13 +38,19 @@ const (
 // `date`: days since 1970-01-01, 32 bits. `timestamp`: 64 bits. Money: int64 in minor units.
 type DataType = uint8
 
+// One column of a table, as the plugin declares it.
 type Field struct {
-	Name     string
+	// Lower-case words joined by underscores, unique in its table.
+	Name string
+	// What its values are.
 	DataType DataType
+	// Whether rows may lack a value; the host refuses a null elsewhere.
 	Nullable bool
 	// UCUM code of a physical quantity ("ms", "%", "MBy", "Mbit/s"); none for the rest.
-	Unit       witTypes.Option[string]
-	Summary    string
+	Unit witTypes.Option[string]
+	// What it tells, in a sentence for the person who reads the rows.
+	Summary string
+	// What else is known of it, such as the signals that move it.
 	Attributes []Attribute
 }
 
@@ -56,15 +62,21 @@ const (
 // Rows of `events` are added; rows of a `snapshot` replace those with the same key.
 type TableKind = uint8
 
+// A table that a generator fills or a validator is shown.
 type Table struct {
-	Name    string
+	// Lower-case words joined by underscores, unique in its dataset.
+	Name string
+	// What a row is, in a sentence.
 	Summary string
-	Kind    TableKind
-	Fields  []Field
+	// What a new row does to those before it.
+	Kind TableKind
+	// In the order of the columns of every batch.
+	Fields []Field
 	// Names of fields; empty where rows have no key.
 	PrimaryKey []string
 	// The field that places a row in time; rows of one batch need not be sorted by it.
-	TimeField  witTypes.Option[string]
+	TimeField witTypes.Option[string]
+	// What else is known of it.
 	Attributes []Attribute
 }
 
@@ -83,12 +95,18 @@ type Dictionary struct {
 
 const (
 	// Little-endian, fixed width of the data type; booleans as bits, least significant first.
-	ValuesPacked     uint8 = 0
-	ValuesBooleans   uint8 = 1
-	ValuesInt64s     uint8 = 2
-	ValuesFloat64s   uint8 = 3
-	ValuesStrings    uint8 = 4
-	ValuesText       uint8 = 5
+	ValuesPacked uint8 = 0
+	// Booleans one by one, for languages to which bits are strange.
+	ValuesBooleans uint8 = 1
+	// Whole numbers, times or dates; one out of the data type's range is refused.
+	ValuesInt64s uint8 = 2
+	// Fractions of either width.
+	ValuesFloat64s uint8 = 3
+	// Strings one by one: easy to make and dear to pass, for tables of few rows.
+	ValuesStrings uint8 = 4
+	// Strings end to end.
+	ValuesText uint8 = 5
+	// Strings of which few are distinct.
 	ValuesDictionary uint8 = 6
 )
 
@@ -168,7 +186,9 @@ func MakeValuesDictionary(value Dictionary) Values {
 	return Values{ValuesDictionary, value}
 }
 
+// One column of a batch.
 type Column struct {
+	// One value a row, whatever it is where the row has none.
 	Values Values
 	// One bit a row, least significant first, 1 = valid; none where every row is valid.
 	Validity witTypes.Option[[]uint8]
@@ -184,11 +204,17 @@ type Batch struct {
 // A quantity that effects can bend, and the column that shows it: a scale above 1 on it moves that
 // column up (or, where `inverse`, down). The conformance check holds a generator to it.
 type Signal struct {
-	Name    string
-	Unit    witTypes.Option[string]
+	// Unique in the simulation.
+	Name string
+	// UCUM code of the quantity; none where it is a share or a count.
+	Unit witTypes.Option[string]
+	// What bending it does, in a sentence.
 	Summary string
-	Table   string
-	Column  string
+	// The table of the column that shows it.
+	Table string
+	// The column that shows it.
+	Column string
+	// Whether a scale above 1 moves the column down.
 	Inverse bool
 }
 
@@ -208,6 +234,7 @@ const (
 	OperationSet    uint8 = 2
 )
 
+// What an effect does with the base value of its signal.
 type Operation = uint8
 
 // One signal of one target bent over time: untouched before `start`, in full force from
@@ -215,14 +242,22 @@ type Operation = uint8
 // times all scales plus all offsets; over that each `set` in the order of their starts (of two, that
 // of the larger incident id last), ramping from what was there: in full force the latest wins.
 type Effect struct {
-	Target    string
-	Signal    string
+	// The name of a target, or of a parent of targets.
+	Target string
+	// The name of a signal of theirs.
+	Signal string
+	// What is done with it.
 	Operation Operation
-	Value     float64
-	Start     int64
-	Full      int64
-	Release   int64
-	End       int64
+	// The factor, the addend or the value itself.
+	Value float64
+	// Where the ramp begins.
+	Start int64
+	// Where the ramp is over.
+	Full int64
+	// Where the way back begins.
+	Release int64
+	// Where all is as before.
+	End int64
 }
 
 const (
@@ -233,6 +268,7 @@ const (
 	SeverityCritical uint8 = 4
 )
 
+// How bad an incident or a finding is.
 type Severity = uint8
 
 const (
@@ -246,17 +282,25 @@ type Role = uint8
 // Ground truth: what went wrong, when, where and why. A row is marked with the incident whose
 // effects changed it most, relative to its base; ties go to the smaller id.
 type Incident struct {
-	Id       string
-	Kind     string
-	Role     Role
-	Title    string
+	// Unique in the run; rows that it marks carry it.
+	Id string
+	// The name of one of the model's kinds.
+	Kind string
+	// Whether it is trouble at all.
+	Role Role
+	// A sentence for the person who looks back at it.
+	Title string
+	// How bad it is at its worst.
 	Severity Severity
 	// The id of the incident that brought this one about.
 	Cause witTypes.Option[string]
 	// From the first start to the last release; `recovered` is the last end.
-	Window     Window
-	Recovered  int64
-	Effects    []Effect
+	Window Window
+	// When its last effect is over.
+	Recovered int64
+	// All that it does.
+	Effects []Effect
+	// What else is known of it.
 	Attributes []Attribute
 }
 
@@ -275,6 +319,7 @@ const (
 	ErrorFailed uint8 = 2
 )
 
+// Why a call came to nothing.
 type Error struct {
 	tag   uint8
 	value any
