@@ -90,6 +90,5 @@ pub fn document() -> String {
 pub(super) fn router() -> Router<Shared> {
     let (router, document) = routes().split_for_parts();
     let document = completed(document);
-    let router = router.merge(super::tables::mapped());
     router.route("/api/v1/openapi.json", get(async move || Json(document.clone())))
 }
