@@ -67,7 +67,9 @@ fn completed(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi
         for (method, operation) in operations {
             let Some(operation) = operation else { continue };
             operation.operation_id = Some(operation_id(method, path));
-            operation.responses.responses.insert("default".to_owned(), RefOr::T(response.clone()));
+            // Routes of other programs' clients have problems of their own form.
+            let default = operation.responses.responses.entry("default".to_owned());
+            default.or_insert_with(|| RefOr::T(response.clone()));
         }
     }
     document

@@ -1,7 +1,7 @@
 //! Connections: accepted within a limit, held to timeouts, and ended in good order when the server stops.
 
 use super::body::MAX_JSON_BYTES;
-use super::{Services, access, audit, drain, error, idempotency, metrics, openapi};
+use super::{Services, access, audit, drain, error, idempotency, influx, metrics, openapi};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Request;
@@ -147,6 +147,7 @@ fn app(services: Arc<Services>, limits: &Limits) -> Router {
         .layer(from_fn_with_state(with(), metrics::count))
         .layer(from_fn(log))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(influx::in_dialect))
         .with_state(with())
 }
 
