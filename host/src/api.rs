@@ -8,7 +8,9 @@ mod schedules;
 mod server;
 mod streams;
 
-pub use data::{CleanRequest, CountQuery, IngestQuery, NewQuery, PreviewRequest, RowsQuery, Text, ValidateRequest};
+pub use data::{
+    CleanRequest, CountQuery, IngestQuery, NewQuery, PreviewRequest, QuerySummary, RowsQuery, Text, ValidateRequest,
+};
 pub use plugins::{CheckQuery, Compare, Uploaded};
 pub use runs::RunWithReports;
 pub use schedules::{Requested, RunWithSteps, Schedule, ScheduleStep};

@@ -30,6 +30,7 @@ mod rows;
 mod runs;
 mod schedules;
 mod serve;
+mod socket;
 mod spec;
 mod streams;
 mod tables;

@@ -12,7 +12,7 @@
 //! | timestamp | RFC 3339; without a zone it is UTC; finer than a microsecond is cut | the same as text |
 //! | float | also `NaN`, `inf`, `-inf` | the same as text; `null` is NaN where the column is never null |
 
-mod arrow_stream;
+mod arrow_ipc;
 mod bad_rows;
 mod body;
 mod columnar;
@@ -278,7 +278,7 @@ fn read(
 ) -> Result<(), IngestError> {
     match source.format() {
         Format::Parquet => parquet::read(source, layout, plan, bad, emit)?,
-        Format::Arrow => arrow_stream::read(source, layout, plan, bad, emit)?,
+        Format::Arrow => arrow_ipc::read(source, layout, plan, bad, emit)?,
         Format::Csv | Format::Ndjson | Format::Opensearch | Format::Influx => {
             text::read(source, layout, plan, bad, emit)?;
         }

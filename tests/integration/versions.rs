@@ -140,9 +140,18 @@ fn a_version_may_only_add_columns() {
     assert_eq!(state(&place, &a).as_deref(), Some("active"));
     let compared = place.ask(["plugin", "compare", "hostile", &exact, "--for", "1m"]).with_code(1);
     assert!(compared.out.contains("can NOT") && compared.out.contains("flop"), "{}", compared.out);
-    // Where nothing is active, it has nothing to fit.
+    // Where nothing is active, it has nothing to fit; rows of before hold it off nevertheless.
+    place.file("spec.toml", format!("existing = \"append\"\n{}", spec(&json!({}))));
+    place.good(["run", "start", "spec.toml", "--quiet"]);
     place.good(["plugin", "disable", "hostile"]);
     place.good(["plugin", "enable", &exact]);
+    let later = spec(&json!({})).replacen("2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z", 1);
+    place.file("later.toml", format!("existing = \"append\"\n{later}"));
+    let rows = place.sql("SELECT count(*) AS n FROM meters.readings");
+    place.ask(["run", "start", "later.toml"]).refused(&["readings", "flag", "flop"]);
+    assert_eq!(place.sql("SELECT count(*) AS n FROM meters.readings"), rows);
+    // Another dataset, or this one anew, takes its tables.
+    assert_eq!(made_with(&run(&place)), b);
 }
 
 /// What a version added stays in the tables, empty in the rows of one that does not have it.

@@ -15,6 +15,26 @@ pub struct NewQuery {
     /// `json`, `ndjson`, `csv` or `table`; where it is left out, what `Accept` says, else `json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// Say behind the rows how many they are and whether there are more: after an ASCII record separator (0x1E), as JSON in a line of
+    /// its own, such as `{"rows":1000000,"more":true}`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub summary: bool,
+}
+
+/// What stands behind the rows of a query where that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuerySummary {
+    /// Rows that came.
+    pub rows: u64,
+    /// Whether there are more, which the limit on rows or the table's length left out.
+    pub more: bool,
+}
+
+impl QuerySummary {
+    /// What parts it from the rows.
+    pub const SEPARATOR: u8 = 0x1e;
+    /// Longest summary with its separator and the end of its line, in bytes.
+    pub const MAX_BYTES: usize = 64;
 }
 
 /// Whether distinct values are counted.

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 /// A component that was taken in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = UploadedPlugin)]
 pub struct Uploaded {
     /// The version.
     pub installed: Installed,

@@ -25,7 +25,7 @@ pub(super) struct Ingest {
     /// The table, as DATASET.TABLE; it is made where it is missing
     #[arg(value_name = "DATASET.TABLE")]
     table: String,
-    /// CSV, NDJSON, OpenSearch bulk lines, line protocol, Parquet or an Arrow stream; .gz and .zst are unpacked
+    /// CSV, NDJSON, OpenSearch bulk lines, line protocol, Parquet or Arrow's IPC format; .gz and .zst are unpacked
     file: PathBuf,
     /// csv, ndjson, opensearch, influx, parquet or arrow; by the file's name where it is left out
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::output::Output;
+use crate::api::QuerySummary;
 use crate::app::App;
 use crate::query::{Format, render};
 use crate::remote::Server;
@@ -24,7 +25,7 @@ pub(super) struct Sql {
 impl Sql {
     pub(super) fn run(self, app: &App, out: &Output) -> anyhow::Result<Verdict> {
         if let Some(server) = app.server() {
-            return self.ask(server);
+            return self.ask(server, out);
         }
         let engine = app.query()?;
         let rows = app.runtime().block_on(engine.sql(&self.query))?;
@@ -34,21 +35,26 @@ impl Sql {
             writeln!(stdout)?;
         }
         stdout.flush()?;
-        if more && !out.quiet {
-            tracing::warn!(
-                "only the first {written} rows are shown; --setting query.rows=N and --format csv show more"
-            );
-        }
+        said(&QuerySummary { rows: written, more }, out);
         Ok(Verdict::Good)
     }
 
-    fn ask(&self, server: &Server) -> anyhow::Result<Verdict> {
+    fn ask(&self, server: &Server, out: &Output) -> anyhow::Result<Verdict> {
         let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
-        server.query(&self.query, self.format.as_str(), &mut stdout)?;
+        let summary = server.query(&self.query, self.format.as_str(), &mut stdout)?;
         if self.format == Format::Json {
             writeln!(stdout)?;
         }
         stdout.flush()?;
+        said(&summary, out);
         Ok(Verdict::Good)
+    }
+}
+
+/// Says so where a result is not all that there is.
+fn said(summary: &QuerySummary, out: &Output) {
+    if summary.more && !out.quiet {
+        let rows = summary.rows;
+        tracing::warn!("only the first {rows} rows are shown; --setting query.rows=N and --format csv show more");
     }
 }

@@ -17,7 +17,7 @@ const LEAST_SHARE: f64 = 1e-4;
 const IDS: f64 = 0.5;
 
 /// How a distance was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Kolmogorov and Smirnov's, 0 to 1: of numbers and times.
@@ -27,7 +27,7 @@ pub enum Measure {
 }
 
 /// What one side has in a column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ColumnSide {
     /// The share of missing values.
     pub null_share: f64,
@@ -38,7 +38,7 @@ pub struct ColumnSide {
 }
 
 /// A column on both sides; a side that has it not is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ColumnComparison {
     /// The column.
     pub column: String,

@@ -2,7 +2,9 @@
 //! becomes a problem document; a client that goes away ends the query.
 
 use super::error::Problem;
-use crate::query::{Blocking, Format, Rows, render};
+use super::work::Turn;
+use crate::api::QuerySummary;
+use crate::query::{Blocking, Format, QueryError, Rows, render};
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -51,15 +53,31 @@ pub(super) fn media_type(format: Format) -> &'static str {
 ///
 /// # Errors
 /// The query failed before the first bytes were there.
-pub(super) async fn rows(rows: Rows, format: Format) -> Result<Response, Problem> {
-    written(rows, media_type(format), move |rows, out| render(rows, format, out).map(drop)).await
+pub(super) async fn rows(rows: Rows, format: Format, turn: Turn) -> Result<Response, Problem> {
+    written(rows, media_type(format), turn, move |rows, out| render(rows, format, out).map(drop)).await
 }
 
-/// Answers with what `write` makes of rows, which it does on a thread that may block.
+/// The same with a [`QuerySummary`] behind the rows.
+///
+/// # Errors
+/// As [`rows`].
+pub(super) async fn summed(rows: Rows, format: Format, turn: Turn) -> Result<Response, Problem> {
+    let write = move |rows: &mut Blocking, out: &mut dyn Write| -> Result<(), QueryError> {
+        let (rows, more) = render(rows, format, out)?;
+        let mut line = vec![QuerySummary::SEPARATOR];
+        let output = |error: &dyn std::fmt::Display| QueryError::Output(error.to_string());
+        serde_json::to_writer(&mut line, &QuerySummary { rows, more }).map_err(|error| output(&error))?;
+        line.push(b'\n');
+        out.write_all(&line).map_err(|error| output(&error))
+    };
+    written(rows, media_type(format), turn, write).await
+}
+
+/// Answers with what `write` makes of rows, which it does on a thread that may block, in its turn.
 ///
 /// # Errors
 /// It failed before the first bytes were there.
-pub(super) async fn written<E, W>(rows: Rows, media: &'static str, write: W) -> Result<Response, Problem>
+pub(super) async fn written<E, W>(rows: Rows, media: &'static str, turn: Turn, write: W) -> Result<Response, Problem>
 where
     E: Into<Problem> + std::fmt::Display + Send + 'static,
     W: FnOnce(&mut Blocking, &mut dyn Write) -> Result<(), E> + Send + 'static,
@@ -71,6 +89,8 @@ where
     let rows = rows.until(async move { gone.closed().await });
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
+        // Whoever does not take the rows is let go by the connection, and the turn with them.
+        let _turn = turn;
         let mut out = BufWriter::with_capacity(PIECE_BYTES, PieceWriter(sender.clone()));
         let made = write(&mut rows.blocking(runtime), &mut out);
         let error = match made {

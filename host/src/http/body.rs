@@ -85,3 +85,22 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
         path.map(|AxumPath(value)| Self(value)).map_err(|rejection| Problem::not_found(rejection.body_text()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use axum::body::Body;
+    use axum::response::IntoResponse as _;
+
+    /// The limit here is the one that axum sets where no route sets another: what is said at it is the same.
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_a_problem() {
+        let request = Request::builder().body(Body::from(vec![0; 3 << 20])).unwrap();
+        let problem = Raw::from_request(request, &()).await.err().unwrap();
+        assert_eq!(problem.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let answer = problem.into_response();
+        assert_eq!(answer.headers().get(CONTENT_TYPE).unwrap(), crate::http::error::PROBLEM_JSON);
+    }
+}

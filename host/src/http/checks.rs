@@ -26,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 /// report, whether the contract is kept or not, once the check is over, which may take minutes. Nothing is kept.
 #[utoipa::path(post, path = "/api/v1/checks", tag = "plugins", params(CheckQuery),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
-    responses((status = 200, body = Value), (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument),
+    responses((status = 200, body = CheckReport), (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument),
         (status = 413, body = ProblemDocument), (status = 503, body = ProblemDocument)))]
 async fn check(
     State(services): State<Shared>,

@@ -4,7 +4,7 @@ use super::Shared;
 use super::answer;
 use super::body::{Path, Query};
 use super::error::{Problem, ProblemDocument};
-use super::work::{blocking, settled};
+use super::work::{Turn, blocking, settled, turn};
 use crate::api::CountQuery;
 use crate::batch::TableLayout;
 use crate::core::time::{Length, Timestamp, Window};
@@ -117,6 +117,12 @@ pub(super) async fn engine(services: &Shared) -> Result<Engine, Problem> {
     Ok(host.open_engine(None).await?)
 }
 
+/// A query engine over the newest snapshot, for one query, with its turn.
+pub(super) async fn engine_in_turn(services: &Shared) -> Result<(Engine, Turn), Problem> {
+    let turn = turn(services).await?;
+    Ok((engine(services).await?, turn))
+}
+
 /// Datasets with their rows and sizes, by name.
 #[utoipa::path(get, path = "/api/v1/datasets", tag = "data", responses((status = 200, body = Vec<DatasetSummary>)))]
 async fn list(State(services): State<Shared>) -> Result<Json<Vec<DatasetSummary>>, Problem> {
@@ -146,7 +152,8 @@ async fn columns(
     Path((dataset, table)): Path<(String, String)>,
     Query(query): Query<CountQuery>,
 ) -> Result<Json<Vec<ColumnProfile>>, Problem> {
-    Ok(Json(engine(&services).await?.profile(&dataset, &table, query.distinct).await?))
+    let (engine, _turn) = engine_in_turn(&services).await?;
+    Ok(Json(engine.profile(&dataset, &table, query.distinct).await?))
 }
 
 /// The first rows of a table.
@@ -163,7 +170,8 @@ async fn preview(
         return Err(Problem::bad_field("limit", format!("must be 1 to {MAX_PREVIEW_ROWS}, not {limit}")));
     }
     let sql = format!("SELECT * FROM {}.{} LIMIT {limit}", quoted(&dataset), quoted(&table));
-    answer::rows(engine(&services).await?.sql(&sql).await?, Format::Json).await
+    let (engine, turn) = engine_in_turn(&services).await?;
+    answer::rows(engine.sql(&sql).await?, Format::Json, turn).await
 }
 
 /// A column over time, cut into at most `max_points` points; null where there are no rows.
@@ -188,7 +196,7 @@ async fn series(
     }
     let span = Span { from: query.from, to: query.to, last: query.last };
     let (_, span) = table_within(&services, &dataset, &table, span).await?;
-    let engine = engine(&services).await?;
+    let (engine, _turn) = engine_in_turn(&services).await?;
     Ok(Json(engine.series(&dataset, &table, &query.column, span, points, how).await?))
 }
 
@@ -197,7 +205,8 @@ async fn series(
     params(("dataset" = String, Path), ("table" = String, Path), ExportQuery),
     responses((status = 200, description = "The rows", content(
             (String = "application/x-ndjson"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet"))),
-        (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+        (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument),
+        (status = 503, description = "Too many queries are under way", body = ProblemDocument)))]
 async fn export(
     State(services): State<Shared>,
     Path((dataset, table)): Path<(String, String)>,
@@ -213,13 +222,14 @@ async fn export(
     let names: Vec<String> = query.columns.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
     let mut encoder = sink::encoder(format, &layout, &names, query.index.as_deref())?;
     let scan = Scan { window, text: TextForm::AsStored, ..Scan::new(&dataset, &table) };
-    let rows = engine(&services).await?.scan(&scan).await?;
+    let (engine, turn) = engine_in_turn(&services).await?;
+    let rows = engine.scan(&scan).await?;
     let media = match format {
         sink::Format::Csv => "text/csv; charset=utf-8",
         sink::Format::Ndjson | sink::Format::Opensearch => "application/x-ndjson",
         sink::Format::Parquet => "application/vnd.apache.parquet",
     };
-    let mut response = answer::written(rows, media, move |rows, out| -> Result<(), ExportError> {
+    let mut response = answer::written(rows, media, turn, move |rows, out| -> Result<(), ExportError> {
         let batches = rows.map(|batch| Ok(batch?));
         sink::write_batches(encoder.as_mut(), batches, out, ExportError::Gone).map(drop)
     })

@@ -116,11 +116,6 @@ impl Problem {
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }
-
-    /// A header of the answer.
-    pub(super) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value)
-    }
 }
 
 impl IntoResponse for Problem {
@@ -129,13 +124,15 @@ impl IntoResponse for Problem {
             r#type: "about:blank".to_owned(),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
-            detail: self.detail,
-            errors: self.errors,
+            detail: self.detail.clone(),
+            errors: self.errors.clone(),
             total: self.total,
         };
         let mut response = (self.status, Json(document)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(self.headers.iter().cloned());
+        // For layers that say it in another dialect.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -4,13 +4,14 @@ use super::Shared;
 use super::access::{Caller, SECRET_PATHS, reads};
 use super::audit::ROWS_COME_IN;
 use super::error::Problem;
+use super::influx::Dialect;
 use crate::core::digest::Digest;
 use crate::core::time::DAY_US;
 use crate::run;
 use crate::store::{Claim, KeptAnswer, StoreError};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -20,7 +21,7 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest key: twice what a digest in hex takes.
 const MAX_KEY_BYTES: usize = 128;
-/// Largest body of a request with a key: a component that is uploaded.
+/// Largest body of a request with a key, which is held in memory to be told from others: a component that is uploaded.
 const MAX_REQUEST_BYTES: usize = 64 << 20;
 /// Largest answer that is kept; answers of what creates are far smaller.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -34,6 +35,8 @@ pub(super) async fn replay(State(services): State<Shared>, request: Request, nex
     let concerned = *request.method() == Method::POST
         && !reads(request.method(), path)
         && !ROWS_COME_IN.iter().any(|prefix| path.starts_with(prefix))
+        // InfluxDB's clients know no such keys, and their routes create nothing but rows.
+        && Dialect::of(path).is_none()
         // An answer with a secret is kept nowhere.
         && !SECRET_PATHS.contains(&path);
     let Some(key) = request.headers().get(&KEY).filter(|_| concerned) else { return Ok(next.run(request).await) };
@@ -43,8 +46,14 @@ pub(super) async fn replay(State(services): State<Shared>, request: Request, nex
     })?;
     let caller = request.extensions().get::<Caller>().map_or_else(String::new, |caller| caller.name.clone());
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, MAX_REQUEST_BYTES).await;
-    let bytes = bytes.map_err(|error| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))?;
+    let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > MAX_REQUEST_BYTES) {
+        return Err(too_large());
+    }
+    let bytes = to_bytes(body, MAX_REQUEST_BYTES).await.map_err(|error| {
+        // Which of the two it was, the error does not say.
+        if length.is_none() { too_large() } else { Problem::bad_request(format!("the body broke off: {error}")) }
+    })?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let digest = Digest::of_parts([parts.method.as_str().as_bytes(), target.as_bytes(), &bytes]);
     match services.host.store.claim_key(&caller, &key, digest, run::now()).await? {
@@ -62,6 +71,14 @@ pub(super) async fn replay(State(services): State<Shared>, request: Request, nex
     }
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
     keep(&services, &caller, &key, response).await
+}
+
+fn too_large() -> Problem {
+    let detail = format!(
+        "a request with an Idempotency-Key is held in memory to be told from others, and may have {MAX_REQUEST_BYTES} bytes at \
+         most: send this one without a key (a file is taken in whole or not at all, so look whether it was before you send it again)"
+    );
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 /// Keeps an answer; one that says "not now" is not kept, so that the request can be sent again.

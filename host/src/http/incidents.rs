@@ -3,7 +3,7 @@
 use super::Shared;
 use super::answer;
 use super::body::Query;
-use super::datasets::{engine, table_within};
+use super::datasets::{engine_in_turn, table_within};
 use super::error::{Problem, ProblemDocument};
 use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::Span;
@@ -48,5 +48,6 @@ async fn list(State(services): State<Shared>, Query(query): Query<IncidentQuery>
         sql.push_str(&format!(" AND start_time < TIMESTAMP '{end}'"));
     }
     sql.push_str(" ORDER BY start_time, incident_id");
-    answer::rows(engine(&services).await?.sql(&sql).await?, Format::Json).await
+    let (engine, turn) = engine_in_turn(&services).await?;
+    answer::rows(engine.sql(&sql).await?, Format::Json, turn).await
 }

@@ -26,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct IngestQuery {
-    /// `ndjson`, `csv`, `arrow` (a stream) or `parquet`; by the Content-Type where it is left out.
+    /// `ndjson`, `csv`, `arrow` (a stream or a file) or `parquet`; by the Content-Type where it is left out.
     format: Option<String>,
     /// Take the good rows beside bad ones.
     #[serde(default)]
@@ -65,7 +65,8 @@ impl From<Taken> for IngestAnswer {
 #[utoipa::path(post, path = "/api/v1/ingest/{dataset}/{table}", tag = "data",
     params(("dataset" = String, Path), ("table" = String, Path), IngestQuery),
     request_body(content((String = "application/x-ndjson"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"), (Vec<u8> = "application/vnd.apache.parquet"))),
+        (Vec<u8> = "application/vnd.apache.arrow.stream"), (Vec<u8> = "application/vnd.apache.arrow.file"),
+        (Vec<u8> = "application/vnd.apache.parquet"))),
     responses((status = 200, body = IngestAnswer),
         (status = 413, body = ProblemDocument), (status = 415, body = ProblemDocument),
         (status = 422, description = "Bad rows, by line", body = ProblemDocument),
@@ -118,12 +119,12 @@ fn format(query: &IngestQuery, headers: &HeaderMap) -> Result<(Format, u8), Prob
         }
         "text/csv" => Ok((Format::Csv, b',')),
         "text/tab-separated-values" => Ok((Format::Csv, b'\t')),
-        "application/vnd.apache.arrow.stream" => Ok((Format::Arrow, b',')),
+        "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Ok((Format::Arrow, b',')),
         "application/vnd.apache.parquet" | "application/parquet" => Ok((Format::Parquet, b',')),
         other => {
             let detail = format!(
                 "the Content-Type {other:?} does not tell the format: send application/x-ndjson, text/csv, \
-                 application/vnd.apache.arrow.stream or application/vnd.apache.parquet, or say ?format="
+                 application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file or application/vnd.apache.parquet, or say ?format="
             );
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
         }

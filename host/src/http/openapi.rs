@@ -67,7 +67,9 @@ fn completed(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi
         for (method, operation) in operations {
             let Some(operation) = operation else { continue };
             operation.operation_id = Some(operation_id(method, path));
-            operation.responses.responses.insert("default".to_owned(), RefOr::T(response.clone()));
+            // Routes of other programs' clients have problems of their own form.
+            let default = operation.responses.responses.entry("default".to_owned());
+            default.or_insert_with(|| RefOr::T(response.clone()));
         }
     }
     document
@@ -90,6 +92,5 @@ pub fn document() -> String {
 pub(super) fn router() -> Router<Shared> {
     let (router, document) = routes().split_for_parts();
     let document = completed(document);
-    let router = router.merge(super::tables::mapped());
     router.route("/api/v1/openapi.json", get(async move || Json(document.clone())))
 }

@@ -76,7 +76,7 @@ pub(super) fn checked() -> Result<SemaphorePermit<'static>, Problem> {
 }
 
 /// Everything that can be used: what ships, what is installed, what was used.
-#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses((status = 200, body = Value)))]
+#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses((status = 200, body = Vec<Stated>)))]
 async fn list(State(services): State<Shared>) -> Result<Json<Vec<Stated>>, Problem> {
     let listed = |host: &Host| versions::list(&host.registry, Some(&host.store), &host.runtime);
     Ok(Json(blocking(&services, listed).await?))
@@ -86,7 +86,7 @@ async fn list(State(services): State<Shared>) -> Result<Json<Vec<Stated>>, Probl
 /// version of its plugin; a refusal says why, and leaves everything as it was.
 #[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins", params(UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
-    responses((status = 201, body = Value), (status = 200, body = Value, description = "It was there already"),
+    responses((status = 201, body = Uploaded), (status = 200, body = Uploaded, description = "It was there already"),
         (status = 409, body = ProblemDocument), (status = 413, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 async fn upload(
     State(services): State<Shared>,
@@ -118,7 +118,7 @@ async fn upload(
 
 /// A plugin's versions, which of them its name means, and what was changed.
 #[utoipa::path(get, path = "/api/v1/plugins/{name}", tag = "plugins", params(("name" = String, Path)),
-    responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
+    responses((status = 200, body = Listing), (status = 404, body = ProblemDocument)))]
 async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Listing>, Problem> {
     Ok(Json(blocking(&services, move |host| versions::listing(host, &name)).await?))
 }
@@ -126,7 +126,7 @@ async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Resul
 /// What a version is: kind, imports, size, and what it says of itself, the schema of its configuration among it.
 /// Nothing of it runs but its descriptor, and that where it is not known.
 #[utoipa::path(get, path = "/api/v1/plugins/{name}/inspect", tag = "plugins", params(("name" = String, Path), VersionQuery),
-    responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
+    responses((status = 200, body = Listed), (status = 404, body = ProblemDocument)))]
 async fn inspect(
     State(services): State<Shared>,
     Path(name): Path<String>,
@@ -140,7 +140,7 @@ async fn inspect(
 /// that can't take it over goes on as it was; activating the version once more tries again.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/activate", tag = "plugins", params(("name" = String, Path)),
     request_body = Activate,
-    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
+    responses((status = 200, body = Followed), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 async fn activate(
     State(services): State<Shared>,
     Path(name): Path<String>,
@@ -151,14 +151,14 @@ async fn activate(
 
 /// Makes a name mean the plugin that ships again, or nothing; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/disable", tag = "plugins", params(("name" = String, Path)),
-    responses((status = 200, body = Value), (status = 404, body = ProblemDocument)))]
+    responses((status = 200, body = Followed), (status = 404, body = ProblemDocument)))]
 async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
     switch(&services, move |host| versions::disable(host, &name, run::now())).await
 }
 
 /// Makes a name mean what it meant before the last change; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/rollback", tag = "plugins", params(("name" = String, Path)),
-    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
+    responses((status = 200, body = Followed), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
     switch(&services, move |host| versions::rollback(host, &name, run::now())).await
 }
@@ -175,7 +175,7 @@ where
 /// Forgets a version that nothing uses.
 #[utoipa::path(delete, path = "/api/v1/plugins/{name}/versions/{version}", tag = "plugins",
     params(("name" = String, Path), ("version" = String, Path, description = "A version such as 1.2.0, or `sha256:` and a digest")),
-    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
+    responses((status = 200, body = Removed), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 async fn remove(
     State(services): State<Shared>,
     Path((name, version)): Path<(String, String)>,
@@ -186,7 +186,7 @@ async fn remove(
 /// Runs two versions of a generator over the same seed and window, and holds their rows side by side.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/compare", tag = "plugins", params(("name" = String, Path)),
     request_body = Compare,
-    responses((status = 200, body = Value), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
+    responses((status = 200, body = Comparison), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 async fn compare(
     State(services): State<Shared>,
     Path(name): Path<String>,

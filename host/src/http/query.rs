@@ -3,6 +3,7 @@
 use super::Shared;
 use super::answer;
 use super::body::Json as Body;
+use super::datasets::engine_in_turn;
 use super::error::{Problem, ProblemDocument};
 use crate::api::NewQuery;
 use crate::query::Format;
@@ -22,7 +23,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[utoipa::path(post, path = "/api/v1/query", tag = "data", request_body = NewQuery,
     responses((status = 200, description = "The rows", content(
             (Vec<Object> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"), (String = "text/plain"))),
-        (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
+        (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument),
+        (status = 503, description = "Too many queries are under way", body = ProblemDocument)))]
 async fn query(
     State(services): State<Shared>,
     headers: HeaderMap,
@@ -32,14 +34,13 @@ async fn query(
         Some(name) => name.parse().map_err(|error: String| Problem::bad_field("format", error))?,
         None => accepted(&headers),
     };
-    let host = &services.host;
-    let engine = host.open_engine(None).await?;
+    let (engine, turn) = engine_in_turn(&services).await?;
     let rows = engine.sql(&query.sql).await.map_err(|error| {
         let problem = Problem::from(error);
         // The path is right; it is the statement that names what is not there.
         if problem.status() == StatusCode::NOT_FOUND { problem.with_status(StatusCode::BAD_REQUEST) } else { problem }
     })?;
-    answer::rows(rows, format).await
+    if query.summary { answer::summed(rows, format, turn).await } else { answer::rows(rows, format, turn).await }
 }
 
 /// The first format that `Accept` names.

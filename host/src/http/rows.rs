@@ -3,7 +3,7 @@
 use super::Shared;
 use super::answer;
 use super::body::{Path, Query};
-use super::datasets::{engine, table_within};
+use super::datasets::{engine_in_turn, table_within};
 use super::error::{Problem, ProblemDocument};
 use crate::api::RowsQuery;
 use crate::lake::Span;
@@ -35,8 +35,9 @@ async fn rows(
     let (_, window) = table_within(&services, &dataset, &table, span).await?;
     let order_by = query.order_by.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
     let scan = Scan { window, order_by, ..Scan::new(&dataset, &table) };
-    let rows = engine(&services).await?.scan(&scan).await?;
-    answer::written(rows, ARROW_STREAM, |rows, out| -> Result<(), QueryError> {
+    let (engine, turn) = engine_in_turn(&services).await?;
+    let rows = engine.scan(&scan).await?;
+    answer::written(rows, ARROW_STREAM, turn, |rows, out| -> Result<(), QueryError> {
         let mut writer = StreamWriter::try_new(out, rows.schema())?;
         for batch in rows.by_ref() {
             writer.write(&batch?)?;

@@ -1,7 +1,8 @@
 //! Connections: accepted within a limit, held to timeouts, and ended in good order when the server stops.
 
 use super::body::MAX_JSON_BYTES;
-use super::{Services, access, audit, drain, error, idempotency, metrics, openapi};
+use super::socket::Socket;
+use super::{Services, access, audit, drain, error, idempotency, influx, metrics, openapi};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Request;
@@ -32,13 +33,15 @@ pub struct Limits {
     pub header_ms: u64,
     /// Time between two pieces of a request's body, in milliseconds. Default 30,000.
     pub body_ms: u64,
+    /// Time within which a client must take something of an answer that waits for it, in milliseconds. Default 30,000.
+    pub write_ms: u64,
     /// Time that requests under way have to end when the server stops, in milliseconds. Default 10,000.
     pub stop_ms: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1_024, header_ms: 30_000, body_ms: 30_000, stop_ms: 10_000 }
+        Self { connections: 1_024, header_ms: 30_000, body_ms: 30_000, write_ms: 30_000, stop_ms: 10_000 }
     }
 }
 
@@ -109,7 +112,8 @@ impl Server {
                 tracing::debug!(%error, "a connection is served with delays");
             }
             let service = TowerToHyperService::new(app.clone());
-            let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+            let socket = Socket::new(stream, Duration::from_millis(limits.write_ms));
+            let connection = graceful.watch(builder.serve_connection(TokioIo::new(socket), service));
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a connection ended early");
@@ -147,6 +151,7 @@ fn app(services: Arc<Services>, limits: &Limits) -> Router {
         .layer(from_fn_with_state(with(), metrics::count))
         .layer(from_fn(log))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(influx::in_dialect))
         .with_state(with())
 }
 

@@ -1,27 +1,24 @@
 //! Rows of a generator for the asking: a spec in, one table out, nothing stored. Routes that ship beside a plugin, as mapping
 //! files, are cases of it: the host knows none of them by name.
 
+mod mapping;
+
 use super::Shared;
-use super::body::{Json as Body, Raw, parse_json};
+use super::body::Json as Body;
 use super::error::{Problem, ProblemDocument};
 use super::spec;
 use super::work::blocking;
-use crate::core::document;
 use crate::core::time::Timestamp;
-use crate::plugin::{self, log_to_tracing};
+use crate::plugin::log_to_tracing;
 use crate::run::{self, Cancel, Host, Plan, RunError, RunSpec};
 use crate::sink::profile::{Profile, ProfileFormat};
 use crate::sink::{Encoder as _, ProfileEncoder};
-use axum::Router;
 use axum::body::Body as AnswerBody;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,7 +27,7 @@ use utoipa_axum::routes;
 const MAX_ROWS: u64 = 100_000;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(tabulate))
+    OpenApiRouter::new().routes(routes!(tabulate)).merge(mapping::routes())
 }
 
 /// A spec as for a run, and the table that is wanted.
@@ -119,101 +116,4 @@ fn made(host: &Host, spec: RunSpec, table: &str, profile: Option<Profile>) -> Re
     }
     bytes.extend_from_slice(b"]}");
     Ok(bytes)
-}
-
-/// A route that ships beside a plugin.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Mapping {
-    /// What it is for, in one line.
-    #[expect(dead_code, reason = "for whoever reads the file")]
-    summary: String,
-    /// Its path.
-    path: String,
-    /// The table that it answers with.
-    table: String,
-    /// The export profile that says which columns, in which form.
-    profile: Option<String>,
-    /// The spec, as of a run over HTTP.
-    spec: Map<String, Value>,
-    /// What a request may say, and where in the spec that goes.
-    #[serde(default)]
-    parameters: BTreeMap<String, Parameter>,
-}
-
-/// A member of a request.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Parameter {
-    /// A JSON Pointer into the spec.
-    at: String,
-    /// Whether it is a time: RFC 3339, or `YYYY-MM-DD HH:MM:SS` in UTC; now where the request does not say it.
-    #[serde(default)]
-    time: bool,
-}
-
-/// The routes of all mapping files that ship.
-pub(super) fn mapped() -> Router<Shared> {
-    let mut router = Router::new();
-    for (name, text) in plugin::routes() {
-        match document::from_toml::<Mapping>(text) {
-            Ok(mapping) => {
-                let path = mapping.path.clone();
-                let mapping = Arc::new(mapping);
-                let handler = async move |State(services): State<Shared>, Raw(bytes): Raw| {
-                    mapping.answer(&services, &bytes).await
-                };
-                router = router.route(&path, post(handler));
-            }
-            Err(message) => tracing::error!(mapping = name, message, "a route that ships can't be read"),
-        }
-    }
-    router
-}
-
-impl Mapping {
-    async fn answer(&self, services: &Shared, bytes: &[u8]) -> Result<Response, Problem> {
-        let given: Map<String, Value> = if bytes.is_empty() { Map::new() } else { parse_json(bytes)? };
-        if let Some(unknown) = given.keys().find(|key| !self.parameters.contains_key(*key)) {
-            let known: Vec<_> = self.parameters.keys().map(String::as_str).collect();
-            return Err(Problem::bad_field(unknown, format!("is none of {}", known.join(", "))));
-        }
-        let mut body = Value::Object(self.spec.clone());
-        for (name, parameter) in &self.parameters {
-            let value = match (given.get(name).filter(|value| !value.is_null()), parameter.time) {
-                (Some(value), true) => {
-                    let time = value.as_str().and_then(|text| Timestamp::written(text).ok());
-                    json!(time.ok_or_else(|| {
-                        Problem::bad_field(name, "must be a time such as 2026-11-09T14:25:00Z or 2026-11-09 14:25:00")
-                    })?)
-                }
-                (Some(value), false) => value.clone(),
-                // Whole seconds, as people write them.
-                (None, true) => json!(Timestamp(run::now().0.div_euclid(1_000_000) * 1_000_000)),
-                (None, false) => continue,
-            };
-            put(&mut body, &parameter.at, value);
-        }
-        let Value::Object(body) = body else { return Err(Problem::bad_request("the spec is no object")) };
-        let profile = self.profile.as_deref().map(|name| {
-            let text = plugin::profiles().iter().find(|(found, _)| *found == name).map_or("", |(_, text)| *text);
-            Profile::parse(text, name)
-        });
-        answer(services, spec::read(body)?, self.table.clone(), profile.transpose()?).await
-    }
-}
-
-/// Puts a value where `pointer` says; objects on the way are made.
-fn put(body: &mut Value, pointer: &str, value: Value) {
-    let mut slot = body;
-    for name in pointer.trim_start_matches('/').split('/') {
-        if !slot.is_object() {
-            *slot = Value::Object(Map::new());
-        }
-        slot = match slot {
-            Value::Object(members) => members.entry(name.to_owned()).or_insert(Value::Null),
-            _ => return,
-        };
-    }
-    *slot = value;
 }

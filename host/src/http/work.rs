@@ -4,22 +4,48 @@ use super::Shared;
 use super::error::Problem;
 use crate::run::{Cancel, Host};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// Requests that are worked on at once: SQLite has four readers and one writer, and there are few cores.
 const AT_ONCE: usize = 16;
 /// Requests that wait for one of these: with milliseconds each, the last waits for less than a second.
 const WAITING: usize = 256;
 
+/// Queries, exports and previews at once: each may take `query.memory_bytes`, and one is enough for few cores.
+const QUERIES: usize = 8;
+/// How long one of them waits for its turn: long enough for a picture's worth of short ones, and not for people to notice.
+const TURN_WAIT: Duration = Duration::from_millis(250);
+
 /// Bounds how much blocking work is under way.
 pub(super) struct Work {
     slots: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+}
+
+/// A turn among the queries, held until the last row is with the client.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _slot: OwnedSemaphorePermit,
+}
+
+/// A turn among the queries.
+///
+/// # Errors
+/// None is free, and none became free while it could be waited for.
+pub(super) async fn turn(services: &Shared) -> Result<Turn, Problem> {
+    match timeout(TURN_WAIT, Arc::clone(&services.work.queries).acquire_owned()).await {
+        Ok(Ok(slot)) => Ok(Turn { _slot: slot }),
+        Ok(Err(_)) | Err(_) => Err(Problem::overloaded()),
+    }
 }
 
 impl Default for Work {
     fn default() -> Self {
-        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
+        let of = |slots| Arc::new(Semaphore::new(slots));
+        Self { slots: of(AT_ONCE), queue: of(AT_ONCE + WAITING), queries: of(QUERIES) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::profile::Reading;
 use super::source::{Format, Source};
-use super::{IngestError, Request, arrow_stream, infer, parquet, text};
+use super::{IngestError, Request, arrow_ipc, infer, parquet, text};
 use crate::core::id::{self, MAX_NAME_BYTES};
 use crate::core::problem::Problem;
 use crate::core::schema::{DataType, Field, MAX_FIELDS, RESERVED_TABLES, Table, TableKind};
@@ -68,7 +68,7 @@ impl Plan {
         }
         let columns = match source.format() {
             Format::Parquet => parquet::columns(source, &reading)?,
-            Format::Arrow => arrow_stream::columns(source, &reading)?,
+            Format::Arrow => arrow_ipc::columns(source, &reading)?,
             Format::Csv | Format::Ndjson | Format::Opensearch | Format::Influx => {
                 inferred(source, &reading, tolerated)?
             }

@@ -30,7 +30,7 @@ pub enum Format {
     Opensearch,
     /// Parquet.
     Parquet,
-    /// A stream of Arrow's IPC format.
+    /// A stream or a file of Arrow's IPC format, which their first bytes tell apart.
     Arrow,
     /// InfluxDB's line protocol.
     Influx,

@@ -71,7 +71,8 @@ impl Default for CheckOptions {
 }
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = CheckOutcome)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing wrong was found.
@@ -83,7 +84,8 @@ pub enum Outcome {
 }
 
 /// One law of the contract, looked at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ConformanceCheck)]
 pub struct Check {
     /// Which.
     pub name: String,
@@ -96,7 +98,7 @@ pub struct Check {
 }
 
 /// All that was looked at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CheckReport {
     /// The digest of the component.
     pub digest: Digest,
@@ -111,6 +113,7 @@ pub struct CheckReport {
     /// What its calls cost.
     pub profile: Profile,
     /// A generator's first rows.
+    #[schema(value_type = Vec<TableRows>)]
     pub first_rows: FirstRows,
 }
 

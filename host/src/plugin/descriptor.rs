@@ -22,7 +22,8 @@ const MAX_EXAMPLES: usize = 64;
 const MAX_ATTRIBUTES: usize = 256;
 
 /// A configuration that must work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ConfigExample)]
 pub struct Example {
     /// Its name.
     pub name: String,
@@ -31,7 +32,8 @@ pub struct Example {
 }
 
 /// What a plugin tells about itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PluginDescriptor)]
 pub struct Descriptor {
     /// Its name: lower-case words joined by hyphens.
     pub name: String,

@@ -26,7 +26,8 @@ const BY_DIGEST: &str = "sha256:";
 pub type Names = Arc<dyn Fn(&str) -> Result<Option<Digest>, String> + Send + Sync>;
 
 /// A plugin as a list shows it; no code of it has to run for that.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ListedPlugin)]
 pub struct Listed {
     /// The digest of its component.
     pub digest: Digest,

@@ -17,7 +17,7 @@ const MAGIC: &[u8; 4] = b"\0asm";
 const MAX_LISTED: usize = 5;
 
 /// What a plugin does: the world that it implements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PluginKind {
     /// Simulates a system and emits its rows.

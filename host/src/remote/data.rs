@@ -2,7 +2,7 @@
 
 use super::target::Target;
 use super::{RemoteError, Server};
-use crate::api::{CleanRequest, IngestQuery, NewQuery, PreviewRequest, ValidateRequest};
+use crate::api::{CleanRequest, IngestQuery, NewQuery, PreviewRequest, QuerySummary, ValidateRequest};
 use crate::clean::Cleaned;
 use crate::ingest::IngestOutcome;
 use crate::lake::{DatasetDetail, DatasetSummary, TableDetail};
@@ -53,14 +53,21 @@ impl Server {
         self.delete(Target::new(&["datasets", name]))
     }
 
-    /// Writes the result of a query to `out`, in a format that the server has.
+    /// Writes the result of a query to `out`, in a format that the server has, and tells how much of it that was.
     ///
     /// # Errors
     /// The query fails, the server can't be asked, or `out` takes no more.
-    pub fn query(&self, sql: &str, format: &str, out: &mut dyn Write) -> Result<(), RemoteError> {
-        let query = NewQuery { sql: sql.to_owned(), format: Some(format.to_owned()) };
+    pub fn query(&self, sql: &str, format: &str, out: &mut dyn Write) -> Result<QuerySummary, RemoteError> {
+        let query = NewQuery { sql: sql.to_owned(), format: Some(format.to_owned()), summary: true };
         let mut answer = self.post_for_bytes(Target::new(&["query"]), &query)?;
-        self.copy(&mut answer, out)
+        let mut rows = Summed { out, held: Vec::new() };
+        self.copy(&mut answer, &mut rows)?;
+        let end = rows.held.iter().rposition(|byte| *byte == QuerySummary::SEPARATOR);
+        let (rest, summary) = rows.held.split_at(end.unwrap_or(rows.held.len()));
+        let summary = serde_json::from_slice(summary.get(1..).unwrap_or_default());
+        let summary = summary.map_err(|error| self.unreadable(error.into()))?;
+        rows.out.write_all(rest).and_then(|()| rows.out.flush()).map_err(RemoteError::Write)?;
+        Ok(summary)
     }
 
     /// The rows of a query as values.
@@ -68,7 +75,7 @@ impl Server {
     /// # Errors
     /// As [`Server::query`].
     pub fn query_for<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, RemoteError> {
-        let query = NewQuery { sql: sql.to_owned(), format: Some("json".to_owned()) };
+        let query = NewQuery { sql: sql.to_owned(), format: Some("json".to_owned()), summary: false };
         self.post(Target::new(&["query"]), &query)
     }
 
@@ -144,6 +151,26 @@ impl Server {
         let batches = StreamReader::try_new(BufReader::with_capacity(PIECE_BYTES, self.body(response)), None);
         let batches = batches.map_err(|error| self.unreadable(error.into()))?;
         Ok(Box::new(batches.map(move |batch| batch.map_err(&broken))))
+    }
+}
+
+/// Hands rows on but for the last bytes, among which the summary is.
+struct Summed<'a> {
+    out: &'a mut dyn Write,
+    held: Vec<u8>,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        let rows = self.held.len().saturating_sub(QuerySummary::MAX_BYTES);
+        self.out.write_all(self.held.get(..rows).unwrap_or_default())?;
+        self.held.drain(..rows);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::core::id::RunId;
 use crate::core::problem::chain;
 use crate::store::{RunRecord, RunState};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -17,6 +17,9 @@ use tokio::sync::watch;
 
 /// Most runs at once: each uses all cores by itself, so more would only share them and their memory.
 pub const MAX_ACTIVE_RUNS: usize = 4;
+
+/// What is said of a run that somebody else has begun.
+const UNDER_WAY: &str = "it is under way here already";
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -40,6 +43,54 @@ pub struct Progress {
 pub struct Supervisor {
     host: Arc<Host>,
     active: Mutex<BTreeMap<RunId, Active>>,
+    places: Arc<Mutex<Places>>,
+}
+
+/// Who is at work, from being asked on: nothing of a run may be looked at twice at once, not even whether it can go on.
+#[derive(Debug, Default)]
+struct Places {
+    taken: usize,
+    resumed: BTreeSet<RunId>,
+}
+
+/// A place among the runs, and that of one run where it is known already. It is free again when this is dropped.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Mutex<Places>>,
+    resumed: Option<RunId>,
+}
+
+impl Place {
+    fn take(places: &Arc<Mutex<Places>>, work: &Work) -> Result<Self, RunError> {
+        let resumed = match work {
+            Work::Start(_) => None,
+            Work::Resume(id) => Some(id.clone()),
+        };
+        let mut all = lock(places);
+        if let Some(id) = resumed.clone().filter(|id| all.resumed.contains(id)) {
+            return Err(RunError::State { id, state: RunState::Running, message: UNDER_WAY });
+        }
+        if all.taken >= MAX_ACTIVE_RUNS {
+            return Err(RunError::Busy { active: all.taken });
+        }
+        all.taken += 1;
+        all.resumed.extend(resumed.clone());
+        Ok(Self { places: Arc::clone(places), resumed })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut all = lock(&self.places);
+        all.taken -= 1;
+        if let Some(id) = &self.resumed {
+            all.resumed.remove(id);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Active {
@@ -66,7 +117,7 @@ enum Work {
 impl Supervisor {
     /// Knows of no run yet.
     pub fn new(host: Arc<Host>) -> Self {
-        Self { host, active: Mutex::default() }
+        Self { host, active: Mutex::default(), places: Arc::default() }
     }
 
     /// Starts a run; returns when it is recorded, before its first row.
@@ -83,7 +134,7 @@ impl Supervisor {
     /// It is under way already, too many are, and what [`super::resume`] finds before it makes rows.
     pub fn resume(self: &Arc<Self>, id: RunId, request: Request) -> Result<RunRecord, RunError> {
         if self.lock().contains_key(&id) {
-            return Err(RunError::State { id, state: RunState::Running, message: "it is under way here already" });
+            return Err(RunError::State { id, state: RunState::Running, message: UNDER_WAY });
         }
         self.begin(Work::Resume(id), request)
     }
@@ -130,15 +181,16 @@ impl Supervisor {
     }
 
     fn begin(self: &Arc<Self>, work: Work, request: Request) -> Result<RunRecord, RunError> {
-        let active = self.active();
-        if active >= MAX_ACTIVE_RUNS {
-            return Err(RunError::Busy { active });
-        }
+        let place = Place::take(&self.places, &work)?;
         // One message: either the record of the run that has begun, or why it has not.
         let (sender, receiver) = sync_channel(1);
         let supervisor = Arc::clone(self);
         let thread = std::thread::Builder::new().name("run".to_owned());
-        let spawned = thread.spawn(move || supervisor.make(work, &request, &sender));
+        let spawned = thread.spawn(move || {
+            // Until all is over, verdicts included.
+            let _place = place;
+            supervisor.make(work, &request, &sender);
+        });
         let thread = spawned.map_err(RunError::Thread)?;
         let record = receiver.recv().map_err(|_| RunError::Cancelled)??;
         if let Some(active) = self.lock().get_mut(&record.id) {
@@ -185,7 +237,7 @@ impl Supervisor {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Active>> {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.active)
     }
 }
 

@@ -15,7 +15,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A version of a plugin that was checked and kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PluginVersion {
     /// The digest of its component, which is what tells versions apart.
     pub digest: Digest,
@@ -44,7 +44,7 @@ pub struct PluginVersion {
 }
 
 /// Why what a name means changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Activated {
     /// A version was made the active one.
@@ -84,7 +84,7 @@ impl FromStr for Activated {
 }
 
 /// A change of what a name means.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Activation {
     /// Its number, growing.
     pub id: i64,

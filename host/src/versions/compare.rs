@@ -31,7 +31,8 @@ pub struct Comparing {
 }
 
 /// One version, as it was run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ComparedVersion)]
 pub struct Side {
     /// Its name.
     pub name: String,
@@ -48,7 +49,7 @@ pub struct Side {
 }
 
 /// A table on both sides.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TableComparison {
     /// The table.
     pub table: String,
@@ -63,7 +64,8 @@ pub struct TableComparison {
 }
 
 /// Two versions side by side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = VersionComparison)]
 pub struct Comparison {
     /// The seed of both.
     pub seed: u64,

@@ -6,7 +6,8 @@ use crate::stream::{Streams, Swapped};
 use serde::{Deserialize, Serialize};
 
 /// What a name means now, and what came of it in the streams that use the plugin by its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = FollowedSwitch)]
 pub struct Followed {
     /// The change.
     #[serde(flatten)]

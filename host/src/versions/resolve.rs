@@ -16,7 +16,8 @@ const BY_DIGEST: &str = "sha256:";
 const MAX_HISTORY: u32 = 100;
 
 /// What a component is to the data folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PluginState)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Its name means it: installed and enabled, or the one that ships.
@@ -42,7 +43,8 @@ impl State {
 }
 
 /// A component with what it is to the data folder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = StatedPlugin)]
 pub struct Stated {
     /// What it says of itself.
     #[serde(flatten)]
@@ -52,7 +54,8 @@ pub struct Stated {
 }
 
 /// A plugin by name: its versions, and which one it means.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PluginListing)]
 pub struct Listing {
     /// The plugin's name.
     pub name: String,

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 const MAX_LISTED: usize = 5;
 
 /// What a name means now, and what it meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SwitchedPlugin)]
 pub struct Switched {
     /// The plugin's name.
     pub name: String,
@@ -32,7 +33,8 @@ pub struct Switched {
 }
 
 /// A version that is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = RemovedVersion)]
 pub struct Removed {
     /// The plugin's name.
     pub name: String,

@@ -123,6 +123,26 @@ fn said(answer: &Answer) -> String {
     first.split(": ").next().unwrap_or_default().to_owned()
 }
 
+/// Whoever gets a part of the rows must know, wherever they come from.
+#[test]
+fn a_result_that_was_cut_is_said_to_be_on_both_ways() {
+    let place = Place::new();
+    place.file("spec.toml", SPEC);
+    place.good(["run", "start", "spec.toml", "--quiet"]);
+    let server = place.serve(["--setting", "query.rows=3"]);
+    for format in ["table", "csv", "json", "ndjson"] {
+        for (sql, cut) in
+            [("SELECT service FROM shop.transactions LIMIT 10", true), ("SELECT 'a\u{1e}' AS text", false)]
+        {
+            let here = place.ask(["--setting", "query.rows=3", "sql", sql, "--format", format]).with_code(0);
+            let there = ask(&place, &server, ["sql", sql, "--format", format]).with_code(0);
+            assert_eq!((&here.out, &here.err), (&there.out, &there.err), "{format}: {sql}");
+            assert_eq!(there.err.contains("only the first 3 rows"), cut, "{format}: {}", there.err);
+        }
+    }
+    server.stop().with_code(0);
+}
+
 #[test]
 fn files_are_the_same_whatever_format_and_profile() {
     let place = Place::new();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
@@ -184,6 +185,26 @@ fn a_server_judges_a_run_later_too() {
     server.send("POST", &path, &[], &[]).with_status(409);
     answer(program(place.path()).args(resume).output().unwrap()).refused(&["there is no run to resume"]);
     server.stop().with_code(0);
+}
+
+/// Several ask at the same instant; one of them has it judged.
+#[test]
+fn a_run_is_judged_once_however_many_ask_a_server() {
+    let place = Place::new();
+    judging(&place).kill();
+    let (id, before) = (place.runs()[0]["id"].as_str().unwrap().to_owned(), reports(&place));
+    let server = place.serve([]);
+    let path = format!("/api/v1/runs/{id}/resume");
+    let asked: Vec<u16> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| server.send("POST", &path, &[], &[]).status)).collect();
+        asked.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let of = |status: u16| asked.iter().filter(|found| **found == status).count();
+    assert_eq!((of(202), of(409)), (1, 7), "{asked:?}");
+    wait_until("all have judged", || reports(&place).len() >= VALIDATORS);
+    server.stop().with_code(0);
+    let after = reports(&place);
+    assert_eq!((after.len(), &after[..before.len()]), (VALIDATORS, before.as_slice()), "one judged twice");
 }
 
 #[test]

@@ -4,7 +4,14 @@ use crate::program::{Place, send};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
+use telemill::alert::Alerts;
+use telemill::app::{App, Origin};
+use telemill::http::{Access, Limits, Server, Services};
+use telemill::plugin::log_to_tracing;
+use telemill::run::Supervisor;
+use telemill::stream::Streams;
 
 fn minute(dataset: &str) -> Value {
     json!({ "scenario": "ecommerce", "duration": "1m", "dataset": dataset, "validators": [] })
@@ -82,6 +89,48 @@ fn base64(text: &str) -> String {
 fn an_address_beyond_loopback_needs_a_token() {
     let place = Place::new();
     place.ask(["serve", "--listen", "0.0.0.0:0"]).refused(&["telemill token create"]);
+}
+
+/// As a server that can be reached from elsewhere answers; it listens on loopback here, and is told that it does not.
+#[test]
+fn who_comes_from_elsewhere_needs_a_token_for_everything() {
+    let place = Place::new();
+    let made = place.json(["token", "create", "reader", "--scope", "read", "--json"]);
+    let secret = format!("Bearer {}", made["secret"].as_str().unwrap());
+    let app = App::new(Origin { data_dir: Some(place.data()), settings: Vec::new() }).unwrap();
+    let (writer, log) = app.writer_with_log().unwrap();
+    let host = Arc::clone(&writer.host);
+    let alerts = Alerts::new(host.store.clone(), host.runtime.clone());
+    let streams = Streams::new(&host, alerts.clone(), app.settings().streams.clone(), log_to_tracing()).unwrap();
+    let runs = Arc::new(Supervisor::new(Arc::clone(&host)));
+    let access = Access::of("192.0.2.1:8080".parse().unwrap());
+    let services = Services::new(host, runs, streams.clone(), Arc::clone(&log), alerts, access);
+    let server = app.runtime().block_on(Server::bind("127.0.0.1:0".parse().unwrap())).unwrap();
+    let url = format!("http://{}", server.address());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = app.runtime().spawn(async move {
+        let limits = Limits::default();
+        server.run(Arc::new(services), &limits, async { drop(stopped.await) }).await;
+    });
+
+    let ask = |method: &str, path: &str, headers: &[(&str, &str)]| send(&url, method, path, headers, b"");
+    let token = ("authorization", secret.as_str());
+    for path in ["/api/v1/runs", "/api/v1/openapi.json", "/metrics", "/write"] {
+        let refused = ask("GET", path, &[]).with_status(401);
+        assert!(refused.header("www-authenticate").is_some(), "{path}");
+        ask("GET", path, &[("authorization", "Bearer wrong")]).with_status(401);
+    }
+    ask("POST", "/api/v2/write?bucket=b", &[]).with_status(401);
+    ask("GET", "/api/v1/runs", &[token]).with_status(200);
+    ask("POST", "/api/v1/runs", &[token]).with_status(403);
+    // Its names are its owner's matter, and whether it lives anybody may know.
+    ask("GET", "/api/v1/runs", &[token, ("host", "example.org")]).with_status(200);
+    ask("GET", "/healthz", &[("host", "example.org")]).with_status(200);
+
+    stop.send(()).unwrap();
+    app.runtime().block_on(serving).unwrap();
+    streams.shut_down();
+    log.close().unwrap();
 }
 
 #[test]

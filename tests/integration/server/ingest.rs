@@ -1,10 +1,14 @@
 //! Rows that come in over HTTP: every format, what is refused and how, and `kill -9` under load.
 
 use crate::program::{Place, Reply, Served, send, wait_until};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::ipc::writer::{FileWriter, StreamWriter};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
@@ -86,7 +90,7 @@ fn what_can_not_be_taken_is_told_and_leaves_nothing() {
     post(orders, &[("content-type", "application/xml")], b"<x/>").with_status(415);
     post(orders, &[NDJSON, ("content-encoding", "br")], b"x").with_status(415);
     post("/api/v1/ingest/Shop/orders", &[NDJSON], b"{}").with_status(400);
-    let bomb = gzip(&"{\"id\":1}\n".repeat(100_000));
+    let bomb = packed("gzip", "{\"id\":1}\n".repeat(100_000).as_bytes());
     post(orders, &[NDJSON, ("content-encoding", "gzip")], &bomb).with_status(413);
     let key = ("idempotency-key", "k");
     assert_eq!(post(orders, &[NDJSON, key], b"{\"id\":9}\n").with_status(200).json()["repeated"], false);
@@ -95,17 +99,74 @@ fn what_can_not_be_taken_is_told_and_leaves_nothing() {
     assert_eq!(count(&served, "shop.orders"), 3);
 }
 
-/// `text` as gzip.
-fn gzip(text: &str) -> Vec<u8> {
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
-    let mut child = Command::new("gzip").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+/// `bytes` as `gzip` or `zstd` packs them.
+fn packed(program: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let text = text.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()).unwrap());
+    let bytes = bytes.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&bytes).unwrap());
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     output.stdout
+}
+
+/// Rows as columns, with ids from `from` to `to`.
+fn orders(from: i64, to: i64) -> RecordBatch {
+    let names = StringArray::from_iter_values((from..to).map(|id| format!("n{id}")));
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int64Array::from_iter_values(from..to))), ("name", Arc::new(names))];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+fn arrow_stream(batch: &RecordBatch) -> Vec<u8> {
+    let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref()).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn arrow_file(batch: &RecordBatch) -> Vec<u8> {
+    let mut writer = FileWriter::try_new(Vec::new(), batch.schema_ref()).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn rows_come_in_every_format_packed_and_unpacked() {
+    const STREAM: (&str, &str) = ("content-type", "application/vnd.apache.arrow.stream");
+    const FILE: (&str, &str) = ("content-type", "application/vnd.apache.arrow.file");
+    const PARQUET: (&str, &str) = ("content-type", "application/vnd.apache.parquet");
+    const ZSTD: (&str, &str) = ("content-encoding", "zstd");
+    // A Parquet file as another Telemill has it.
+    let other = Place::new();
+    other.file("orders.csv", "id,name\n60,n60\n61,n61\n");
+    other.good(["ingest", "shop.orders", "orders.csv"]);
+    let parquet = std::fs::read(&other.parquet("shop", "orders")[0]).unwrap();
+
+    let place = Place::new();
+    let served = place.serve([]);
+    let send = |headers: &[(&str, &str)], body: &[u8]| served.send("POST", "/api/v1/ingest/shop/orders", headers, body);
+    let rows = [
+        (vec![FILE], arrow_file(&orders(0, 10)), 10),
+        (vec![STREAM], arrow_stream(&orders(10, 30)), 20),
+        (vec![FILE, ZSTD], packed("zstd", &arrow_file(&orders(30, 40))), 10),
+        (vec![STREAM, ZSTD], packed("zstd", &arrow_stream(&orders(40, 50))), 10),
+        (vec![NDJSON, ZSTD], packed("zstd", b"{\"id\":50,\"name\":\"n50\"}\n"), 1),
+        (vec![CSV, ZSTD], packed("zstd", b"id,name\n51,n51\n"), 1),
+        (vec![PARQUET], parquet, 2),
+    ];
+    for (headers, body, rows) in rows {
+        let reply = send(&headers, &body).with_status(200).json();
+        assert_eq!(reply["rows"], rows, "{headers:?}: {reply}");
+    }
+    // What was cut off between two batches would be a whole stream; of a file it is known.
+    let whole = arrow_file(&orders(100, 110));
+    let end = arrow_stream(&orders(100, 110)).len() + 64;
+    for length in [whole.len() - 1, end, end / 2, 64] {
+        let reply = send(&[FILE], &whole[..length]).with_status(422);
+        assert!(reply.text().contains("Arrow"), "{}", reply.text());
+    }
+    let found = served.sql("SELECT count(*) AS n, sum(id) AS ids, min(name) AS name FROM shop.orders");
+    assert_eq!(found, [json!({ "n": 54, "ids": (0..52).sum::<i64>() + 60 + 61, "name": "n0" })]);
 }
 
 #[test]
@@ -172,6 +233,54 @@ fn influx_clients_are_answered_in_their_dialects() {
     write("/write?db=x&precision=fortnight", "m f=1").with_status(400);
     served.send("POST", "/query?q=CREATE%20DATABASE%20x", &[], &[]).with_status(200);
     served.send("POST", "/query?q=SELECT%201", &[], &[]).with_status(400);
+}
+
+#[test]
+fn whatever_is_wrong_is_said_in_the_dialect_of_influx_clients() {
+    let place = Place::new();
+    let made = place.json(["token", "create", "reader", "--scope", "read", "--json"]);
+    let (reads, wrong) = (format!("Token {}", made["secret"].as_str().unwrap()), "Token wrong".to_owned());
+    let served = place.serve([]);
+    let ask = |method: &str, path: &str, headers: &[(&str, &str)]| {
+        let reply = served.send(method, path, headers, b"m f=1 1");
+        assert_eq!(reply.header("content-type"), Some("application/json"), "{method} {path}");
+        assert!(reply.header("x-influxdb-error").is_some() && reply.header("x-influxdb-version").is_some());
+        reply
+    };
+    let (reads, wrong) = (("authorization", reads.as_str()), ("authorization", wrong.as_str()));
+    let cases: [(&str, &str, &[(&str, &str)], u16, &str); 8] = [
+        ("POST", "/api/v2/write?bucket=b", &[wrong], 401, "unauthorized"),
+        ("POST", "/api/v2/write?bucket=b", &[reads], 403, "forbidden"),
+        ("POST", "/api/v2/write?bucket=b&bucket=c", &[], 400, "invalid"),
+        ("POST", "/api/v2/write?bucket=b&precision=fortnight", &[], 400, "invalid"),
+        ("POST", "/api/v2/write?bucket=b", &[("content-encoding", "br")], 415, "unsupported media type"),
+        ("GET", "/api/v2/write", &[], 405, "method not allowed"),
+        ("GET", "/api/v2/buckets", &[], 404, "not found"),
+        ("GET", "/health", &[("host", "example.org")], 421, "internal error"),
+    ];
+    for (method, path, headers, status, code) in cases {
+        let reply = ask(method, path, headers).with_status(status).json();
+        assert_eq!(reply["code"], code, "{method} {path}: {reply}");
+        assert!(reply["message"].is_string(), "{method} {path}: {reply}");
+    }
+    let cases: [(&str, &str, &[(&str, &str)], u16); 6] = [
+        ("POST", "/write?db=b", &[wrong], 401),
+        ("POST", "/write?db=b", &[reads], 403),
+        ("POST", "/write?db=b&db=c", &[], 400),
+        ("DELETE", "/write", &[], 405),
+        ("POST", "/query?q=SELECT%201", &[], 400),
+        ("GET", "/ping", &[("host", "example.org")], 421),
+    ];
+    for (method, path, headers, status) in cases {
+        let reply = ask(method, path, headers).with_status(status).json();
+        assert!(reply["error"].is_string(), "{method} {path}: {reply}");
+    }
+    let told = ask("POST", "/write?db=b", &[wrong]);
+    assert!(told.header("www-authenticate").is_some(), "clients ask people for a password then: {told:?}");
+    // Elsewhere problems are documents.
+    let reply = served.get("/api/v1/nothing").with_status(404);
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+    assert_eq!(reply.header("x-influxdb-version"), None);
 }
 
 /// One client of the loop below: rows with ids of its own, each request under a key, sent until it is acknowledged.

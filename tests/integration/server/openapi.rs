@@ -36,3 +36,28 @@ fn every_operation_has_a_name_of_its_own() {
     names.dedup();
     assert!(all > 50 && names.len() == all, "{all} operations have {} names", names.len());
 }
+
+/// What a client program is made from: every answer with JSON has a form, those of mapping files too.
+#[test]
+fn every_answer_in_json_has_a_form() {
+    let document: Value = serde_json::from_str(&telemill::http::document()).unwrap();
+    let mut formless = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let schema = &answer["content"]["application/json"]["schema"];
+                if schema.as_object().is_some_and(serde_json::Map::is_empty) {
+                    formless.push(format!("{method} {path} {status}"));
+                }
+            }
+        }
+    }
+    assert!(formless.is_empty(), "{formless:?}");
+    let mapped = &document["paths"]["/segment-stats"]["post"];
+    let members = &mapped["requestBody"]["content"]["application/json"]["schema"]["properties"];
+    assert_eq!(members["current_time"]["type"], "string", "{mapped}");
+    assert_eq!(
+        mapped["responses"]["200"]["content"]["application/json"]["schema"]["$ref"],
+        "#/components/schemas/TableAnswer"
+    );
+}

@@ -5,7 +5,7 @@ use super::*;
 use crate::ingest::log::LogSettings;
 use crate::ingest::log::tests::{Fixture, at_rest};
 use arrow::array::{ArrayRef, Int64Array, StringArray};
-use arrow::ipc::writer::StreamWriter;
+use arrow::ipc::writer::{FileWriter, StreamWriter};
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -31,6 +31,13 @@ fn batch(ids: Vec<i64>) -> RecordBatch {
 fn arrow(ids: Vec<i64>) -> Vec<u8> {
     let batch = batch(ids);
     let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn arrow_file(ids: Vec<i64>) -> Vec<u8> {
+    let batch = batch(ids);
+    let mut writer = FileWriter::try_new(Vec::new(), batch.schema_ref()).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
 }
@@ -67,12 +74,14 @@ fn every_format_goes_into_the_same_table() {
         (Format::Csv, gzip(b"name,id\nn7,7\n")),
         (Format::Arrow, zstd::encode_all(&*arrow(vec![8]), 1).unwrap()),
         (Format::Parquet, gzip(&parquet(vec![9]))),
+        (Format::Arrow, arrow_file(vec![10, 11])),
+        (Format::Arrow, gzip(&arrow_file(vec![12]))),
     ] {
         assert!(!append(&log, &body(format, &bytes)).unwrap().created);
     }
-    assert_eq!(data.numbers(Some(&log), IDS), (1..10).collect::<Vec<_>>());
+    assert_eq!(data.numbers(Some(&log), IDS), (1..13).collect::<Vec<_>>());
     log.close().unwrap();
-    assert_eq!(data.numbers(None, IDS), (1..10).collect::<Vec<_>>());
+    assert_eq!(data.numbers(None, IDS), (1..13).collect::<Vec<_>>());
 }
 
 #[test]
@@ -136,5 +145,12 @@ fn a_key_repeats_and_a_bomb_is_refused() {
     ));
     assert!(matches!(append(&log, &body(Format::Parquet, b"PAR1 nonsense")), Err(IngestError::BadFile { .. })));
     assert!(matches!(append(&log, &body(Format::Arrow, b"nonsense")), Err(IngestError::BadFile { .. })));
+    let file = arrow_file(vec![2]);
+    for length in [3, 8, file.len() / 2, file.len() - 1] {
+        let cut = append(&log, &body(Format::Arrow, &file[..length]));
+        assert!(matches!(cut, Err(IngestError::BadFile { .. })), "{length}: {cut:?}");
+    }
+    let bomb = zstd::encode_all(&*arrow_file(vec![7; 100_000]), 1).unwrap();
+    assert!(matches!(append(&log, &body(Format::Arrow, &bomb)), Err(IngestError::TooLarge { .. })));
     assert_eq!(data.numbers(Some(&log), IDS), [1]);
 }

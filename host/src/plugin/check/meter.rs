@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The calls of one function of the contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CallCost {
     /// The function.
     pub call: String,
@@ -23,7 +23,7 @@ pub struct CallCost {
 }
 
 /// How near a component came to a limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Margin {
     /// The limit's key in the settings.
     pub limit: String,
@@ -34,7 +34,8 @@ pub struct Margin {
 }
 
 /// What a component costs, as far as the check saw it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PluginProfile)]
 pub struct Profile {
     /// Rows that were made or looked at, over all passes.
     pub rows: u64,

@@ -15,7 +15,7 @@ const MOST_ROWS: usize = 3;
 pub type FirstRows = Vec<TableRows>;
 
 /// Some rows of a table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TableRows {
     /// The table.
     pub table: String,
