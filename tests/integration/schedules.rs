@@ -5,6 +5,7 @@ mod collect;
 mod crashes;
 mod shipped;
 mod steps;
+mod stops;
 
 use crate::program::Place;
 use serde_json::Value;

@@ -20,6 +20,7 @@ pub(super) fn columns(source: &Source, reading: &Reading) -> Result<Vec<FileColu
     let schema = stream.schema();
     let mut with_nulls = BTreeSet::new();
     for batch in stream {
+        source.unless_stopped()?;
         let batch = batch.map_err(|error| broken(source, &error))?;
         for (field, column) in schema.fields().iter().zip(batch.columns()) {
             if column.logical_null_count() > 0 {
@@ -42,6 +43,7 @@ pub(super) fn read(
     let stream = open(source)?;
     let mut fitting = Fitting::new(&stream.schema(), layout, plan).map_err(|problems| source.bad(problems))?;
     for batch in stream {
+        source.unless_stopped()?;
         fitting.batch(&batch.map_err(|error| broken(source, &error))?, bad, emit)?;
     }
     Ok(())

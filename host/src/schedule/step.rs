@@ -112,7 +112,7 @@ impl Work {
             Self::Generate(generate) => self::generate(generate, around),
             Self::Collect(collect) => Ok(done(collect.run(around)?)),
             Self::Ingest(ingest) => {
-                let outcome = ingest.run(host, *now)?;
+                let outcome = ingest.run(host, *now, cancel)?;
                 log.line(format!("{} rows into {}", outcome.rows, ingest.table));
                 Ok(done(json!({ "rows": outcome.rows, "snapshot": outcome.snapshot })))
             }
@@ -121,7 +121,7 @@ impl Work {
                 judge(&validate.dataset, judgements, log)
             }
             Self::Clean(clean) => {
-                let cleaned = clean.run(host, *now)?;
+                let cleaned = clean.run(host, *now, cancel)?;
                 log.line(format!("{} of {} rows are in {}", cleaned.rows_out, cleaned.rows_in, cleaned.dataset));
                 Ok(done(to_value(&cleaned)))
             }
