@@ -102,6 +102,11 @@ impl Work {
         })
     }
 
+    /// Whether it may read or replace rows of the lake; a program may from beside.
+    pub fn looks_at_rows(&self) -> bool {
+        !matches!(self, Self::Http(_))
+    }
+
     /// Does it, on this thread.
     ///
     /// # Errors
