@@ -33,6 +33,7 @@ mod source;
 mod text;
 
 pub use body::{Body, PendingRows, Taken, append};
+pub use csv::{CsvFields, csv_records};
 pub use points::{Lines, LinesTaken, PendingLines, Precision, append_lines};
 pub use source::{Compression, Format};
 

@@ -4,6 +4,7 @@ mod alerts;
 mod collect;
 mod crashes;
 mod shipped;
+mod sources;
 mod steps;
 mod stops;
 

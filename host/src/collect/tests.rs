@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::core::time::Length;
+use crate::sink::Credentials;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -38,10 +39,14 @@ fn serve(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<String>>)
     (url, asked)
 }
 
+fn source(url: String, question: Question) -> Source {
+    Source { url, question, credentials: Credentials::default(), timeout: Duration::from_secs(10) }
+}
+
 fn collection(url: String, folder: &Path) -> Collection {
     let body = [("window_minutes".to_owned(), serde_json::json!(60))].into_iter().collect();
     Collection {
-        source: Source::Http { url, body, timeout: Duration::from_secs(10) },
+        source: source(url, Question::Endpoint(body)),
         output_dir: folder.to_owned(),
         table: "segment_timeseries".into(),
         key: Vec::new(),
@@ -95,12 +100,8 @@ fn what_influx_answers_is_rows_and_what_is_none_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let (url, asked) =
         serve(vec![influx.to_owned(), r#"{"results":[{"error":"no such database"}]}"#.to_owned(), "[1]".to_owned()]);
-    let source = Source::Influx {
-        url: url.clone(),
-        database: "my db".into(),
-        query: "SELECT usage FROM cpu".into(),
-        timeout: Duration::from_secs(10),
-    };
+    let question = Question::InfluxQl { database: "my db".into(), query: "SELECT usage FROM cpu".into() };
+    let source = source(url.clone(), question);
     let collection = Collection { source, key: vec!["time".into(), "host".into()], ..collection(url, folder.path()) };
     let runtime = runtime();
     assert_eq!(collect(&collection, None, runtime.handle(), Timestamp(0), Timestamp(0)).unwrap().rows, 2);
