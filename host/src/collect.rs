@@ -35,7 +35,8 @@ pub struct Collection {
     pub output_dir: PathBuf,
     /// What rows are called: the table's name and the start of the files'.
     pub table: String,
-    /// The columns that make a row unique; all that hold no numbers, where there is none.
+    /// The columns that make a row unique; all that hold no numbers, where there is none. Counts by segment have the columns and the
+    /// key of the example system's table then.
     pub key: Vec<String>,
     /// A SQLite file with the table, where one is wanted.
     pub database: Option<PathBuf>,
