@@ -3,6 +3,7 @@
 mod alerts;
 mod collect;
 mod crashes;
+mod load;
 mod shipped;
 mod sources;
 mod steps;
