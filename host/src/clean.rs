@@ -12,10 +12,11 @@ mod tally;
 pub use recipe::{Recipe, RecipeError, Step};
 pub use tally::Class;
 
+use crate::core::cancel::Cancel;
 use crate::core::id::{self, BadName};
 use crate::core::time::{Timestamp, Window};
 use crate::lake::{Commit, Lake, LakeError, Mode, SnapshotId, TableFiles, TableWriter, WriterSettings};
-use crate::query::{Engine, Input, QueryError};
+use crate::query::{self, Engine, Input, QueryError};
 use crate::sink::SinkError;
 use crate::store::StoreError;
 use arrow::error::ArrowError;
@@ -145,9 +146,34 @@ pub enum CleanError {
     Arrow(#[from] ArrowError),
 }
 
+impl CleanError {
+    /// Whether somebody stopped it.
+    pub fn is_stop(&self) -> bool {
+        match self {
+            Self::Step { source, .. } => source.is_stop(),
+            Self::Query(error) => matches!(error, QueryError::Stopped),
+            _ => false,
+        }
+    }
+}
+
 impl From<StoreError> for CleanError {
     fn from(error: StoreError) -> Self {
         Self::Lake(error.into())
+    }
+}
+
+/// The SELECTs of one cleaning.
+#[derive(Clone, Copy)]
+struct Selects<'a> {
+    engine: &'a Engine,
+    runtime: &'a Handle,
+    cancel: &'a Cancel,
+}
+
+impl Selects<'_> {
+    fn rows(&self, select: &str, input: &Input) -> Result<query::Rows, QueryError> {
+        self.runtime.block_on(self.engine.select(select, input))
     }
 }
 
@@ -161,13 +187,14 @@ struct Rows {
 /// `runtime` carries those of the lake.
 ///
 /// # Errors
-/// A step that can't be run, names that are taken or unknown, limits. The lake is as it was then.
+/// A step that can't be run, names that are taken or unknown, limits; or somebody set `cancel`. The lake is as it was then.
 pub fn clean(
     lake: &Lake,
     engine: &Engine,
     runtime: &Handle,
     recipe: &Recipe,
     request: &Request,
+    cancel: &Cancel,
 ) -> Result<Cleaned, CleanError> {
     id::check_identifier("dataset", &request.into)?;
     if request.into == request.dataset {
@@ -176,7 +203,8 @@ pub fn clean(
     refuse_existing(lake, runtime, request)?;
     let input = runtime.block_on(engine.table_input(&request.dataset, &recipe.table, request.window))?;
     let scratch = Scratch::create(&request.scratch, request.scratch_bytes)?;
-    let counted = |input: &Input| Tally::of(engine, runtime, input, &recipe.classes);
+    let selects = Selects { engine, runtime, cancel };
+    let counted = |input: &Input| Tally::of(&selects, input, &recipe.classes);
     let mut rows = Rows { tally: counted(&input)?, input };
     if let Some(class) = recipe.classes.iter().find(|class| !rows.tally.has_column(class)) {
         return Err(CleanError::Recipe(format!("classes: {} has no column {class:?}", recipe.table)));
@@ -185,8 +213,7 @@ pub fn clean(
     let mut steps = Vec::new();
     for (index, step) in recipe.steps.iter().enumerate() {
         let run = || {
-            let result = runtime.block_on(engine.select(&step.sql, &rows.input))?;
-            let input = scratch.keep(engine, runtime, index, result)?;
+            let input = scratch.keep(&selects, index, &step.sql, &rows.input)?;
             Ok(Rows { tally: counted(&input)?, input })
         };
         let next = run().map_err(|error| CleanError::Step { step: step.name.clone(), source: Box::new(error) })?;
@@ -194,7 +221,7 @@ pub fn clean(
         scratch.forget(index);
         rows = next;
     }
-    let snapshot = commit(lake, engine, runtime, recipe, request, &rows)?;
+    let snapshot = commit(lake, &selects, recipe, request, &rows)?;
     Ok(Cleaned {
         dataset: request.into.clone(),
         table: recipe.table.clone(),
@@ -238,21 +265,24 @@ fn report(step: &Step, before: &Tally, after: &Tally, classes: &[String]) -> Ste
 /// Writes the rows that the last step left into the lake, and makes them visible.
 fn commit(
     lake: &Lake,
-    engine: &Engine,
-    runtime: &Handle,
+    selects: &Selects<'_>,
     recipe: &Recipe,
     request: &Request,
     rows: &Rows,
 ) -> Result<SnapshotId, CleanError> {
+    let Selects { engine, runtime, cancel } = *selects;
     let dataset = runtime.block_on(lake.dataset(&request.dataset, Some(engine.snapshot())))?;
     let unknown = || CleanError::Recipe(format!("there is no table {:?}", recipe.table));
     let source = &dataset.table(&recipe.table).ok_or_else(unknown)?.table;
-    let result = runtime.block_on(engine.select("SELECT * FROM input", &rows.input))?;
+    let result = selects.rows("SELECT * FROM input", &rows.input)?;
     let layout = result::layout(source, &result.schema, &rows.tally)?;
     let stem = format!("clean-{:016x}-{:08x}", request.at.0, std::process::id());
     let mut writer = TableWriter::new(lake.files(), runtime, &layout, &request.into, &stem, request.writer.clone());
-    for batch in result.blocking(runtime.clone()) {
+    for batch in result.blocking_unless(runtime.clone(), cancel) {
         writer.write(&result::conform(&layout, &batch?)?)?;
+    }
+    if cancel.is_cancelled() {
+        return Err(QueryError::Stopped.into());
     }
     let tables = vec![TableFiles { table: layout.table.clone(), files: writer.finish()?, replace: false }];
     let commit = Commit {

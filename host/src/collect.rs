@@ -1,17 +1,18 @@
-//! One-shot collection: rows of a source, such as an HTTP endpoint, at one instant; kept as the source sent them (JSON), flat
-//! (CSV), by key in a SQLite table, and in the lake.
+//! One-shot collection: rows of a source, such as an HTTP endpoint, at one instant; kept as the source sent them (JSON; what came
+//! as annotated CSV becomes objects), flat (CSV), by key in a SQLite table, and in the lake.
 //!
 //! Knows no schedule: whoever calls it says when. The instant may be a simulated one, which a file keeps from call to call.
 
 mod clock;
 mod flat;
+mod flux;
 mod lake;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use clock::{Clock, ClockError};
-pub use source::Source;
+pub use source::{Question, Source};
 
 use crate::core::id::{self, BadName};
 use crate::core::problem::Problem;
@@ -34,7 +35,8 @@ pub struct Collection {
     pub output_dir: PathBuf,
     /// What rows are called: the table's name and the start of the files'.
     pub table: String,
-    /// The columns that make a row unique; all that hold no numbers, where there is none.
+    /// The columns that make a row unique; all that hold no numbers, where there is none. Counts by segment have the columns and the
+    /// key of the example system's table then.
     pub key: Vec<String>,
     /// A SQLite file with the table, where one is wanted.
     pub database: Option<PathBuf>,
@@ -65,6 +67,14 @@ pub enum CollectError {
     /// The source can't be reached or refuses.
     #[error("can't collect from {url}: {reason}")]
     Source {
+        /// Where.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// Mend the credentials.
+    #[error("can't ask {url}: {reason}")]
+    Credentials {
         /// Where.
         url: String,
         /// Why.
@@ -142,7 +152,7 @@ pub fn collect(
 ) -> Result<Collected, CollectError> {
     id::check_identifier("table", &collection.table)?;
     let raw = collection.source.fetch(at)?;
-    let url = collection.source.url().to_owned();
+    let url = collection.source.url.clone();
     let flat = flat::rows(&raw, collection).map_err(|problem| CollectError::Unfit { url, problem })?;
     let stamp = clock::stamp(at);
     let file = |kind: &str| collection.output_dir.join(kind).join(format!("{}_{stamp}.{kind}", collection.table));

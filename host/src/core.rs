@@ -1,5 +1,6 @@
-//! The words that every layer shares: time, tables, incidents, reports, ids and digests. No I/O.
+//! The words that every layer shares: time, tables, incidents, reports, ids and digests, and the wish to stop. No I/O.
 
+pub mod cancel;
 pub mod count;
 pub mod digest;
 pub mod document;

@@ -33,12 +33,14 @@ mod source;
 mod text;
 
 pub use body::{Body, PendingRows, Taken, append};
+pub use csv::{CsvFields, csv_records};
 pub use points::{Lines, LinesTaken, PendingLines, Precision, append_lines};
 pub use source::{Compression, Format};
 
 use log::LogError;
 
 use crate::batch::TableLayout;
+use crate::core::cancel::Cancel;
 use crate::core::id::{self, BadName};
 use crate::core::problem::{self, Problem};
 use crate::core::schema::Table;
@@ -136,6 +138,9 @@ pub enum IngestError {
         /// What is too large.
         reason: String,
     },
+    /// Somebody stopped it.
+    #[error("it was stopped, and nothing was taken in")]
+    Stopped,
     /// The lake can't be read or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -163,12 +168,12 @@ impl From<crate::store::StoreError> for IngestError {
 /// on a thread that runs no async tasks; `runtime` carries those of the lake.
 ///
 /// # Errors
-/// Bad rows (all are looked at, the first are listed), a file that does not fit its table, and failures of reading
-/// and writing. The lake is as it was then.
-pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOutcome, IngestError> {
+/// Bad rows (all are looked at, the first are listed), a file that does not fit its table, failures of reading and writing; or
+/// somebody set `cancel`, which is seen between two rows. The lake is as it was then.
+pub fn file(lake: &Lake, runtime: &Handle, request: &Request, cancel: &Cancel) -> Result<IngestOutcome, IngestError> {
     id::check_identifier("dataset", &request.dataset)?;
     id::check_identifier("table", &request.table)?;
-    let source = source::Source::new(&request.file, format(request))?;
+    let source = source::Source::new(&request.file, format(request))?.until(cancel);
     let existing = existing_table(lake, runtime, request)?;
     let created = existing.is_none();
     let plan = mapping::Plan::new(&source, existing, request)?;
@@ -179,6 +184,7 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request) -> Result<IngestOu
         writer.write(&batch).map_err(IngestError::from)
     })?;
     let rows = writer.rows();
+    source.unless_stopped()?;
     let files = writer.finish()?;
     let outcome_files = files.len() as u64;
     let tables = vec![TableFiles { table: plan.table.clone(), files, replace: false }];

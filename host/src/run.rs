@@ -23,6 +23,7 @@ mod verify;
 mod windows;
 mod workers;
 
+pub use crate::core::cancel::Cancel;
 pub use apart::{JOB, serve};
 pub use changes::Changes;
 pub use error::RunError;
@@ -32,7 +33,7 @@ pub use inputs::ReadInput;
 pub use judge::{Judged, Judgement, judge};
 pub use plan::{Configured, Plan};
 pub use preview::{is_stateless, preview, preview_each, stream};
-pub use shard::{Cancel, Observer, Unobserved};
+pub use shard::{Observer, Unobserved};
 pub use spec::{Existing, Isolation, PlacedIncident, PluginUse, ResolvedSpec, RunSpec, SpecError};
 pub use supervisor::{MAX_ACTIVE_RUNS, Progress, Supervisor};
 pub use truth::{PlannedIncident, effect_rows, effects_layout, incident_rows, incidents_layout};

@@ -18,6 +18,7 @@
 pub mod bulk;
 mod columns;
 pub mod copy;
+mod credentials;
 pub mod csv;
 pub mod documents;
 pub mod estimate;
@@ -36,6 +37,7 @@ mod time_text;
 mod whole;
 
 pub use columns::Columns;
+pub use credentials::Credentials;
 pub use file_name::FileName;
 pub use shape::ProfileEncoder;
 pub use whole::write_whole;

@@ -27,9 +27,7 @@ pub use error::StreamError;
 pub use incidents::Trigger;
 pub use settings::Settings;
 pub use shown::StreamView;
-pub use sinks::{
-    Credentials, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec,
-};
+pub use sinks::{FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec};
 pub use spec::{StreamSettings, StreamSpec};
 pub use stats::{LoggedLine, StreamStats, stats_at_rest};
 pub use streams::Streams;

@@ -21,7 +21,7 @@ pub use drop::{Dropped, drop_dataset};
 pub use error::TaskError;
 pub use export::Export;
 pub use generate::Generate;
-pub use ingest::{Ingest, ingest_file};
+pub use ingest::Ingest;
 pub use load::{Load, Loaded};
 pub use preview::{Form, Preview};
 pub use rows::{Batches, LakeRows, RowSource};

@@ -7,7 +7,7 @@ mod client;
 mod command;
 mod files;
 mod python;
-mod receiver;
+pub(crate) mod receiver;
 
 use receiver::Receiver;
 use telemill::batch::{GuestBatch, GuestColumn, GuestText, GuestValues, TableLayout};

@@ -3,8 +3,11 @@
 mod alerts;
 mod collect;
 mod crashes;
+mod load;
 mod shipped;
+mod sources;
 mod steps;
+mod stops;
 
 use crate::program::Place;
 use serde_json::Value;

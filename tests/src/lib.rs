@@ -1,6 +1,8 @@
 //! Where tests and benchmarks find what they load: the repository, the built program, components.
 //! Knows nothing of what they do with it.
 
+pub mod influxd;
+
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

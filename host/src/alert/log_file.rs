@@ -1,4 +1,5 @@
-//! Events as lines of a file, such as the example system's `alerts.log`.
+//! Events as lines of a file, such as the example system's `alerts.log`. Its document names the file and what is logged, a drop that
+//! passes the threshold, and shows no line of it: the form is our own, with the figures that its monitor compares.
 
 use crate::store::{Alert, AlertEvent};
 use serde_json::Value;

@@ -1,14 +1,13 @@
 //! Where the rows of a step wait for the next: a folder that is gone when the cleaning ends, however it ends.
 
-use super::CleanError;
-use crate::query::{Engine, Input, Rows};
+use super::{CleanError, Selects};
+use crate::query::Input;
 use crate::sink::parquet::ParquetEncoder;
 use crate::sink::{Columns, Encoder as _};
 use crate::store;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
-use tokio::runtime::Handle;
 
 /// How the folders' names begin.
 const KIND: &str = "clean";
@@ -26,14 +25,15 @@ impl Scratch {
         Ok(Self { folder: store::Scratch::create(parent, KIND).map_err(failed)?, most_bytes })
     }
 
-    /// Writes the rows that step `index` made, and returns them as what the next one works on.
+    /// Writes the rows that step `index` makes of `input` by `select`, and returns them as what the next one works on.
     pub(super) fn keep(
         &self,
-        engine: &Engine,
-        runtime: &Handle,
+        selects: &Selects<'_>,
         index: usize,
-        rows: Rows,
+        select: &str,
+        input: &Input,
     ) -> Result<Input, CleanError> {
+        let rows = selects.rows(select, input)?;
         let name = file_name(index);
         let path = self.folder.path().join(&name);
         let failed = |source| CleanError::Scratch { path: path.clone(), source };
@@ -50,13 +50,13 @@ impl Scratch {
             buffer.clear();
             Ok(())
         };
-        for batch in rows.blocking(runtime.clone()) {
+        for batch in rows.blocking_unless(selects.runtime.clone(), selects.cancel) {
             encoder.encode(&batch?, &mut buffer)?;
             write(&mut buffer)?;
         }
         encoder.finish(&mut buffer)?;
         write(&mut buffer)?;
-        Ok(engine.file_input(self.folder.path(), &name, schema)?)
+        Ok(selects.engine.file_input(self.folder.path(), &name, schema)?)
     }
 
     /// Takes away what step `index` worked on.

@@ -1,14 +1,13 @@
 //! What is counted of the rows between two steps: how many there are, of which class, and how many values each column
 //! lacks.
 
-use super::CleanError;
-use crate::query::{Engine, Input};
+use super::{CleanError, Selects};
+use crate::query::Input;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tokio::runtime::Handle;
 
 /// Most classes that are told apart.
 const MAX_CLASSES: usize = 10_000;
@@ -34,25 +33,19 @@ pub struct Class {
 
 impl Tally {
     /// Counts the rows of `input`, told apart by the columns `classes`.
-    pub(super) fn of(engine: &Engine, runtime: &Handle, input: &Input, classes: &[String]) -> Result<Self, CleanError> {
-        let columns: Vec<String> = runtime
-            .block_on(engine.select("SELECT * FROM input", input))?
-            .schema
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect();
+    pub(super) fn of(selects: &Selects<'_>, input: &Input, classes: &[String]) -> Result<Self, CleanError> {
+        let schema = selects.rows("SELECT * FROM input", input)?.schema;
+        let columns: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let told_apart = classes.iter().all(|class| columns.contains(class));
         let classes = if told_apart { classes } else { &[] };
-        let result = runtime.block_on(engine.select(&query(&columns, classes), input))?;
-        let batches = runtime.block_on(result.collect())?;
+        let counts = selects.rows(&query(&columns, classes), input)?;
         let mut tally = Self {
             rows: 0,
             missing: columns.into_iter().map(|column| (column, 0)).collect(),
             classes: told_apart.then(BTreeMap::new),
         };
-        for batch in &batches {
-            tally.add(batch, classes.len())?;
+        for batch in counts.blocking_unless(selects.runtime.clone(), selects.cancel) {
+            tally.add(&batch?, classes.len())?;
         }
         if tally.classes.as_ref().is_some_and(|found| found.len() > MAX_CLASSES) {
             let message = format!("classes: {} has more than {MAX_CLASSES} of them", classes.join(", "));

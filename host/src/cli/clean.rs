@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::output::{Output, grouped, table};
+use super::run::on_ctrl_c;
 use super::span::Span;
 use crate::api::{CleanRequest, Text};
 use crate::app::App;
@@ -50,7 +51,7 @@ impl Clean {
             }
             None => {
                 let task = task::Clean { dataset, recipe, output, replace, from, to, last };
-                task.run(&app.writer()?.host, run::now())?
+                task.run(&app.writer()?.host, run::now(), &on_ctrl_c(app))?
             }
         };
         out.print(&cleaned, |out| tell(out, &cleaned))?;

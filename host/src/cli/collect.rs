@@ -3,10 +3,11 @@
 use super::Verdict;
 use super::output::{Output, grouped};
 use crate::app::App;
-use crate::collect::{self, Clock, Collection, Source};
+use crate::collect::{self, Clock, Collection, Question, Source};
 use crate::core::document::json_or_text;
 use crate::core::time::{Length, Timestamp};
 use crate::run::{self, Host};
+use crate::sink::Credentials;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Map, Value};
@@ -29,12 +30,21 @@ pub(super) struct Collect {
     /// A parameter that the endpoint is sent, such as window_minutes=60
     #[arg(long = "param", value_name = "KEY=VALUE")]
     params: Vec<String>,
-    /// Ask the InfluxDB (version 1) for this database instead of an endpoint
-    #[arg(long, value_name = "DATABASE", requires = "query")]
+    /// Ask an InfluxDB (version 1) for this database, instead of an endpoint
+    #[arg(long, value_name = "DATABASE", requires = "query", group = "influxdb")]
     influx: Option<String>,
-    /// What the InfluxDB is asked
-    #[arg(long, value_name = "INFLUXQL", requires = "influx")]
+    /// Ask an InfluxDB (version 2) in this organisation
+    #[arg(long, value_name = "ORG", requires = "query", group = "influxdb")]
+    influx_org: Option<String>,
+    /// What the InfluxDB is asked: InfluxQL, or Flux with --influx-org
+    #[arg(long, value_name = "QUERY", requires = "influxdb")]
     query: Option<String>,
+    /// The variable of the environment that has the token which the source asks for
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "basic_env")]
+    bearer_env: Option<String>,
+    /// The variable that has USER:PASSWORD for it
+    #[arg(long, value_name = "VARIABLE")]
+    basic_env: Option<String>,
     /// The instant to collect; now where it is left out
     #[arg(long, value_name = "TIME", value_parser = Timestamp::written)]
     current_time: Option<Timestamp>,
@@ -104,18 +114,30 @@ impl Collect {
     }
 
     fn source(&self) -> anyhow::Result<Source> {
-        let (url, timeout) = (self.api_url.clone(), Duration::from_micros(self.timeout.us()));
-        if let (Some(database), Some(query)) = (&self.influx, &self.query) {
+        Ok(Source {
+            url: self.api_url.clone(),
+            question: self.question()?,
+            credentials: Credentials { bearer_env: self.bearer_env.clone(), basic_env: self.basic_env.clone() },
+            timeout: Duration::from_micros(self.timeout.us()),
+        })
+    }
+
+    fn question(&self) -> anyhow::Result<Question> {
+        if let Some(query) = &self.query {
             if !self.params.is_empty() {
-                bail!("--param is for an endpoint, and --influx asks an InfluxDB");
+                bail!("--param is for an endpoint, and --query asks an InfluxDB");
             }
-            return Ok(Source::Influx { url, database: database.clone(), query: query.clone(), timeout });
+            let query = query.clone();
+            return Ok(match (self.influx.clone(), self.influx_org.clone()) {
+                (Some(database), _) => Question::InfluxQl { database, query },
+                (None, org) => Question::Flux { org: org.unwrap_or_default(), query },
+            });
         }
         let mut body: Map<String, Value> = Map::new();
         for pair in &self.params {
             let (key, value) = pair.split_once('=').with_context(|| format!("--param {pair}: write KEY=VALUE"))?;
             body.insert(key.to_owned(), json_or_text(value));
         }
-        Ok(Source::Http { url, body, timeout })
+        Ok(Question::Endpoint(body))
     }
 }

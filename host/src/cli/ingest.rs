@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::output::{Output, grouped};
+use super::run::on_ctrl_c;
 use crate::api::{IngestQuery, ProblemDocument};
 use crate::app::App;
 use crate::core::problem::Problem;
@@ -45,7 +46,7 @@ impl Ingest {
         let task = task::Ingest { table, file, format, profile, time_field };
         let taken = match app.server() {
             Some(server) => send(server, &task)?,
-            None => match task.run(&app.writer()?.host, run::now()) {
+            None => match task.run(&app.writer()?.host, run::now(), &on_ctrl_c(app)) {
                 Ok(outcome) => Ok(outcome),
                 Err(TaskError::Ingest(IngestError::BadRows { file, total, first })) => {
                     Err(BadRows { file, total, first })

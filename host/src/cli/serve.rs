@@ -88,7 +88,7 @@ impl Serving {
         // Held until the server ends.
         let _watch = self.plugins_dir.as_deref().map(|dir| versions::watch(Arc::clone(&host), dir)).transpose()?;
         let notifier = Notifier::new(alerts.clone(), &settings.alert)?;
-        let scheduler = Scheduler::new(pipelines, alerts.clone());
+        let scheduler = Scheduler::new(pipelines, alerts.clone()).with_log(Arc::clone(&log));
         let bound = runtime.block_on(Server::bind(self.listen));
         let server = bound.with_context(|| format!("can't listen on {}", self.listen))?;
         let stop = on_ctrl_c(app);

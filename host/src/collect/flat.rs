@@ -12,6 +12,20 @@ const MAX_COLUMNS: usize = 256;
 /// Deepest object inside of a row.
 const MAX_DEPTH: usize = 8;
 
+/// The columns that document 001 declares for counts by segment, up to three dimensions each: name, type, and whether it is part of
+/// the key.
+const SEGMENTS: [(&str, KeyedType, bool); 9] = [
+    ("ts", KeyedType::Text, true),
+    ("segment", KeyedType::Text, true),
+    ("count", KeyedType::Integer, false),
+    ("dim1_name", KeyedType::Text, true),
+    ("dim1_value", KeyedType::Text, true),
+    ("dim2_name", KeyedType::Text, true),
+    ("dim2_value", KeyedType::Text, true),
+    ("dim3_name", KeyedType::Text, true),
+    ("dim3_value", KeyedType::Text, true),
+];
+
 /// The rows of `raw`: an array of objects, the first array of objects in an object, or the series of an InfluxDB's answer.
 pub(super) fn rows(raw: &Value, collection: &Collection) -> Result<KeyedRows, Problem> {
     let objects = match raw {
@@ -39,7 +53,11 @@ pub(super) fn rows(raw: &Value, collection: &Collection) -> Result<KeyedRows, Pr
         let column = columns.iter_mut().find(|column| column.name == *name);
         column.ok_or_else(|| Problem::new(name, "is part of the key, but no row has it"))?.key = true;
     }
-    if collection.key.is_empty() {
+    let segments = if collection.key.is_empty() { as_segments(&columns) } else { None };
+    if let Some(declared) = segments {
+        places = declared.iter().enumerate().map(|(place, column)| (column.name.clone(), place)).collect();
+        columns = declared;
+    } else if collection.key.is_empty() {
         columns.iter_mut().for_each(|column| column.key = column.kind == KeyedType::Text);
         if !columns.iter().any(|column| column.key) {
             columns.iter_mut().for_each(|column| column.key = true);
@@ -62,6 +80,16 @@ pub(super) fn rows(raw: &Value, collection: &Collection) -> Result<KeyedRows, Pr
         row
     });
     Ok(KeyedRows { table: collection.table.clone(), rows: rows.collect(), columns })
+}
+
+/// The columns of counts by segment, where `found` are some of them: the same whatever this answer's rows have, such as no third
+/// dimension anywhere.
+fn as_segments(found: &[KeyedColumn]) -> Option<Vec<KeyedColumn>> {
+    let has = |name: &str, kind| found.iter().any(|column| column.name == name && column.kind == kind);
+    let known = |column: &KeyedColumn| SEGMENTS.iter().any(|(name, ..)| *name == column.name);
+    let counts = has("ts", KeyedType::Text) && has("segment", KeyedType::Text) && has("count", KeyedType::Integer);
+    let declared = || SEGMENTS.map(|(name, kind, key)| KeyedColumn { name: name.to_owned(), kind, key }).to_vec();
+    (counts && found.iter().all(known)).then(declared)
 }
 
 fn found(raw: &Value) -> Result<&Vec<Value>, Problem> {

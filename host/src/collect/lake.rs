@@ -24,7 +24,7 @@ const MISSING: &str = "\u{0}";
 const TRIES: usize = 5;
 
 /// Puts rows in; returns how many are new or say something else than before. Rows that the log has not moved yet are not
-/// looked at.
+/// looked at: the scheduler of a server has them moved before.
 pub(super) fn upsert(host: &Host, dataset: &str, rows: &KeyedRows, now: Timestamp) -> Result<u64, CollectError> {
     /// Two collections at once would both find that a key is not there.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -1,9 +1,12 @@
 //! Where rows come from.
 
-use super::CollectError;
+use super::{CollectError, flux};
 use crate::core::time::Timestamp;
+use crate::sink::Credentials;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
+use ureq::http::Request;
+use ureq::http::request::Builder;
 
 /// Largest answer that is taken.
 const MAX_BYTES: u64 = 256 << 20;
@@ -12,79 +15,105 @@ const SHOWN_CHARS: usize = 300;
 
 /// Something that answers with rows.
 #[derive(Debug, Clone)]
-pub enum Source {
-    /// An endpoint that takes a JSON object by POST and answers with JSON.
-    Http {
-        /// Where.
-        url: String,
-        /// What is sent beside `current_time`.
-        body: Map<String, Value>,
-        /// How long it may take.
-        timeout: Duration,
-    },
-    /// A query to an InfluxDB of version 1, or what speaks like it.
-    Influx {
-        /// The server, such as `http://127.0.0.1:8086`.
-        url: String,
+pub struct Source {
+    /// The endpoint, or the InfluxDB's address, such as `http://127.0.0.1:8086`.
+    pub url: String,
+    /// What it is asked.
+    pub question: Question,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What a source is asked.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// An endpoint that takes a JSON object by POST and answers with JSON: what it is sent beside `current_time`.
+    Endpoint(Map<String, Value>),
+    /// An InfluxDB of version 1, or what speaks like it.
+    InfluxQl {
         /// The database.
         database: String,
         /// InfluxQL.
         query: String,
-        /// How long it may take.
-        timeout: Duration,
+    },
+    /// An InfluxDB of version 2.
+    Flux {
+        /// The organisation.
+        org: String,
+        /// Flux.
+        query: String,
     },
 }
 
 impl Source {
-    /// Where it is.
-    pub(super) fn url(&self) -> &str {
-        match self {
-            Self::Http { url, .. } | Self::Influx { url, .. } => url,
-        }
-    }
-
-    /// What it says of the instant `at`.
+    /// What it says of the instant `at`; rows of Flux are an array of objects.
     pub(super) fn fetch(&self, at: Timestamp) -> Result<Value, CollectError> {
-        match self {
-            Self::Http { url, body, timeout } => {
+        let base = self.url.trim_end_matches('/');
+        let request = |url: &str, media: &str| Request::post(url).header("content-type", media);
+        match &self.question {
+            Question::Endpoint(body) => {
                 let mut body = body.clone();
                 body.insert("current_time".to_owned(), json!(at.to_string()));
-                let body = Value::Object(body).to_string();
-                let request = ureq::http::Request::post(url).header("content-type", "application/json").body(body);
-                self.answer(request, *timeout)
+                let answer = self.answer(request(&self.url, "application/json"), Value::Object(body).to_string())?;
+                self.json(&answer)
             }
-            Self::Influx { url, database, query, timeout } => {
+            Question::InfluxQl { database, query } => {
                 let form = format!("db={}&q={}&epoch=u", encoded(database), encoded(query));
-                let target = format!("{}/query", url.trim_end_matches('/'));
                 let media = "application/x-www-form-urlencoded";
-                let request = ureq::http::Request::post(target).header("content-type", media).body(form);
-                self.answer(request, *timeout)
+                let answer = self.answer(request(&format!("{base}/query"), media), form)?;
+                self.json(&answer)
+            }
+            Question::Flux { org, query } => {
+                let dialect = json!({ "annotations": ["datatype", "group", "default"], "header": true });
+                let body = json!({ "query": query, "type": "flux", "dialect": dialect }).to_string();
+                let target = format!("{base}/api/v2/query?org={}", encoded(org));
+                let request = request(&target, "application/json").header("accept", "application/csv");
+                let answer = self.answer(request, body)?;
+                flux::rows(answer.into()).map_err(|problem| CollectError::Unfit { url: self.url.clone(), problem })
             }
         }
     }
 
-    fn answer(
-        &self,
-        request: Result<ureq::http::Request<String>, ureq::http::Error>,
-        timeout: Duration,
-    ) -> Result<Value, CollectError> {
-        let failed = |reason: String| CollectError::Source { url: self.url().to_owned(), reason };
-        let request = request.map_err(|error| failed(error.to_string()))?;
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(timeout)).build().into();
-        let mut response = agent.run(request).map_err(|error| failed(error.to_string()))?;
+    /// The body of the answer to a request, which is not sent on where it is redirected to.
+    fn answer(&self, mut request: Builder, body: String) -> Result<Vec<u8>, CollectError> {
+        // The word that each of them has for a token.
+        let bearer = if matches!(self.question, Question::Flux { .. }) { "Token" } else { "Bearer" };
+        let credentials = |reason| CollectError::Credentials { url: self.url.clone(), reason };
+        if let Some(authorization) = self.credentials.header(bearer).map_err(credentials)? {
+            request = request.header("authorization", authorization);
+        }
+        let request = request.body(body).map_err(|error| self.failed(&error))?;
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_global(Some(self.timeout))
+            .user_agent(concat!("telemill/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        let mut response = agent.run(request).map_err(|error| self.failed(&error))?;
         let status = response.status();
         let bytes = response.body_mut().with_config().limit(MAX_BYTES).read_to_vec();
-        let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+        let bytes = bytes.map_err(|error| self.failed(&error))?;
         if !status.is_success() {
             let shown: String = String::from_utf8_lossy(&bytes).chars().take(SHOWN_CHARS).collect();
-            return Err(failed(format!("it answered {status}: {shown}")));
+            return Err(self.failed(&format!("it answered {status}: {shown}")));
         }
-        serde_json::from_slice(&bytes).map_err(|error| failed(format!("its answer is no JSON: {error}")))
+        Ok(bytes)
+    }
+
+    fn json(&self, answer: &[u8]) -> Result<Value, CollectError> {
+        serde_json::from_slice(answer).map_err(|error| self.failed(&format!("its answer is no JSON: {error}")))
+    }
+
+    fn failed(&self, reason: &dyn std::fmt::Display) -> CollectError {
+        CollectError::Source { url: self.url.clone(), reason: reason.to_string() }
     }
 }
 
-/// A value of a form.
+/// A value of a form or an address.
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

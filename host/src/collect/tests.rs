@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::core::time::Length;
+use crate::sink::Credentials;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -38,10 +39,14 @@ fn serve(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<String>>)
     (url, asked)
 }
 
+fn source(url: String, question: Question) -> Source {
+    Source { url, question, credentials: Credentials::default(), timeout: Duration::from_secs(10) }
+}
+
 fn collection(url: String, folder: &Path) -> Collection {
     let body = [("window_minutes".to_owned(), serde_json::json!(60))].into_iter().collect();
     Collection {
-        source: Source::Http { url, body, timeout: Duration::from_secs(10) },
+        source: source(url, Question::Endpoint(body)),
         output_dir: folder.to_owned(),
         table: "segment_timeseries".into(),
         key: Vec::new(),
@@ -89,18 +94,40 @@ fn an_instant_is_kept_raw_flat_and_by_key() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "(2, 13)");
 }
 
+/// What the document says of `segment_timeseries`: name, type, place in the key.
+const DECLARED: &str = "[('ts', 'TEXT', 1), ('segment', 'TEXT', 2), ('count', 'INTEGER', 0), ('dim1_name', 'TEXT', 3), \
+    ('dim1_value', 'TEXT', 4), ('dim2_name', 'TEXT', 5), ('dim2_value', 'TEXT', 6), ('dim3_name', 'TEXT', 7), ('dim3_value', 'TEXT', 8)]";
+
+#[test]
+fn counts_by_segment_have_the_documents_table_whatever_their_rows_have() {
+    let whole = ROWS.replace("COUNT", "5");
+    let numbers = r#"[{"ts":"t","segment":"OS","count":1,"dim1":{"name":"os_version","value":22}}]"#;
+    let bare = r#"[{"ts":"t","segment":"All","count":1,"dim1_name":null,"dim1_value":null}]"#;
+    for answer in [whole.as_str(), numbers, bare] {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, _asked) = serve(vec![answer.to_owned()]);
+        let collection = collection(url, folder.path());
+        collect(&collection, None, runtime().handle(), Timestamp(0), Timestamp(0)).unwrap();
+        let script = "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\nprint([(r[1],r[2],r[5]) for r in c.execute('pragma table_info(segment_timeseries)')])";
+        let mut python = std::process::Command::new("python3");
+        let output = python.args(["-c", script]).arg(folder.path().join("db/segments.db")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), DECLARED, "{answer}");
+    }
+    // What is of another shape keeps its own.
+    for other in [r#"[{"ts":"t","segment":"s","count":1,"share":0.5}]"#, r#"[{"ts":1,"segment":"s","count":1}]"#] {
+        let rows = flat::rows(&serde_json::from_str(other).unwrap(), &collection(String::new(), Path::new("")));
+        assert!(rows.unwrap().columns.len() < 9, "{other}");
+    }
+}
+
 #[test]
 fn what_influx_answers_is_rows_and_what_is_none_is_told() {
     let influx = r#"{"results":[{"series":[{"name":"cpu","tags":{"host":"a"},"columns":["time","usage"],"values":[[1,0.5],[2,1]]}]}]}"#;
     let folder = tempfile::tempdir().unwrap();
     let (url, asked) =
         serve(vec![influx.to_owned(), r#"{"results":[{"error":"no such database"}]}"#.to_owned(), "[1]".to_owned()]);
-    let source = Source::Influx {
-        url: url.clone(),
-        database: "my db".into(),
-        query: "SELECT usage FROM cpu".into(),
-        timeout: Duration::from_secs(10),
-    };
+    let question = Question::InfluxQl { database: "my db".into(), query: "SELECT usage FROM cpu".into() };
+    let source = source(url.clone(), question);
     let collection = Collection { source, key: vec!["time".into(), "host".into()], ..collection(url, folder.path()) };
     let runtime = runtime();
     assert_eq!(collect(&collection, None, runtime.handle(), Timestamp(0), Timestamp(0)).unwrap().rows, 2);

@@ -207,6 +207,7 @@ impl From<QueryError> for Problem {
             QueryError::TimedOut { .. } | QueryError::Resources(_) | QueryError::TooLarge { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
             }
+            QueryError::Stopped => Self::new(StatusCode::CONFLICT, detail),
             QueryError::Lake(error) => error.into(),
             QueryError::File { .. } | QueryError::Output(_) => Self::internal(&error),
         }

@@ -5,6 +5,7 @@ use super::error::{Problem, ProblemDocument};
 use crate::api::Health;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,6 +27,8 @@ async fn alive() -> Json<Health> {
 #[utoipa::path(get, path = "/readyz", tag = "server",
     responses((status = 200, body = Health), (status = 503, body = ProblemDocument)))]
 async fn ready(State(services): State<Shared>) -> Result<Json<Health>, Problem> {
-    services.host.lake.latest_snapshot().await?;
+    let read = services.host.lake.latest_snapshot().await;
+    // Whoever asks shall send others elsewhere, and ask again.
+    read.map_err(|error| Problem::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE))?;
     Ok(well())
 }

@@ -51,7 +51,8 @@ async fn validate(
     Ok(Json(settled(&services, move |host| task.run(host, &cancel)).await?))
 }
 
-/// Cleans a table of a dataset by a recipe, into a dataset of its own. The answer comes when the rows are there.
+/// Cleans a table of a dataset by a recipe, into a dataset of its own. The answer comes when the rows are there; a client
+/// that goes away ends it.
 #[utoipa::path(post, path = "/api/v1/datasets/{dataset}/clean", tag = "data", params(("dataset" = String, Path)),
     request_body = CleanRequest,
     responses((status = 200, body = Cleaned), (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument),
@@ -67,7 +68,9 @@ async fn clean(
         None => plugin::shipped_text("recipe", &recipe.name, plugin::recipes()).map_err(TaskError::from)?,
     };
     let task = task::Clean { dataset, recipe: recipe.name, output, replace, from, to, last };
-    Ok(Json(settled(&services, move |host| task.run_text(&text, host, run::now())).await?))
+    let guard = CancelOnDrop::default();
+    let cancel = guard.cancel();
+    Ok(Json(settled(&services, move |host| task.run_text(&text, host, run::now(), &cancel)).await?))
 }
 
 /// Makes the rows of any window of a spec, at most a day of it, and shows the first of each table; nothing is stored.

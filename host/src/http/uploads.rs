@@ -4,7 +4,7 @@
 use super::Shared;
 use super::body::{Path, Query};
 use super::error::{Problem, ProblemDocument};
-use super::work::blocking;
+use super::work::{CancelOnDrop, blocking};
 use crate::api::IngestQuery;
 use crate::ingest::{self, IngestOutcome};
 use crate::plugin;
@@ -81,10 +81,13 @@ async fn ingest_file(
     let (_turn, scratch) = (turn()?, scratch(&services).await?);
     let file = scratch.path().join(name);
     receive(&services, request.into_body(), file.clone()).await?;
+    let task = task::Ingest { table: format!("{dataset}.{table}"), file, format, profile: None, time_field };
+    let guard = CancelOnDrop::default();
+    let cancel = guard.cancel();
     let taken = blocking(&services, move |host| {
         // Until here the file is needed.
         let _scratch = scratch;
-        task::ingest_file(host, (dataset, table), file, format, profile, time_field, run::now())
+        task.run_with(profile, host, run::now(), &cancel)
     });
     Ok(Json(taken.await?))
 }

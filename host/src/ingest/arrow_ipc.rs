@@ -122,6 +122,9 @@ impl Iterator for Batches<'_> {
     type Item = Result<RecordBatch, IngestError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Err(stopped) = self.source.unless_stopped() {
+            return Some(Err(stopped));
+        }
         match self.stream.next() {
             Some(batch) => Some(batch.map_err(|error| broken(self.source, error))),
             None => self.ended().err().map(Err),

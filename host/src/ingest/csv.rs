@@ -2,7 +2,9 @@
 
 use super::lines::{self, Lines};
 use super::record::{Cell, Found, Record};
-use std::io::BufRead;
+use crate::core::problem::Problem;
+use bytes::Bytes;
+use std::io::{BufRead, Cursor};
 
 /// Reads records of a file with a header.
 pub(super) struct CsvReader {
@@ -34,13 +36,7 @@ enum Split {
 impl CsvReader {
     /// Reads the header.
     pub(super) fn new(reader: Box<dyn BufRead>, delimiter: u8) -> std::io::Result<Self> {
-        let mut this = Self {
-            lines: Lines::new(reader),
-            delimiter,
-            columns: Vec::new(),
-            fields: Vec::new(),
-            unquoted: Vec::new(),
-        };
+        let mut this = Self { delimiter, ..Self::headless(reader) };
         let mut header = Record::default();
         match this.next(&mut header)? {
             Found::Record(_) => {
@@ -57,6 +53,12 @@ impl CsvReader {
             }
             Found::End => Ok(this),
         }
+    }
+
+    /// A reader of records that may have any number of fields, for text without a header.
+    fn headless(reader: Box<dyn BufRead>) -> Self {
+        let lines = Lines::new(reader);
+        Self { lines, delimiter: b',', columns: Vec::new(), fields: Vec::new(), unquoted: Vec::new() }
     }
 
     /// The header's names.
@@ -116,6 +118,30 @@ impl CsvReader {
             record.set(column, cell);
         }
         Found::Record(line)
+    }
+}
+
+/// The fields of a record; none for one without quotes that is empty.
+pub type CsvFields<'a> = [Option<&'a str>];
+
+/// Hands on the records of CSV without a header. Blank lines are passed over.
+///
+/// # Errors
+/// The first line that is no record, and what `emit` fails with.
+pub fn csv_records(text: Bytes, emit: &mut dyn FnMut(&CsvFields<'_>) -> Result<(), Problem>) -> Result<(), Problem> {
+    let (mut reader, mut record) = (CsvReader::headless(Box::new(Cursor::new(text))), Record::default());
+    loop {
+        match reader.next(&mut record).map_err(|error| Problem::new("", error.to_string()))? {
+            Found::Record(_) => {
+                let fields = (0..record.len()).map(|column| match record.get(column) {
+                    Cell::Null => None,
+                    Cell::Bare(text) | Cell::Text(text) => Some(text),
+                });
+                emit(&fields.collect::<Vec<_>>())?;
+            }
+            Found::Bad(line, message) => return Err(Problem::new(format!("line {line}"), message)),
+            Found::End => return Ok(()),
+        }
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) fn read(
     let mut fitting = Fitting::new(builder.schema(), layout, plan).map_err(|problems| source.bad(problems))?;
     let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|error| broken(source, &error))?;
     for batch in reader {
+        source.unless_stopped()?;
         let batch = batch.map_err(|error| broken(source, &ParquetError::from(error)))?;
         fitting.batch(&batch, bad, emit)?;
     }

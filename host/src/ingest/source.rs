@@ -1,6 +1,7 @@
 //! The file or body that rows come from: its format, its compression, and opening it, as often as needed.
 
 use super::{IngestError, file_name};
+use crate::core::cancel::Cancel;
 use crate::core::problem::Problem;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{ChunkReader, Length};
@@ -91,10 +92,12 @@ impl Compression {
 
 /// A file or a body, and what it holds.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct Source<'a> {
     content: Content,
     format: Format,
     delimiter: u8,
+    /// Set where it is to be read no further.
+    cancel: Option<&'a Cancel>,
 }
 
 #[derive(Debug)]
@@ -107,13 +110,13 @@ enum Content {
 /// What a body is called where a file's name would stand.
 pub(super) const BODY: &str = "the body";
 
-impl Source {
+impl<'a> Source<'a> {
     /// The file at `path`, in `format` or in the one that its name says.
     pub(super) fn new(path: &Path, format: Option<Format>) -> Result<Self, IngestError> {
         let name = file_name(path).to_lowercase();
         let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
         let delimiter = if name.ends_with(".tsv") { b'\t' } else { b',' };
-        let mut source = Self { content: Content::File(path.to_owned()), format: Format::Csv, delimiter };
+        let mut source = Self { content: Content::File(path.to_owned()), format: Format::Csv, delimiter, cancel: None };
         source.format = match (format, name.rsplit('.').next()) {
             (Some(format), _) => format,
             (None, Some("csv" | "tsv")) => Format::Csv,
@@ -131,7 +134,20 @@ impl Source {
 
     /// The bytes of a body, which may unfold to `most` bytes where they are compressed.
     pub(super) fn of_body(body: Bytes, format: Format, delimiter: u8, most: u64) -> Self {
-        Self { content: Content::Body(body, most), format, delimiter }
+        Self { content: Content::Body(body, most), format, delimiter, cancel: None }
+    }
+
+    /// The same, which is read until somebody sets `cancel`.
+    pub(super) fn until(self, cancel: &'a Cancel) -> Self {
+        Self { cancel: Some(cancel), ..self }
+    }
+
+    /// Asked before every record or batch, also of those that are only looked at.
+    pub(super) fn unless_stopped(&self) -> Result<(), IngestError> {
+        match self.cancel {
+            Some(cancel) if cancel.is_cancelled() => Err(IngestError::Stopped),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn format(&self) -> Format {

@@ -57,7 +57,11 @@ impl Fixture {
     }
 
     fn ingest(&self, request: &Request) -> Result<IngestOutcome, IngestError> {
-        file(&self.lake, self.runtime.handle(), request)
+        self.ingest_unless(request, &Cancel::default())
+    }
+
+    fn ingest_unless(&self, request: &Request, cancel: &Cancel) -> Result<IngestOutcome, IngestError> {
+        file(&self.lake, self.runtime.handle(), request, cancel)
     }
 
     fn take(&self, name: &str, content: &[u8]) -> Result<IngestOutcome, IngestError> {
@@ -498,4 +502,51 @@ fn a_file_of_many_rows_is_taken_in_batch_by_batch() {
     let outcome = fixture.take("x.csv", csv.as_bytes()).unwrap();
     assert_eq!((outcome.rows, outcome.table.time_field.as_deref()), (50_000, Some("ts")));
     assert_eq!(fixture.rows("shop").iter().map(RecordBatch::num_rows).sum::<usize>(), 50_000);
+}
+
+/// A file that has no end, in the midst of which somebody stops: rows of a new table are still looked at then, those of one that
+/// is there are being written.
+#[test]
+fn what_is_stopped_in_the_midst_leaves_nothing() {
+    /// More than a pipe and a batch hold.
+    const ROWS: usize = 200_000;
+    let fixture = Fixture::new();
+    let endless = fixture.folder.path().join("endless.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&endless).status().unwrap().success());
+    for known in [false, true] {
+        if known {
+            fixture.take("x.csv", b"id,text\n1,a\n").unwrap();
+        }
+        let (before, files) = (fixture.snapshot(), fixture.lake_files());
+        let request = Request { file: endless.clone(), ..fixture.write("y.csv", b"") };
+        let cancel = Cancel::default();
+        let stopped = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let pipe = std::fs::OpenOptions::new().write(true).open(&endless).unwrap();
+                let mut pipe = std::io::BufWriter::new(pipe);
+                writeln!(pipe, "id,text").unwrap();
+                // Ends when nobody reads any more.
+                for row in 0.. {
+                    if row == ROWS {
+                        cancel.cancel();
+                    }
+                    if writeln!(pipe, "{row},some text of row {row}").is_err() {
+                        return;
+                    }
+                }
+            });
+            fixture.ingest_unless(&request, &cancel)
+        });
+        assert!(matches!(stopped, Err(IngestError::Stopped)), "{stopped:?}");
+        assert_eq!((fixture.snapshot(), fixture.lake_files()), (before, files), "known: {known}");
+    }
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let batch = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let request = fixture.write("x.parquet", &bytes);
+    assert!(matches!(fixture.ingest_unless(&request, &cancel), Err(IngestError::Stopped)));
 }

@@ -65,6 +65,7 @@ pub(super) fn infer(
     let (mut record, mut guesses, mut bad) = (Record::default(), Guesses::default(), BadRows::new(tolerated));
     let mut plain = Record::default();
     loop {
+        source.unless_stopped()?;
         match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
             Found::Record(line) if reading.has_forms() => match reading.plain(reader.columns(), &record, &mut plain) {
                 Ok(()) => guesses.add(&plain),
@@ -108,6 +109,7 @@ pub(super) fn read(
     let (mut record, mut plain) = (Record::default(), Record::default());
     let forms = plan.reading.has_forms();
     loop {
+        source.unless_stopped()?;
         match reader.next(&mut record).map_err(|error| source.unreadable(error))? {
             Found::Record(line) => {
                 let mut add = |record: &Record| {

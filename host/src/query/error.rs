@@ -67,6 +67,9 @@ pub enum QueryError {
         /// The limit.
         limit_ms: u64,
     },
+    /// Somebody stopped it.
+    #[error("the query was stopped")]
+    Stopped,
     /// The memory or spill limit.
     #[error(
         "the query needs more memory than it may use: {0}; narrow it, or raise query.memory_bytes or query.spill_bytes"

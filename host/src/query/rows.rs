@@ -2,6 +2,7 @@
 //! its query.
 
 use super::QueryError;
+use crate::core::cancel::Cancel;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::{Stream, StreamExt};
@@ -12,6 +13,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
+
+/// How often is looked whether to stop while a batch is made.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Batches as they come.
 pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch, QueryError>> + Send>>;
@@ -71,6 +75,27 @@ impl Rows {
     /// The batches for a thread outside of the runtime. Must not be used on a thread of the runtime itself.
     pub fn blocking(self, runtime: Handle) -> Blocking {
         Blocking { rows: self, runtime }
+    }
+
+    /// The same, which end with [`QueryError::Stopped`] soon after somebody set `cancel`, also where no batch has come yet.
+    pub fn blocking_unless(
+        self,
+        runtime: Handle,
+        cancel: &Cancel,
+    ) -> impl Iterator<Item = Result<RecordBatch, QueryError>> {
+        let mut rows = self;
+        std::iter::from_fn(move || runtime.block_on(rows.next_unless(cancel)))
+    }
+
+    async fn next_unless(&mut self, cancel: &Cancel) -> Option<Result<RecordBatch, QueryError>> {
+        loop {
+            if cancel.is_cancelled() {
+                return Some(Err(QueryError::Stopped));
+            }
+            if let Ok(batch) = tokio::time::timeout(LOOK, self.next()).await {
+                return batch;
+            }
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::error::RunError;
 use super::execute::{Host, now};
 use super::plan::Configured;
-use super::shard::Cancel;
 use crate::batch::to_guest;
+use crate::core::cancel::Cancel;
 use crate::core::id::RunId;
 use crate::core::report::Report;
 use crate::core::schema::Table;

@@ -2,8 +2,8 @@
 
 use super::error::RunError;
 use super::plan::Plan;
-use super::shard::Cancel;
 use super::windows::Windows;
+use crate::core::cancel::Cancel;
 use crate::core::time::Window;
 use arrow::array::RecordBatch;
 

@@ -6,26 +6,11 @@ use super::output::Output;
 use super::plan::Configured;
 use super::windows::Windows;
 use crate::batch::{GuestBatch, TableFingerprint, TableLayout};
+use crate::core::cancel::Cancel;
 use crate::core::incident::Incident;
 use crate::core::time::Window;
 use crate::plugin::{Generator, LogSink, Shard};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-/// Set by whoever wants the run to stop; seen between two calls.
-#[derive(Debug, Default)]
-pub struct Cancel(AtomicBool);
-
-impl Cancel {
-    /// Asks the run to stop.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was asked to.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// Told how far a run is.
 pub trait Observer: Sync {

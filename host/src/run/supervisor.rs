@@ -3,8 +3,9 @@
 use super::error::RunError;
 use super::execute::{self, Host, Outcome, Request};
 use super::plan::Plan;
-use super::shard::{Cancel, Observer};
+use super::shard::Observer;
 use super::spec::RunSpec;
+use crate::core::cancel::Cancel;
 use crate::core::id::RunId;
 use crate::core::problem::chain;
 use crate::store::{RunRecord, RunState};

@@ -2,8 +2,9 @@
 
 use super::error::StepError;
 use super::step::Around;
-use crate::collect::{self, CollectError, Collection, Source};
+use crate::collect::{self, CollectError, Collection, Question, Source};
 use crate::core::time::Timestamp;
+use crate::sink::Credentials;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub struct Collect {
     /// What an InfluxDB is asked instead.
     #[serde(default)]
     influx: Option<Influx>,
+    /// Who asks.
+    #[serde(default)]
+    credentials: Credentials,
     /// The instant; now where it is left out.
     #[serde(default)]
     at: Option<Timestamp>,
@@ -45,12 +49,26 @@ pub struct Collect {
     dataset: Option<String>,
 }
 
-/// A query to an InfluxDB of version 1.
+/// A query to an InfluxDB: InfluxQL over a database of version 1, or Flux in an organisation of version 2.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Influx {
-    database: String,
+    #[serde(default)]
+    database: Option<String>,
+    #[serde(default)]
+    org: Option<String>,
     query: String,
+}
+
+impl Influx {
+    fn question(&self) -> Result<Question, String> {
+        let query = self.query.clone();
+        match (self.database.clone(), self.org.clone()) {
+            (Some(database), None) => Ok(Question::InfluxQl { database, query }),
+            (None, Some(org)) => Ok(Question::Flux { org, query }),
+            _ => Err("influx: name either the database (version 1, InfluxQL) or the org (version 2, Flux)".to_owned()),
+        }
+    }
 }
 
 impl Collect {
@@ -62,15 +80,25 @@ impl Collect {
         if self.influx.is_some() && !self.body.is_empty() {
             return Err("body: it is for an endpoint, and influx asks an InfluxDB".to_owned());
         }
+        self.credentials.check().map_err(|error| format!("credentials: {error}"))?;
+        self.question()?;
         Ok(self)
+    }
+
+    fn question(&self) -> Result<Question, String> {
+        match &self.influx {
+            Some(influx) => influx.question(),
+            None => Ok(Question::Endpoint(self.body.clone())),
+        }
     }
 
     /// Collects.
     pub(super) fn run(&self, around: &Around<'_>) -> Result<Value, StepError> {
-        let (url, timeout) = (self.url.clone(), around.timeout.min(MAX_WAIT));
-        let source = match self.influx.clone() {
-            Some(Influx { database, query }) => Source::Influx { url, database, query, timeout },
-            None => Source::Http { url, body: self.body.clone(), timeout },
+        let source = Source {
+            url: self.url.clone(),
+            question: self.question().map_err(StepError::Verdict)?,
+            credentials: self.credentials.clone(),
+            timeout: around.timeout.min(MAX_WAIT),
         };
         let collection = Collection {
             source,
@@ -96,7 +124,10 @@ impl From<CollectError> for StepError {
         let message = crate::core::problem::chain(&error);
         match error {
             // The same answer would be wrong again.
-            CollectError::Unfit { .. } | CollectError::BadName(_) | CollectError::Batch(_) => Self::Verdict(message),
+            CollectError::Unfit { .. }
+            | CollectError::Credentials { .. }
+            | CollectError::BadName(_)
+            | CollectError::Batch(_) => Self::Verdict(message),
             _ => Self::Failed(message),
         }
     }

@@ -7,8 +7,10 @@ use super::work::{self, Within};
 use crate::alert::Alerts;
 use crate::core::problem::chain;
 use crate::core::time::{Length, Timestamp};
+use crate::ingest::log::Log;
 use crate::run::{Cancel, Host};
 use crate::store::{Cause, PipelineRun, RunClaim, RunRequest, StoreError, WorkState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::Scope;
 
@@ -23,6 +25,7 @@ const MAX_REQUESTS: usize = 100;
 pub struct Scheduler {
     pipelines: Vec<Tracked>,
     alerts: Alerts,
+    log: Option<Arc<Log>>,
     runs: AtomicUsize,
 }
 
@@ -46,7 +49,17 @@ impl Scheduler {
     /// A scheduler of `pipelines`, which raises `alerts`.
     pub fn new(pipelines: Vec<Pipeline>, alerts: Alerts) -> Self {
         let track = |pipeline| Tracked { pipeline, busy: AtomicBool::new(false) };
-        Self { pipelines: pipelines.into_iter().map(track).collect(), alerts, runs: AtomicUsize::new(0) }
+        Self { pipelines: pipelines.into_iter().map(track).collect(), alerts, log: None, runs: AtomicUsize::new(0) }
+    }
+
+    /// The same, whose steps meet every row that `log` acknowledged before they began.
+    #[must_use]
+    pub fn with_log(self, log: Arc<Log>) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    fn within<'a>(&'a self, host: &'a Host, clock: &'a dyn Clock, stop: &'a Cancel) -> Within<'a> {
+        Within { host, clock, alerts: &self.alerts, log: self.log.as_deref(), stop }
     }
 
     /// Its pipelines.
@@ -63,7 +76,7 @@ impl Scheduler {
         self.begin(host, begun)?;
         std::thread::scope(|scope| {
             while !stop.is_cancelled() {
-                if let Err(error) = self.tick(scope, Within { host, clock, alerts: &self.alerts, stop }, begun) {
+                if let Err(error) = self.tick(scope, self.within(host, clock, stop), begun) {
                     // What runs ends with the scheduler, which nobody would hear otherwise.
                     stop.cancel();
                     return Err(error);
@@ -95,7 +108,7 @@ impl Scheduler {
         let due = due.unwrap_or(now);
         let claim = claim(&tracked.pipeline, due, Cause::Manual, WorkState::Running, now);
         match commit_claim(host, &claim)? {
-            Some(run) => work::run(&Within { host, clock, alerts: &self.alerts, stop }, &tracked.pipeline, &run),
+            Some(run) => work::run(&self.within(host, clock, stop), &tracked.pipeline, &run),
             None => Err(ScheduleError::Claimed { pipeline: name.to_owned(), due: due.to_string() }),
         }
     }

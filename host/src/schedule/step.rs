@@ -102,6 +102,11 @@ impl Work {
         })
     }
 
+    /// Whether it may read or replace rows of the lake; a program may from beside.
+    pub fn looks_at_rows(&self) -> bool {
+        !matches!(self, Self::Http(_))
+    }
+
     /// Does it, on this thread.
     ///
     /// # Errors
@@ -112,7 +117,7 @@ impl Work {
             Self::Generate(generate) => self::generate(generate, around),
             Self::Collect(collect) => Ok(done(collect.run(around)?)),
             Self::Ingest(ingest) => {
-                let outcome = ingest.run(host, *now)?;
+                let outcome = ingest.run(host, *now, cancel)?;
                 log.line(format!("{} rows into {}", outcome.rows, ingest.table));
                 Ok(done(json!({ "rows": outcome.rows, "snapshot": outcome.snapshot })))
             }
@@ -121,7 +126,7 @@ impl Work {
                 judge(&validate.dataset, judgements, log)
             }
             Self::Clean(clean) => {
-                let cleaned = clean.run(host, *now)?;
+                let cleaned = clean.run(host, *now, cancel)?;
                 log.line(format!("{} of {} rows are in {}", cleaned.rows_out, cleaned.rows_in, cleaned.dataset));
                 Ok(done(to_value(&cleaned)))
             }

@@ -5,10 +5,11 @@ use super::clock::Clock;
 use super::error::{ScheduleError, StepError};
 use super::log::StepLog;
 use super::pipeline::{Pipeline, Step};
-use super::step::{Around, Done};
+use super::step::{Around, Done, Work};
 use crate::alert::Alerts;
 use crate::core::problem::chain;
 use crate::core::time::Timestamp;
+use crate::ingest::log::Log;
 use crate::run::{Cancel, Host};
 use crate::store::{PipelineRun, StepRun, WorkState};
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub(super) struct Within<'a> {
     pub(super) host: &'a Host,
     pub(super) clock: &'a dyn Clock,
     pub(super) alerts: &'a Alerts,
+    /// Where rows wait that were acknowledged and are not in the lake yet.
+    pub(super) log: Option<&'a Log>,
     pub(super) stop: &'a Cancel,
 }
 
@@ -35,13 +38,13 @@ pub(super) struct Within<'a> {
 /// # Errors
 /// Records can't be written. That a step fails is no error but an end of the run.
 pub(super) fn run(within: &Within<'_>, pipeline: &Pipeline, run: &PipelineRun) -> Result<PipelineRun, ScheduleError> {
-    let Within { host, clock, alerts, stop } = *within;
+    let Within { host, clock, alerts, log, stop } = *within;
     tracing::info!(pipeline = %run.pipeline, run = run.id, due = %run.due, "begins");
     let mut states: Vec<WorkState> = Vec::new();
     let mut first_error = None;
     for (position, step) in pipeline.steps.iter().enumerate() {
         let ready = step.needs.iter().all(|&need| states.get(need) == Some(&WorkState::Succeeded));
-        let work = StepWork { host, clock, alerts, pipeline, run, stop, step, position };
+        let work = StepWork { host, clock, alerts, log, pipeline, run, stop, step, position };
         let (state, error) = if stop.is_cancelled() {
             work.passed_over(WorkState::Cancelled, "the scheduler was stopped")?
         } else if ready {
@@ -81,6 +84,7 @@ struct StepWork<'a> {
     host: &'a Host,
     clock: &'a dyn Clock,
     alerts: &'a Alerts,
+    log: Option<&'a Log>,
     pipeline: &'a Pipeline,
     run: &'a PipelineRun,
     stop: &'a Cancel,
@@ -155,7 +159,8 @@ impl StepWork<'_> {
                 }
             });
             let (host, now, timeout) = (self.host, self.clock.now(), self.step.timeout);
-            let outcome = work.run(&Around { host, cancel: &cancel, log, now, timeout });
+            let around = Around { host, cancel: &cancel, log, now, timeout };
+            let outcome = self.settle(&work).and_then(|()| work.run(&around));
             drop(over);
             outcome
         });
@@ -175,6 +180,14 @@ impl StepWork<'_> {
             Err(_) if timed_out => Err(StepError::Failed(format!("it took longer than {:?}", self.step.timeout))),
             Err(_) if self.stop.is_cancelled() => Err(StepError::Stopped),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Moves the rows that were acknowledged so far into the lake, where the work may look there.
+    fn settle(&self, work: &Work) -> Result<(), StepError> {
+        match self.log {
+            Some(log) if work.looks_at_rows() => log.move_now().map_err(|error| StepError::Failed(chain(&error))),
+            _ => Ok(()),
         }
     }
 

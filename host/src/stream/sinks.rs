@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use std::path::{Component, Path};
 
 pub(super) use courier::Courier;
-pub use endpoint::Credentials;
 pub use file::{FileFormat, FileSink};
 pub use http::HttpSink;
 pub use influx::InfluxSink;

@@ -5,7 +5,7 @@ use crate::clean::{self, Cleaned, Recipe, Request};
 use crate::core::time::{Length, Timestamp};
 use crate::lake::{LakeTable, Span};
 use crate::plugin;
-use crate::run::Host;
+use crate::run::{Cancel, Host};
 use serde::Deserialize;
 
 /// What to clean, how, and where to.
@@ -37,16 +37,16 @@ impl Clean {
     ///
     /// # Errors
     /// No such recipe or dataset, and as [`clean::clean`].
-    pub fn run(&self, host: &Host, now: Timestamp) -> Result<Cleaned, TaskError> {
+    pub fn run(&self, host: &Host, now: Timestamp, cancel: &Cancel) -> Result<Cleaned, TaskError> {
         let text = plugin::named_text("recipe", &self.recipe, plugin::recipes())?;
-        self.run_text(&text, host, now)
+        self.run_text(&text, host, now, cancel)
     }
 
     /// The same by the recipe that `text` is, which messages call by its name.
     ///
     /// # Errors
     /// As [`Clean::run`].
-    pub fn run_text(&self, text: &str, host: &Host, now: Timestamp) -> Result<Cleaned, TaskError> {
+    pub fn run_text(&self, text: &str, host: &Host, now: Timestamp, cancel: &Cancel) -> Result<Cleaned, TaskError> {
         let recipe = Recipe::parse(text, &self.recipe)?;
         let mut tables = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?.tables;
         tables.retain(|table| table.table.name == recipe.table);
@@ -61,10 +61,11 @@ impl Clean {
             at: now,
         };
         let engine = host.query_engine(None)?;
-        clean::clean(&host.lake, &engine, &host.runtime, &recipe, &request).map_err(|source| TaskError::Clean {
-            dataset: self.dataset.clone(),
-            recipe: self.recipe.clone(),
-            source,
+        clean::clean(&host.lake, &engine, &host.runtime, &recipe, &request, cancel).map_err(|source| {
+            if source.is_stop() {
+                return TaskError::Stopped;
+            }
+            TaskError::Clean { dataset: self.dataset.clone(), recipe: self.recipe.clone(), source }
         })
     }
 }

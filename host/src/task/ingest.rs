@@ -2,8 +2,8 @@
 
 use super::{TaskError, from_text, profiles, table_of};
 use crate::core::time::Timestamp;
-use crate::ingest::{self, Format, IngestOutcome, Request};
-use crate::run::Host;
+use crate::ingest::{self, Format, IngestError, IngestOutcome, Request};
+use crate::run::{Cancel, Host};
 use crate::sink::profile::Profile;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -32,29 +32,37 @@ impl Ingest {
     ///
     /// # Errors
     /// As [`ingest::file`].
-    pub fn run(&self, host: &Host, now: Timestamp) -> Result<IngestOutcome, TaskError> {
-        let (dataset, table) = table_of(&self.table)?;
+    pub fn run(&self, host: &Host, now: Timestamp, cancel: &Cancel) -> Result<IngestOutcome, TaskError> {
         let profile = profiles(self.profile.as_slice())?.pop();
-        let into = (dataset.to_owned(), table.to_owned());
-        ingest_file(host, into, self.file.clone(), self.format, profile, self.time_field.clone(), now)
+        self.run_with(profile, host, now, cancel)
     }
-}
 
-/// Takes a file into the table that `into` names by dataset and name; `now` is the time of the snapshot.
-///
-/// # Errors
-/// As [`ingest::file`].
-pub fn ingest_file(
-    host: &Host,
-    into: (String, String),
-    file: PathBuf,
-    format: Option<Format>,
-    profile: Option<Profile>,
-    time_field: Option<String>,
-    now: Timestamp,
-) -> Result<IngestOutcome, TaskError> {
-    let (dataset, table) = into;
-    let (writer, author) = (host.writer.clone(), "telemill ingest".to_owned());
-    let request = Request { dataset, table, file, format, profile, time_field, writer, at: now, author };
-    Ok(ingest::file(&host.lake, &host.runtime, &request)?)
+    /// The same by a profile that is read already, whatever the task's own is.
+    ///
+    /// # Errors
+    /// As [`ingest::file`].
+    pub fn run_with(
+        &self,
+        profile: Option<Profile>,
+        host: &Host,
+        now: Timestamp,
+        cancel: &Cancel,
+    ) -> Result<IngestOutcome, TaskError> {
+        let (dataset, table) = table_of(&self.table)?;
+        let request = Request {
+            dataset: dataset.to_owned(),
+            table: table.to_owned(),
+            file: self.file.clone(),
+            format: self.format,
+            profile,
+            time_field: self.time_field.clone(),
+            writer: host.writer.clone(),
+            at: now,
+            author: "telemill ingest".to_owned(),
+        };
+        ingest::file(&host.lake, &host.runtime, &request, cancel).map_err(|error| match error {
+            IngestError::Stopped => TaskError::Stopped,
+            error => error.into(),
+        })
+    }
 }

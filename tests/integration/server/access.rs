@@ -243,3 +243,26 @@ fn a_request_that_is_refused_unread_is_answered() {
         assert!(answers.starts_with("HTTP/1.1 404") && answers.contains("HTTP/1.1 200"), "{answers}");
     }
 }
+
+/// A server whose catalog can't be read lives, and is of no use.
+#[test]
+fn a_server_is_ready_when_its_catalog_can_be_read() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let ready = || server.get("/readyz");
+    assert_eq!(ready().with_status(200).json()["status"], "ok");
+    let sqlite = |sql: &str| {
+        let script = "import sqlite3,sys\nsqlite3.connect(sys.argv[1], timeout=60).executescript(sys.argv[2])";
+        let mut python = std::process::Command::new("python3");
+        let python = python.args(["-c", script]).arg(place.data().join(telemill::store::DATABASE_FILE)).arg(sql);
+        assert!(python.status().unwrap().success());
+    };
+    sqlite("ALTER TABLE ducklake_snapshot RENAME TO aside");
+    let problem = ready().with_status(503);
+    assert_eq!(problem.header("content-type"), Some("application/problem+json"));
+    assert!(!problem.text().contains("ducklake"), "the inside stays inside: {}", problem.text());
+    server.get("/healthz").with_status(200);
+    sqlite("ALTER TABLE aside RENAME TO ducklake_snapshot");
+    ready().with_status(200);
+    server.stop().with_code(0);
+}

@@ -82,7 +82,20 @@ fn a_generator_answers_at_a_route_of_its_own_and_the_collector_keeps_what_it_say
     let next = place.json(words);
     assert_eq!(next["at"], "2026-11-09T14:40:00Z");
     assert!(place.path().join("data_collection/csv/segment_timeseries_20261109_144000.csv").is_file());
-    assert!(place.path().join("data_collection/segment_timeseries.db").is_file());
+    // The table is the document's, to the type and the place in the key.
+    let script = "import sqlite3\nc = sqlite3.connect('data_collection/segment_timeseries.db')\n\
+        print([(r[1], r[2], r[5]) for r in c.execute('pragma table_info(segment_timeseries)')], c.execute('select count(*) from segment_timeseries').fetchone()[0])";
+    let output = std::process::Command::new("python3").args(["-c", script]).current_dir(place.path()).output().unwrap();
+    let declared = "[('ts', 'TEXT', 1), ('segment', 'TEXT', 2), ('count', 'INTEGER', 0), ('dim1_name', 'TEXT', 3), \
+        ('dim1_value', 'TEXT', 4), ('dim2_name', 'TEXT', 5), ('dim2_value', 'TEXT', 6), ('dim3_name', 'TEXT', 7), ('dim3_value', 'TEXT', 8)]";
+    let found = String::from_utf8(output.stdout).unwrap();
+    let (schema, count) = found.trim().rsplit_once(' ').unwrap();
+    assert_eq!(schema, declared);
+    // The same instant twice is there once.
+    assert!(
+        count.parse::<usize>().unwrap() > rows.len() && count.parse::<usize>().unwrap() < 3 * rows.len(),
+        "{count}"
+    );
     let general = json!({"scenario": "device-fleet", "duration": "15m", "start": "2026-11-09T14:25:00Z", "table": "segment_timeseries"});
     let told = served.post("/api/v1/tables", &general).with_status(200).json();
     assert_eq!(told["rows"].as_array().unwrap().len(), rows.len());

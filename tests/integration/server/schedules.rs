@@ -60,3 +60,81 @@ fn a_pipeline_runs_when_asked_and_its_alert_is_told_seen_and_resolved() {
     server.post("/api/v1/schedules/q/runs", &json!({})).with_status(404);
     server.stop().with_code(0);
 }
+
+/// Rows that wait in the log when a step begins are in the lake for it, whatever it does with them.
+#[test]
+fn steps_meet_all_rows_that_were_acknowledged_before() {
+    let place = Place::new();
+    place.file("odd.toml", "summary = \"Odd ones\"\ntable = \"orders\"\n[[steps]]\nname = \"odd\"\nsql = \"SELECT * FROM input WHERE id % 2 = 1\"\n");
+    let file = place.file(
+        "p.toml",
+        r#"
+[pipeline]
+name = "p"
+
+[[step]]
+name = "judge"
+kind = "validate"
+dataset = "shop"
+with = "table-rules"
+last = "90m"
+config = { tables = [{ table = "orders", unique = [{ name = "ids differ", columns = ["id"] }] }] }
+
+[[step]]
+name = "clean"
+kind = "clean"
+dataset = "shop"
+recipe = "odd.toml"
+output = "odd"
+replace = true
+last = "90m"
+
+[[step]]
+name = "files"
+kind = "export"
+source = "shop"
+format = "csv"
+ordered = true
+last = "90m"
+output_dir = "out"
+
+[[step]]
+name = "beside"
+kind = "command"
+command = ["cat", "out/orders.csv"]
+"#,
+    );
+    let server = place.serve(["--pipeline", file.to_str().unwrap()]);
+    wait_until("the pipeline is known", || server.get("/api/v1/schedules").json()[0]["name"] == "p");
+    let take_in = |id: u32, hour: u32| {
+        let row = format!("{{\"id\":{id},\"at\":\"2026-11-09T{hour:02}:00:00Z\"}}\n");
+        let path = "/api/v1/ingest/shop/orders?time_field=at";
+        let headers = [("content-type", "application/x-ndjson")];
+        server.send("POST", path, &headers, row.as_bytes()).with_status(200);
+    };
+    let ran = || {
+        let asked = server.post("/api/v1/schedules/p/runs", &json!({})).with_status(202).json();
+        assert_eq!(asked["pipeline"], "p");
+        let newest = |key: &str| server.get("/api/v1/schedules/p/runs?limit=1").json()["items"][0][key].clone();
+        let before = newest("id");
+        wait_until("it ran", || newest("id") != before && newest("state") != "running");
+        server.get(&format!("/api/v1/schedules/p/runs/{}", newest("id"))).with_status(200).json()
+    };
+    let states = |run: &Value| -> Vec<String> {
+        run["steps"].as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap().to_owned()).collect()
+    };
+    take_in(1, 10);
+    take_in(3, 11);
+    let run = ran();
+    assert_eq!(states(&run), ["succeeded"; 4], "{run:#}");
+    assert_eq!(run["steps"][1]["result"]["rows_out"], 2, "{run:#}");
+    assert_eq!(run["steps"][2]["result"][0]["rows"], 2, "{run:#}");
+    // The newest time is that of rows that wait.
+    take_in(3, 13);
+    take_in(3, 13);
+    let run = ran();
+    assert_eq!(states(&run), ["failed", "succeeded", "succeeded", "succeeded"], "{run:#}");
+    assert_eq!(run["steps"][1]["result"]["rows_out"], 2, "{run:#}");
+    assert_eq!(run["steps"][3]["log"].as_array().unwrap().len(), 3, "{run:#}");
+    server.stop().with_code(0);
+}

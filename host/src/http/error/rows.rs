@@ -37,6 +37,7 @@ impl From<IngestError> for Problem {
             IngestError::BadFile { problems, .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(problems)
             }
+            IngestError::Stopped => Self::new(StatusCode::CONFLICT, detail),
             IngestError::BadName(_) => Self::bad_request(detail),
             // A body that can't be read is the sender's: broken compression, or a line without an end.
             IngestError::Read { source, .. } => Self::bad_request(format!("{detail}: {source}")),

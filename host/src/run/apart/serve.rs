@@ -3,13 +3,14 @@
 
 use super::job::{Failure, Job, Word, unpack};
 use crate::batch::TableLayout;
+use crate::core::cancel::Cancel;
 use crate::core::problem::chain;
 use crate::lake::LakeFiles;
 use crate::plugin::{Engine, ErrorForm, LineForm, LogSink};
 use crate::run::error::RunError;
 use crate::run::output::{Destination, Output, SegmentFiles, SegmentOutput};
 use crate::run::plan::Configured;
-use crate::run::shard::{Cancel, Making, Observer, Progress, SegmentDone, Watch};
+use crate::run::shard::{Making, Observer, Progress, SegmentDone, Watch};
 use crate::worker::{Frame, Link};
 use arrow::array::RecordBatch;
 use std::io;

@@ -1,9 +1,6 @@
-//! An HTTP server that takes rows: address, credentials, and what its answers mean for a batch.
+//! An HTTP server that takes rows: requests to it, and what its answers mean for a batch.
 
 use super::Undelivered;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use ureq::Agent;
@@ -17,31 +14,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER_BYTES: u64 = 64 << 10;
 /// Longest part of an answer that a reason repeats, in characters.
 const MAX_REASON_CHARS: usize = 300;
-
-/// Who asks. Secrets stay in the environment: the spec of a stream is shown to whoever may read it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Credentials {
-    /// The environment variable that holds a bearer token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bearer_env: Option<String>,
-    /// The environment variable that holds `USER:PASSWORD`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub basic_env: Option<String>,
-}
-
-impl Credentials {
-    /// The value of the `Authorization` header; `bearer` is the scheme's word for a token.
-    pub(super) fn header(&self, bearer: &str) -> Result<Option<String>, String> {
-        let secret = |name: &String| std::env::var(name).map_err(|_| format!("the variable {name} is not set"));
-        match (&self.bearer_env, &self.basic_env) {
-            (None, None) => Ok(None),
-            (Some(name), None) => Ok(Some(format!("{bearer} {}", secret(name)?))),
-            (None, Some(name)) => Ok(Some(format!("Basic {}", BASE64_STANDARD.encode(secret(name)?)))),
-            (Some(_), Some(_)) => Err("only one of bearer_env and basic_env can be used".to_owned()),
-        }
-    }
-}
 
 /// A server.
 pub(super) struct Endpoint {

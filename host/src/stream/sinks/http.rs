@@ -1,7 +1,8 @@
 //! Batches as lines of JSON to an HTTP endpoint.
 
-use super::endpoint::{Credentials, Endpoint};
+use super::endpoint::Endpoint;
 use super::{Batch, Target, Undelivered};
+use crate::sink::Credentials;
 use crate::sink::ndjson::{NdjsonEncoder, Nulls};
 use crate::sink::{Columns, Encoder as _};
 use serde::{Deserialize, Serialize};

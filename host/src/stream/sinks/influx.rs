@@ -1,7 +1,8 @@
 //! Batches as InfluxDB's line protocol to a server that takes writes.
 
-use super::endpoint::{Credentials, Endpoint};
+use super::endpoint::Endpoint;
 use super::{Batch, Target, Undelivered, unwritable};
+use crate::sink::Credentials;
 use crate::sink::influx::InfluxEncoder;
 use crate::sink::profile::Role;
 use crate::sink::{Columns, Encoder as _};

@@ -1,7 +1,7 @@
 //! Batches as documents of an OpenSearch server; ids are made of primary keys, so that a batch may come again.
 
-use super::endpoint::Credentials;
 use super::{Batch, Target, Undelivered};
+use crate::sink::Credentials;
 use crate::sink::mapping::index_body;
 use crate::sink::opensearch::{self, LoadError, OpenSearch, Settings};
 use serde::{Deserialize, Serialize};

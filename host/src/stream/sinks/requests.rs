@@ -1,12 +1,13 @@
 //! Rows as calls of a backend: a row becomes a request, and what came of it a row of `api_request_logs`.
 
-use super::endpoint::{Credentials, Endpoint};
+use super::endpoint::Endpoint;
 use super::{Batch, Target, Undelivered, unwritable};
 use crate::batch::TableLayout;
 use crate::core::problem;
 use crate::core::schema::{DataType, Field, Table, TableKind};
 use crate::lake::{Commit, Mode, TableFiles, TableWriter};
 use crate::run::{self, Host};
+use crate::sink::Credentials;
 use crate::sink::ndjson::{NdjsonEncoder, Nulls};
 use crate::sink::{Columns, Encoder as _};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};

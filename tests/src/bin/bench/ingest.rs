@@ -1,9 +1,8 @@
 //! Rows that are acknowledged once they are on the disk: through the built server's endpoints, and through InfluxDB 1.6 of
 //! Debian's package taking the same lines. A server has one core, and the clients that ask it have another.
 
-use crate::influxd::Influxd;
 use crate::report::{Bar, Report, Work, compare, median};
-use crate::server::Server;
+use crate::server::{Server, on_core_of_servers};
 use crate::swaps;
 use anyhow::{Context, Result, ensure};
 use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -12,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use telemill_tests::influxd::{self, Influxd};
 
 /// Rows of a request: what InfluxDB's makers advise.
 const ROWS: usize = 5_000;
@@ -53,7 +53,8 @@ struct Load<'a> {
 
 pub(crate) fn measure(folder: &Path, runs: usize, report: &mut Report) -> Result<()> {
     let server = Server::start(&folder.join("telemill"))?;
-    let influxd = Influxd::start(&folder.join("influxd"))?;
+    let program = on_core_of_servers(&influxd::unpacked()?);
+    let influxd = Influxd::start(program, &folder.join("influxd"), false)?;
     influxd.create("load")?;
     // Times that go on from round to round: the same point again would cost InfluxDB less.
     let next = AtomicUsize::new(0);

@@ -2,7 +2,6 @@
 //! `cargo xtask bench` builds and starts it; docs/BENCHMARKS.md tells what the figures mean.
 
 mod clock;
-mod influxd;
 mod ingest;
 mod isolation;
 mod lake;

@@ -1,6 +1,6 @@
-//! InfluxDB 1.6 from Debian's package, unpacked below `target`, on loopback.
+//! InfluxDB 1.6 from Debian's package, unpacked below `target`, on loopback: somebody else's server, for benchmarks and tests.
 
-use crate::server::on_core_of_servers;
+use crate::repository;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::net::TcpListener;
@@ -8,35 +8,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use telemill_tests::repository;
 
 /// Longest wait until it listens.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server at work; killed when it is dropped.
-pub(crate) struct Influxd {
+#[derive(Debug)]
+pub struct Influxd {
     child: Child,
     url: String,
 }
 
 impl Influxd {
-    /// Unpacks it where it is not there yet, and starts it with its default settings over folders of its own: it syncs its log
-    /// for every request.
-    pub(crate) fn start(folder: &Path) -> Result<Self> {
-        let program = unpacked()?;
+    /// Starts the program by `command` with its default settings over folders of its own: it syncs its log for every request. Whether
+    /// it asks who asks is `auth`.
+    ///
+    /// # Errors
+    /// It does not start, or not listen.
+    pub fn start(mut command: Command, folder: &Path, auth: bool) -> Result<Self> {
         fs::create_dir_all(folder)?;
         // It can't be told to take any port and say which.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let path = |name: &str| folder.join(name).display().to_string();
         let config = format!(
-            "reporting-disabled = true\nbind-address = \"127.0.0.1:0\"\n[meta]\ndir = {:?}\n[data]\ndir = {:?}\nwal-dir = {:?}\nwal-fsync-delay = \"0s\"\n[monitor]\nstore-enabled = false\n[http]\nbind-address = \"127.0.0.1:{port}\"\nlog-enabled = false\n",
+            "reporting-disabled = true\nbind-address = \"127.0.0.1:0\"\n[meta]\ndir = {:?}\n[data]\ndir = {:?}\nwal-dir = {:?}\nwal-fsync-delay = \"0s\"\n[monitor]\nstore-enabled = false\n[http]\nbind-address = \"127.0.0.1:{port}\"\nlog-enabled = false\nauth-enabled = {auth}\n",
             path("meta"),
             path("data"),
             path("wal"),
         );
         let file = folder.join("influxdb.conf");
         fs::write(&file, config)?;
-        let mut command = on_core_of_servers(&program);
         command.arg("run").arg("-config").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().context("influxd does not start")?;
         let influxd = Self { child, url: format!("http://127.0.0.1:{port}") };
@@ -49,12 +50,15 @@ impl Influxd {
     }
 
     /// `http://127.0.0.1:PORT`.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         self.url.clone()
     }
 
     /// Makes a database.
-    pub(crate) fn create(&self, name: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn create(&self, name: &str) -> Result<()> {
         ureq::post(format!("{}/query?q=CREATE%20DATABASE%20{name}", self.url)).send_empty()?;
         Ok(())
     }
@@ -67,9 +71,21 @@ impl Drop for Influxd {
     }
 }
 
-/// The program from the package, which is neither installed nor run by its scripts.
-fn unpacked() -> Result<PathBuf> {
-    let folder = repository().join("target/peers/influxdb");
+/// The program, where it is there already: installed, or unpacked before.
+pub fn installed() -> Option<PathBuf> {
+    [PathBuf::from("/usr/bin/influxd"), folder().join("usr/bin/influxd")].into_iter().find(|program| program.exists())
+}
+
+fn folder() -> PathBuf {
+    repository().join("target/peers/influxdb")
+}
+
+/// The program from the package, which is neither installed nor run by its scripts; unpacked where it is not there yet.
+///
+/// # Errors
+/// The package can't be had.
+pub fn unpacked() -> Result<PathBuf> {
+    let folder = folder();
     let program = folder.join("usr/bin/influxd");
     if program.exists() {
         return Ok(program);
