@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod files;
 mod generator;
+mod handed;
 mod incident_model;
 mod instance;
 mod limits;

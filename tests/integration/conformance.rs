@@ -47,6 +47,7 @@ fn an_honest_generator_passes() {
 fn each_law_that_is_broken_is_found() {
     for (fault, law) in [
         ("state-lost", "save and restore go on exactly"),
+        ("counts-saves", "save and restore go on exactly"),
         ("depends-on-partition", "2 partitions make the same set"),
         ("depends-on-window", "windows cut elsewhere make the same rows"),
         ("deaf-signal", "signal value moves its column"),
@@ -85,8 +86,7 @@ fn what_another_process_makes_is_compared() {
     let report = checked_by(&other_fault, json!({ "meters": 7 }));
     let told = report.checks.iter().find(|check| check.name == law).unwrap();
     assert!(told.message.contains("in another process it failed: "), "{told:?}");
-    let alone = Engine::new(Limits::default(), None).unwrap();
-    let report = checked_by(&alone, json!({ "meters": 7 }));
+    let report = checked_by(&alone(Limits::default()), json!({ "meters": 7 }));
     assert!(report.checks.iter().any(|check| check.name == law && check.outcome == Outcome::Skipped));
 }
 
@@ -163,13 +163,61 @@ fn the_check_tells_costs_and_first_rows() {
     assert!(shown.rows.iter().all(|row| row["time"].is_string() && row["name"].is_string()), "{shown:?}");
     let profile = &report.profile;
     assert!(profile.rows > 1_000 && profile.rows_per_second > 0.0 && profile.fuel_per_row > 1.0, "{profile:?}");
+    let limits: Vec<&str> = profile.margins.iter().map(|margin| margin.limit.as_str()).collect();
+    let calls_and_output =
+        ["memory_bytes", "call_ms", "call_fuel", "host_bytes", "log_lines", "log_bytes", "output_bytes"];
+    assert_eq!(limits, [&calls_and_output[..], &["component_bytes"]].concat());
     let calls: Vec<&str> = profile.calls.iter().map(|call| call.call.as_str()).collect();
     assert_eq!(calls, ["advance", "check", "inject", "open", "plan", "restore", "save"]);
     for margin in &profile.margins {
         assert!(margin.used <= margin.allowed, "{margin:?}");
     }
-    let memory = profile.margins.iter().find(|margin| margin.limit == "memory_bytes").unwrap();
-    assert!(memory.used >= 64 << 10, "{memory:?}");
+    assert!(used(&report, "memory_bytes") >= 64 << 10, "{profile:?}");
+    assert_eq!(used(&report, "component_bytes"), guest("hostile").unwrap().len() as u64);
+    assert_eq!((used(&report, "log_lines"), used(&report, "log_bytes")), (0, 0));
+    let report = checked(json!({ "fault": "log-forgery" }));
+    assert_eq!(used(&report, "log_lines"), 1);
+    assert!(used(&report, "log_bytes") > 80, "{:?}", report.profile);
+}
+
+/// The most of a limit that a check saw.
+fn used(report: &CheckReport, limit: &str) -> u64 {
+    report.profile.margins.iter().find(|margin| margin.limit == limit).unwrap().used
+}
+
+/// What a result made the host allocate is counted as wasmtime limits it: the number seen is allowed, and one less is not.
+#[test]
+fn bytes_of_the_host_are_counted_as_they_are_limited() {
+    let plain = checked_by(&alone(Limits::default()), json!({ "meters": 20 }));
+    assert!(plain.passed(), "{:#?}", plain.checks);
+    let seen = used(&plain, "host_bytes");
+    assert!(seen > used(&plain, "output_bytes"), "{:?}", plain.profile);
+    let enough = checked_by(&alone(Limits { host_bytes: seen, ..Limits::default() }), json!({ "meters": 20 }));
+    assert!(enough.passed(), "{:#?}", enough.checks);
+    let scarce = checked_by(&alone(Limits { host_bytes: seen - 1, ..Limits::default() }), json!({ "meters": 20 }));
+    assert!(scarce.checks.iter().any(|check| check.message.contains("host_bytes")), "{:#?}", scarce.checks);
+}
+
+/// An engine without processes of its own.
+fn alone(limits: Limits) -> Engine {
+    Engine::new(limits, None).unwrap()
+}
+
+/// One target of each kind is tried, or every one; the report says how many that were, and which fields were held to what they say.
+#[test]
+fn the_report_says_what_was_tried_and_what_was_not() {
+    let report = checked(json!({ "meters": 7 }));
+    let tried = report.effects.as_ref().unwrap();
+    assert_eq!((tried.pairs, tried.alone + tried.together, tried.alike, tried.not_tried), (8, 2, 6, 0), "{tried:?}");
+    assert!(tried.signals_not_tried.is_empty() && (tried.fields, tried.fields_held) == (8, 1), "{tried:?}");
+    let law = report.checks.iter().find(|check| check.name.starts_with("each kind of target")).unwrap();
+    assert!(law.message.starts_with("2 of 8 pairs of target and signal were tried"), "{law:?}");
+
+    let options = CheckOptions { length_us: 120_000_000, every_target: true, ..CheckOptions::default() };
+    let every = check(&ENGINE, "hostile.wasm", &guest("hostile").unwrap(), &options);
+    let tried = every.effects.as_ref().unwrap();
+    assert_eq!((tried.pairs, tried.alone + tried.together, tried.alike, tried.not_tried), (5, 5, 0, 0), "{tried:?}");
+    assert!(every.passed(), "{:#?}", every.checks);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary as _, Unstructured};
 use arrow::array::Array as _;
@@ -13,7 +15,7 @@ use telemill::clean::Recipe;
 use telemill::core::schema::{DataType, Field, Table, TableKind};
 use telemill::core::time::{Timestamp, Window};
 use telemill::plugin::check::{CheckOptions, check};
-use telemill::plugin::{Engine, Limits, profiles, recipes, scenarios};
+use telemill::plugin::{Engine, Limits, PluginError, profiles, recipes, scenarios};
 use telemill::project::Manifest;
 use telemill::run::RunSpec;
 use telemill::sink::profile::Profile;
@@ -21,7 +23,7 @@ use telemill_tests::plugin;
 
 use crate::harm::component::{Guest, World};
 use crate::harm::drive;
-use crate::harm::shapes::section;
+use crate::harm::shapes::{section, with_instance_of};
 
 /// Inputs of each test that costs little.
 const ITERATIONS: usize = 20_000;
@@ -29,6 +31,10 @@ const ITERATIONS: usize = 20_000;
 const TEXTS: usize = 3_000;
 /// Small components to compile.
 const COMPONENTS: usize = 60;
+/// Modules that are instantiated.
+const INSTANCES: usize = 150;
+/// The longest that an engine of these limits may take with one, however busy the machine is.
+const DEADLINE: Duration = Duration::from_secs(20);
 /// Real ones, which take a second each.
 const REAL_COMPONENTS: usize = 15;
 
@@ -293,6 +299,40 @@ fn code_of_any_shape_is_refused_or_harmless() {
         );
         assert!(!report.checks.is_empty());
     });
+}
+
+/// What a module of any shape is that needs nothing from its host, with memories, tables, segments and mostly a start function.
+fn closed() -> wasm_smith::Config {
+    let mut config = wasm_smith::Config::default();
+    // What the host's engine knows.
+    (config.memory64_enabled, config.threads_enabled, config.gc_enabled) = (false, false, false);
+    (config.exceptions_enabled, config.wide_arithmetic_enabled) = (false, false);
+    (config.max_imports, config.min_funcs) = (0, 1);
+    config
+}
+
+/// Each is instantiated: segments are copied and the start function runs, for as long and with as much as the limits allow.
+#[test]
+fn instances_of_any_shape_end_within_their_limits() {
+    let (instantiated, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    bolero::check!().with_iterations(INSTANCES).with_max_len(4_096).for_each(|input: &[u8]| {
+        let Ok(module) = wasm_smith::Module::new(closed(), &mut Unstructured::new(input)) else { return };
+        let started = Instant::now();
+        let driven = drive(&ENGINE, &with_instance_of(&module.to_bytes()));
+        assert!(started.elapsed() < DEADLINE, "it took {:?}", started.elapsed());
+        match driven {
+            Ok(()) => _ = instantiated.fetch_add(1, Ordering::Relaxed),
+            Err(
+                PluginError::OverLimit { call: "instantiate", .. } | PluginError::Crashed { call: "instantiate", .. },
+            ) => _ = ended.fetch_add(1, Ordering::Relaxed),
+            // A module may ask for more memories than are allowed, or for what the engine does not know.
+            Err(PluginError::Rejected { .. }) => {}
+            Err(error) => panic!("{error}: {error:?}"),
+        }
+    });
+    let (instantiated, ended) = (instantiated.into_inner(), ended.into_inner());
+    eprintln!("{instantiated} were instantiated, {ended} ended while they were");
+    assert!(instantiated + ended > INSTANCES / 10, "hardly any was instantiated: {instantiated}, {ended}");
 }
 
 #[test]

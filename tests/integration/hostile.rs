@@ -31,7 +31,7 @@ fn span() -> Window {
 }
 
 /// Rows of ten minutes with a save and a restore in the middle: the fingerprint, or the first error.
-fn run(plugin: &Plugin, config: &Value, sink: &LogSink) -> Result<TableFingerprint, PluginError> {
+pub(crate) fn run(plugin: &Plugin, config: &Value, sink: &LogSink) -> Result<TableFingerprint, PluginError> {
     let config = plugin.check_config(config)?;
     let shard = Shard { seed: 7, partition: 0, partitions: 1, span: span() };
     let mut generator = plugin.generator(Arc::clone(sink))?;
@@ -121,7 +121,24 @@ const OTHERS: &[&str] = &[
     "deaf-signal",
     "leaky-signal",
     "early-signal",
+    "not-finite",
+    "counts-openings",
+    "counts-saves",
 ];
+
+/// All faults that end in an error, whatever they are.
+pub(crate) fn failing() -> impl Iterator<Item = &'static str> {
+    let costs = OVER_LIMIT.iter().map(|(fault, ..)| *fault);
+    let lies = BAD_ROWS.iter().chain(BAD_PLANS).map(|(fault, _)| *fault);
+    costs.chain(lies).chain([
+        "panic",
+        "stack-overflow",
+        "invalid-config",
+        "error-failed",
+        "error-forgery",
+        "unsupported-state",
+    ])
+}
 
 #[test]
 fn every_fault_of_the_guest_is_tried() {
@@ -190,6 +207,30 @@ fn plans_that_can_not_be_are_refused() {
         assert!(matches!(error, PluginError::BrokenContract { call: "plan", .. }), "{fault}: {error}");
         assert!(error.to_string().contains(said), "{fault}: {error}");
     }
+}
+
+/// A column of floats may hold any pattern of bits. The contract forbids none, so that none ends a call.
+#[test]
+fn numbers_that_are_not_finite_are_values_like_others() {
+    let made = |fault: &str| run(&HOSTILE, &json!({ "fault": fault }), &log_nowhere()).unwrap();
+    let odd = made("not-finite");
+    assert_eq!((odd, odd.rows), (made("not-finite"), 2_400));
+    assert_ne!(odd, made("none"));
+}
+
+/// The host opens an instance once, so that nothing that one run left in a component's memory reaches another.
+#[test]
+fn what_an_instance_remembers_reaches_no_other() {
+    let made = |fault: &str| run(&HOSTILE, &json!({ "fault": fault }), &log_nowhere()).unwrap();
+    assert_eq!([made("counts-openings"), made("counts-openings")], [made("none"), made("none")]);
+    // The fault is there: the same instance, opened again, makes other rows.
+    let config = HOSTILE.check_config(&json!({ "fault": "counts-openings" })).unwrap();
+    let mut generator = HOSTILE.generator(log_nowhere()).unwrap();
+    let mut rows = || {
+        generator.open(&config, Shard { seed: 7, partition: 0, partitions: 1, span: span() }).unwrap();
+        generator.advance(Window::from_start(span().start, 60_000_000)).unwrap()
+    };
+    assert_ne!(rows(), rows());
 }
 
 #[test]

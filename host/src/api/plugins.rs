@@ -33,6 +33,9 @@ pub struct CheckQuery {
     /// Seconds that the check may take, 1 to 300.
     #[param(minimum = 1, maximum = 300)]
     pub within: Option<u64>,
+    /// Try every target with every signal, instead of one of each kind; `within` holds.
+    #[serde(default)]
+    pub every_target: bool,
 }
 
 /// What to compare with what.

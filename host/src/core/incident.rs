@@ -149,3 +149,41 @@ impl Incident {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effects_of_no_finite_number_are_refused() {
+        let start = Timestamp(0);
+        let end = Timestamp(1_000_000);
+        let effect = |value| Effect {
+            target: "shop".into(),
+            signal: "demand".into(),
+            operation: Operation::Scale,
+            value,
+            start,
+            full: start,
+            release: end,
+            end,
+        };
+        let incident = |value| Incident {
+            id: "one".into(),
+            kind: "surge".into(),
+            role: Role::Incident,
+            title: String::new(),
+            severity: Severity::Low,
+            cause: None,
+            window: Window { start, end },
+            recovered: end,
+            effects: vec![effect(value)],
+            attributes: Vec::new(),
+        };
+        let bendable = Bendable { targets: BTreeSet::from(["shop"]), signals: BTreeSet::from(["demand"]) };
+        assert_eq!(incident(3.0).problems(&bendable), []);
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(incident(value).problems(&bendable).len(), 1, "{value}");
+        }
+    }
+}

@@ -54,8 +54,8 @@ async fn check(
         None => None,
     };
     let turn = checked()?;
-    let CheckQuery { plugin, origin, generator, seed, .. } = query;
-    let testing = Testing { config, generator, seed, within: Some(Duration::from_secs(within)) };
+    let CheckQuery { plugin, origin, generator, seed, every_target, .. } = query;
+    let testing = Testing { config, generator, seed, within: Some(Duration::from_secs(within)), every_target };
     let report = blocking(&services, move |host: &Host| -> Result<_, PluginError> {
         // Held by the work itself: a client that goes away does not end it.
         let _turn = turn;

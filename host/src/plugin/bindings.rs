@@ -1,5 +1,5 @@
 //! What wasmtime generates from `wit/`: one module for what all plugins export, one for each kind's own interface, with
-//! the shared records generated once. Nothing else in the host names these types but `convert` and the adapters.
+//! the shared records generated once. Nothing else in the host names these types but `convert`, `handed` and the adapters.
 
 pub(super) mod about {
     wasmtime::component::bindgen!({

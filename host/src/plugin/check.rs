@@ -8,7 +8,9 @@ mod bend;
 mod configs;
 mod generator;
 mod incident_model;
+mod made;
 mod meter;
+mod pairs;
 mod pass;
 mod rows;
 mod sample;
@@ -16,6 +18,7 @@ mod validator;
 
 pub use apart::{JOB, serve};
 pub use meter::{CallCost, Margin, Profile};
+pub use pairs::EffectsTried;
 pub use rows::{FirstRows, TableRows};
 pub use sample::Sample;
 
@@ -53,6 +56,8 @@ pub struct CheckOptions {
     pub other_tables: Vec<Table>,
     /// How long the check may take; a component that needs longer fails. One call more may be under way at the end.
     pub most_time: Duration,
+    /// Try every target with every signal, instead of one of each kind while there is a minute for it.
+    pub every_target: bool,
 }
 
 impl Default for CheckOptions {
@@ -66,6 +71,7 @@ impl Default for CheckOptions {
             sample: None,
             other_tables: Vec::new(),
             most_time: Duration::from_secs(300),
+            every_target: false,
         }
     }
 }
@@ -110,6 +116,8 @@ pub struct CheckReport {
     pub kind: Option<PluginKind>,
     /// The checks in the order in which they were made; the first that fails may keep others from being made.
     pub checks: Vec<Check>,
+    /// How far effects were tried; none where the plugin has no signals.
+    pub effects: Option<EffectsTried>,
     /// What its calls cost.
     pub profile: Profile,
     /// A generator's first rows.
@@ -130,7 +138,7 @@ pub fn check(engine: &Engine, origin: &str, bytes: &[u8], options: &CheckOptions
     let meter = Meter::default();
     let elsewhere = Elsewhere::of(engine, origin, bytes);
     let with = (&meter, elsewhere.as_ref());
-    let mut first_rows = FirstRows::new();
+    let (mut first_rows, mut effects) = (FirstRows::new(), None);
     let plugin = component(&mut record, engine, origin, bytes);
     if let Some(plugin) = &plugin {
         let configs = configs::accepted(&mut record, plugin, options, &meter);
@@ -139,7 +147,7 @@ pub fn check(engine: &Engine, origin: &str, bytes: &[u8], options: &CheckOptions
         }
         match plugin.kind() {
             PluginKind::Generator => {
-                first_rows = generator::check(&mut record, plugin, &configs, options, with);
+                (first_rows, effects) = generator::check(&mut record, plugin, &configs, options, with);
             }
             PluginKind::IncidentModel => incident_model::check(&mut record, engine, plugin, &configs, options, with),
             PluginKind::Validator => validator::check(&mut record, engine, plugin, &configs, options, with),
@@ -152,7 +160,8 @@ pub fn check(engine: &Engine, origin: &str, bytes: &[u8], options: &CheckOptions
         version: id.map(|id| id.version.clone()),
         kind: plugin.as_ref().map(Plugin::kind),
         checks: record.checks,
-        profile: meter.profile(engine.limits()),
+        effects,
+        profile: meter.profile(engine.limits(), bytes.len()),
         first_rows,
     }
 }

@@ -7,7 +7,7 @@ use super::config::ConfigSchema;
 use super::convert;
 use super::descriptor::{self, Descriptor};
 use super::error::{PluginError, PluginId, Rejection};
-use super::instance::{Instance, State};
+use super::instance::{Instance, State, Used};
 use super::limits::{Guards, Limits};
 use super::log::{LogSink, log_to_tracing, printable};
 use super::ticker::Ticker;
@@ -126,7 +126,7 @@ impl Engine {
             Ok(exports.own.check(store, &made).and_then(|()| exports.about.load(&mut *store, &made)))
         })?;
         let about = about.map_err(mistyped)?;
-        let raw = instance.call("describe", |store| about.telemill_plugin_about().call_describe(store))?;
+        let raw = instance.take("describe", |store| about.telemill_plugin_about().call_describe(store))?;
         let (descriptor, schema) =
             descriptor::accept(raw).map_err(|problems| rejected(Rejection::BadDescriptor { problems }))?;
         let id = Arc::new(PluginId { name: descriptor.name.clone(), version: descriptor.version.clone() });
@@ -316,13 +316,22 @@ impl Plugin {
     /// # Errors
     /// [`PluginError::InvalidConfig`] with a JSON Pointer for every problem.
     pub fn check_config(&self, config: &Value) -> Result<Value, PluginError> {
+        self.checked_config(config).map(|(effective, _)| effective)
+    }
+
+    /// The same, with what the plugin's own `check` took.
+    pub(super) fn checked_config(&self, config: &Value) -> Result<(Value, Used), PluginError> {
         let invalid = |problems| PluginError::InvalidConfig { plugin: Arc::clone(self.id()), problems };
         let effective = self.0.schema.effective(config).map_err(invalid)?;
         let (mut instance, made) = self.instantiate(log_to_tracing())?;
         let about = instance.call("check", |store| self.0.exports.about.load(&mut *store, &made))?;
         let text = effective.to_string();
-        let problems = instance.call("check", |store| about.telemill_plugin_about().call_check(store, &text))?;
-        if problems.is_empty() { Ok(effective) } else { Err(invalid(convert::list(problems, convert::problem_from))) }
+        let problems = instance.take("check", |store| about.telemill_plugin_about().call_check(store, &text))?;
+        if problems.is_empty() {
+            Ok((effective, instance.used().unwrap_or_default()))
+        } else {
+            Err(invalid(convert::list(problems, convert::problem_from)))
+        }
     }
 
     pub(super) fn downgrade(&self) -> LoadedPlugin {

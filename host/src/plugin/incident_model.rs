@@ -61,7 +61,7 @@ impl IncidentModel {
     /// What every call can fail with.
     pub fn kinds(&mut self) -> Result<Vec<IncidentKind>, PluginError> {
         let guest = self.exports.telemill_plugin_incident_model();
-        let kinds = self.instance.call("kinds", |store| guest.call_kinds(store))?;
+        let kinds = self.instance.take("kinds", |store| guest.call_kinds(store))?;
         if kinds.len() > MAX_KINDS {
             let message = format!("it has {} kinds; at most {MAX_KINDS} are allowed", kinds.len());
             return Err(self.instance.broken("kinds", vec![Problem::new("", message)]));

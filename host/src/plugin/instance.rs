@@ -3,6 +3,7 @@
 
 use super::bindings::{host, types};
 use super::error::{Limit, PluginError, PluginId};
+use super::handed::Handed;
 use super::limits::{self, Guards, LimitHit, Limits, Usage};
 use super::log::{LogLevel, LogSink, Logger, printable};
 use super::ticker;
@@ -23,6 +24,27 @@ const MAX_PROBLEMS: usize = 20;
 pub(super) struct State {
     usage: Usage,
     logger: Logger,
+    /// The most that the result, or one line of the log, of the last call made the host allocate.
+    host_bytes: u64,
+    /// What the last call returned of rows or state.
+    output_bytes: u64,
+}
+
+/// What the last call took of its limits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Used {
+    /// Instructions; none where they are not counted.
+    pub(super) fuel: Option<u64>,
+    /// Bytes of the instance's memories.
+    pub(super) memory_bytes: u64,
+    /// Bytes that the host allocated.
+    pub(super) host_bytes: u64,
+    /// Lines of its log.
+    pub(super) log_lines: u64,
+    /// Bytes of its log.
+    pub(super) log_bytes: u64,
+    /// Bytes of rows or of state.
+    pub(super) output_bytes: u64,
 }
 
 impl types::Host for State {}
@@ -35,6 +57,7 @@ impl host::Host for State {
             host::Level::Warn => LogLevel::Warn,
             host::Level::Error => LogLevel::Error,
         };
+        self.host_bytes = self.host_bytes.max(message.len() as u64);
         self.logger.line(level, &message).map_err(wasmtime::Error::from)
     }
 }
@@ -58,7 +81,8 @@ impl Instance {
         sink: LogSink,
     ) -> Result<(Self, component::Instance), PluginError> {
         let logger = Logger::new(Arc::clone(plugin), sink, limits);
-        let mut store = Store::new(pre.engine(), State { usage: Usage::new(limits), logger });
+        let state = State { usage: Usage::new(limits), logger, host_bytes: 0, output_bytes: 0 };
+        let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.usage);
         store.set_max_component_handles(limits::MAX_HANDLES);
         store.set_hostcall_fuel(usize::try_from(limits.host_bytes).unwrap_or(usize::MAX));
@@ -80,9 +104,18 @@ impl Instance {
         Some(self.limits.call_fuel.saturating_sub(left))
     }
 
-    /// Bytes of its memories; none where the instance has ended.
-    pub(super) fn memory_bytes(&self) -> Option<u64> {
-        Some(self.store.as_ref()?.data().usage.memory_bytes())
+    /// What the last call took; none where the instance has ended.
+    pub(super) fn used(&self) -> Option<Used> {
+        let State { usage, logger, host_bytes, output_bytes } = self.store.as_ref()?.data();
+        let (log_lines, log_bytes) = logger.used();
+        Some(Used {
+            fuel: self.fuel_used(),
+            memory_bytes: usage.memory_bytes(),
+            host_bytes: *host_bytes,
+            log_lines,
+            log_bytes,
+            output_bytes: *output_bytes,
+        })
     }
 
     /// The limits that it runs under.
@@ -99,7 +132,9 @@ impl Instance {
         let Some(store) = self.store.as_mut() else {
             return Err(PluginError::Dead { plugin: Arc::clone(&self.plugin), call: name });
         };
-        store.data_mut().logger.begin(name);
+        let state = store.data_mut();
+        state.logger.begin(name);
+        (state.host_bytes, state.output_bytes) = (0, 0);
         if self.guards.epochs {
             store.set_epoch_deadline(ticker::ticks(self.limits.call_ms));
         }
@@ -113,13 +148,27 @@ impl Instance {
         })
     }
 
+    /// A call whose result is the guest's: what it made the host allocate is kept.
+    pub(super) fn take<T: Handed>(
+        &mut self,
+        name: &'static str,
+        function: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, PluginError> {
+        let taken = self.call(name, function)?;
+        if let Some(store) = self.store.as_mut() {
+            let state = store.data_mut();
+            state.host_bytes = state.host_bytes.max(taken.behind());
+        }
+        Ok(taken)
+    }
+
     /// A call whose result may be an `error` of the contract.
-    pub(super) fn ask<T>(
+    pub(super) fn ask<T: Handed>(
         &mut self,
         name: &'static str,
         function: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Result<T, types::Error>>,
     ) -> Result<T, PluginError> {
-        self.call(name, function)?.map_err(|error| {
+        self.take(name, function)?.map_err(|error| {
             let plugin = Arc::clone(&self.plugin);
             match error {
                 types::Error::InvalidConfig(problems) => PluginError::InvalidConfig {
@@ -142,7 +191,10 @@ impl Instance {
     }
 
     /// Refuses results of more than `output_bytes`.
-    pub(super) fn check_output(&self, call: &'static str, bytes: u64) -> Result<(), PluginError> {
+    pub(super) fn check_output(&mut self, call: &'static str, bytes: u64) -> Result<(), PluginError> {
+        if let Some(store) = self.store.as_mut() {
+            store.data_mut().output_bytes = bytes;
+        }
         if bytes > self.limits.output_bytes {
             Err(self.over(call, Limit::OutputBytes, self.limits.output_bytes, Some(bytes)))
         } else {

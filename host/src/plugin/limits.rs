@@ -37,8 +37,8 @@ pub struct Limits {
     /// Instructions of one call, counted by wasmtime (about one each). Default 20 billion, some ten seconds of a core:
     /// 60,000 rows from a Rust guest take 0.1 billion, from an interpreted guest a few billion.
     pub call_fuel: u64,
-    /// Bytes that one call may make the host allocate for what it hands over, result and log together with their
-    /// records. Default 64 MiB: four times `output_bytes`, because short strings have 24 bytes of record each.
+    /// Bytes that a call's result, or one line of its log, may make the host allocate, records included. Default 64 MiB: four
+    /// times `output_bytes`, because short strings have 24 bytes of record each.
     pub host_bytes: u64,
     /// Native stack of one call, in bytes. Default 512 KiB; at most 1 MiB, because calls run on threads of 2 MiB.
     pub stack_bytes: u64,

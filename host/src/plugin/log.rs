@@ -87,6 +87,11 @@ impl Logger {
         (self.call, self.lines, self.bytes, self.last_error) = (call, 0, 0, None);
     }
 
+    /// Lines and bytes of this call.
+    pub(super) fn used(&self) -> (u64, u64) {
+        (self.lines, self.bytes)
+    }
+
     /// The last line of level error of this call: the SDK's panic hook logs one before the trap.
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
@@ -151,6 +156,7 @@ mod tests {
             assert_eq!(logger.line(LogLevel::Info, "12345"), Ok(()));
             assert_eq!(logger.line(LogLevel::Error, "1234"), Ok(()));
             assert_eq!(logger.last_error(), Some("1234"));
+            assert_eq!(logger.used(), (2, 9));
             assert_eq!(logger.line(LogLevel::Info, "").map_err(|hit| hit.limit), Err(Limit::LogLines));
         }
         logger.begin("save");

@@ -91,7 +91,7 @@ impl Validator {
     /// The verdict.
     ///
     /// # Errors
-    /// More findings than anybody reads, or what every call can fail with.
+    /// More findings than anybody reads, a metric that is no finite number, or what every call can fail with.
     pub fn finish(&mut self) -> Result<Report, PluginError> {
         let guest = self.exports.telemill_plugin_validator();
         let report = self.instance.ask("finish", |store| guest.call_finish(store))?;
@@ -99,6 +99,17 @@ impl Validator {
         if most > MAX_FINDINGS {
             let message = format!("{most} findings or metrics; at most {MAX_FINDINGS} are allowed");
             return Err(self.instance.broken("finish", vec![Problem::new("", message)]));
+        }
+        // JSON, in which reports are kept, has no other numbers.
+        let odd = report.metrics.iter().filter(|metric| !metric.value.is_finite());
+        let problems: Vec<_> = odd
+            .map(|metric| {
+                let message = format!("has the value {}; leave out what has none", metric.value);
+                Problem::new(format!("metric {}", metric.name), message)
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(self.instance.broken("finish", problems));
         }
         Ok(Report {
             findings: convert::list(report.findings, finding_from),

@@ -64,7 +64,8 @@ impl Server {
             .with("config", testing.config.as_ref())
             .with("generator", testing.generator.as_ref())
             .with("seed", testing.seed)
-            .with("within", testing.within.map(|within| within.as_secs()));
+            .with("within", testing.within.map(|within| within.as_secs()))
+            .with("every_target", testing.every_target.then_some(true));
         let body = SendBody::from_owned_reader(Cursor::new(bytes.unwrap_or_default()));
         self.upload(Method::POST, target, "application/wasm", body)
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// Seconds that a check may take where nothing else is said.
 pub const CHECK_S: u64 = 300;
+/// The same where every target is tried: a day, which is beyond anybody's patience.
+const EVERY_TARGET_S: u64 = 86_400;
 
 /// What a component is held to the contract with.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +20,10 @@ pub struct Testing {
     pub generator: Option<String>,
     /// The seed of the check.
     pub seed: Option<u64>,
-    /// How long it may take.
+    /// How long it may take; without it, [`CHECK_S`], or a day where every target is tried.
     pub within: Option<Duration>,
+    /// Whether every target is tried with every signal, instead of one of each kind.
+    pub every_target: bool,
 }
 
 /// Holds a component to the contract. Nothing is kept of it but compiled code; what is wrong with it stands in the report.
@@ -27,13 +31,15 @@ pub struct Testing {
 /// # Errors
 /// The generator can't be used.
 pub fn test(registry: &Registry, origin: &str, bytes: &[u8], testing: Testing) -> Result<CheckReport, PluginError> {
-    let Testing { config, generator, seed, within } = testing;
+    let Testing { config, generator, seed, within, every_target } = testing;
+    let usual = Duration::from_secs(if every_target { EVERY_TARGET_S } else { CHECK_S });
     let defaults = CheckOptions::default();
     let mut options = CheckOptions {
         seed: seed.unwrap_or(defaults.seed),
         config,
         other_tables: vec![run::incidents_layout().table, run::effects_layout().table],
-        most_time: within.unwrap_or(Duration::from_secs(CHECK_S)),
+        most_time: within.unwrap_or(usual),
+        every_target,
         ..defaults
     };
     if let Some(reference) = &generator {

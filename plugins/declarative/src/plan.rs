@@ -114,7 +114,12 @@ impl Plan {
         if !problems.0.is_empty() {
             return Err(Error::InvalidConfig(problems.0));
         }
-        let declared = config.tables.iter().zip(&tables).map(|(config, table)| declare(config, table)).collect();
+        let both = config.tables.iter().zip(&tables).enumerate();
+        let declared = both.map(|(at, (config, table))| {
+            let movers = |column: &Column| signals::moved_by(column, at, &tables, &signals);
+            declare(config, table, movers)
+        });
+        let declared = declared.collect();
         let simulation = Simulation {
             tables: declared,
             signals,
@@ -250,7 +255,8 @@ impl Reader<'_> {
     }
 }
 
-fn declare(config: &config::Table, table: &Table) -> telemill_sdk::Table {
+/// A table as it is declared; `moved_by` gives the signals that may move a column, where that can be told.
+fn declare(config: &config::Table, table: &Table, moved_by: impl Fn(&Column) -> Option<String>) -> telemill_sdk::Table {
     let shown = table.columns.iter().filter(|column| !column.hidden);
     let mut fields: Vec<Field> = shown.clone().map(|column| column.field.clone()).collect();
     let time =
@@ -261,7 +267,7 @@ fn declare(config: &config::Table, table: &Table) -> telemill_sdk::Table {
         field.summary = "The incident that changed the row most".to_owned();
         fields.push(field);
     }
-    telemill_sdk::Table {
+    let declared = telemill_sdk::Table {
         name: table.name.clone(),
         summary: config.summary.clone(),
         kind: if matches!(table.rows, Rows::Once) { TableKind::Snapshot } else { TableKind::Events },
@@ -269,5 +275,7 @@ fn declare(config: &config::Table, table: &Table) -> telemill_sdk::Table {
         primary_key: config.primary_key.clone(),
         time_field: time.map(|column| column.field.name.clone()),
         attributes: Vec::new(),
-    }
+    };
+    let moved = shown.filter_map(|column| Some((column.field.name.as_str(), moved_by(column)?)));
+    moved.fold(declared, |declared, (field, signals)| declared.moved_by(&signals, &[field]))
 }

@@ -2,7 +2,7 @@
 
 use telemill_sdk::{Attribute, Signal, Target};
 
-use crate::columns::{Column, Shape};
+use crate::columns::{Column, Ref, Shape, Source};
 use crate::config::Config;
 use crate::entities::Kind;
 use crate::plan::{Rows, Table};
@@ -53,6 +53,27 @@ pub fn signals(config: &Config, tables: &mut [Table], problems: &mut Problems) -
         });
     }
     all
+}
+
+/// The names of the signals that may move a column, where that follows from where it comes from: what a row says of its entity and of
+/// itself changes only with which rows there are, and these with the rates of its table and of the tables above.
+pub fn moved_by(column: &Column, at: usize, tables: &[Table], signals: &[Signal]) -> Option<String> {
+    let own = match column.source {
+        Source::Time | Source::Entity(_) | Source::State | Source::Sequence(..) | Source::Id | Source::Link(..) => true,
+        Source::Attribute(Ref::Attribute(..)) => true,
+        _ => false,
+    };
+    if !own || !(column.signals.is_empty() && column.plus.is_empty() && column.times.is_empty()) {
+        return None;
+    }
+    let mut rates: Vec<usize> = Vec::new();
+    let mut above = Some(at);
+    while let Some(at) = above {
+        rates.extend(tables.get(at).into_iter().flat_map(|table| table.rate_signals.iter().copied()));
+        above = tables.iter().position(|table| table.children.contains(&at));
+    }
+    let names: Vec<&str> = rates.iter().filter_map(|at| Some(signals.get(*at)?.name.as_str())).collect();
+    Some(names.join(", "))
 }
 
 /// The targets, and for each kind the number of its first: the system first, then the entities of each kind that some signal acts on, itself or through what belongs to it.

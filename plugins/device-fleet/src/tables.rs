@@ -44,6 +44,13 @@ table! {
     }
     primary_key: ["device_code"],
     kind: Snapshot,
+    moved_by: {
+        "": [
+            device_code, acquisition_sequence, branch_id, state, machine_type, machine_model, supplier, network_address,
+            operating_system, os_version, acquisition_date,
+        ],
+        "faults": [has_error],
+    },
 }
 
 table! {

@@ -75,6 +75,13 @@ table! {
     }
     time_field: "timestamp",
     primary_key: ["timestamp", "host"],
+    moved_by: {
+        "": [timestamp, host, service, region, heap_max_mib, threads_max, db_connections_max],
+        "demand": [request_rate_rps, network_mbps, disk_write_mbps],
+        "memory": [memory_used_pct, heap_used_mib],
+        "demand, capacity, retry_rate, memory, cpu": [cpu_pct],
+        "demand, capacity, retry_rate, memory, gc_pause": [gc_pause_ms],
+    },
 }
 
 const HOST: Process = Process::named("host");

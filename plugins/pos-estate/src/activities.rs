@@ -37,6 +37,13 @@ table! {
     }
     time_field: "time",
     primary_key: ["activity_id"],
+    // People do what they do, however long they wait for it.
+    moved_by: {
+        "": [
+            activity_id, time, session_id, user_id, site_id, action, page, device_id, search_term, think_time_ms,
+        ],
+        "api_latency": [load_time_ms],
+    },
 }
 
 /// Makes the rows of one shard.

@@ -50,6 +50,11 @@ table! {
     }
     time_field: "time",
     primary_key: ["request_id"],
+    // Terminals that reach nobody ask for nothing.
+    moved_by: {
+        "packet_loss": [request_id, time, method, path, source, site_id, device_id, user_id, session_id],
+        "packet_loss, api_latency, api_errors": [status, latency_ms],
+    },
 }
 
 /// Calls of users for each thing that they do, measured.

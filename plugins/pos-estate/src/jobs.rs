@@ -50,6 +50,11 @@ table! {
     }
     time_field: "started_at",
     primary_key: ["job_id"],
+    moved_by: {
+        "": [job_id, queued_at, started_at, job_type, device_id, site_id, requested_by],
+        "packet_loss": [acknowledged_at],
+        "packet_loss, job_failures": [finished_at, status, attempts, duration_ms, failure_reason],
+    },
 }
 
 table! {
@@ -75,6 +80,7 @@ table! {
     }
     time_field: "time",
     primary_key: ["job_id"],
+    moved_by: { "": [job_id, time, device_id, site_id, config_key, changed_by, origin] },
 }
 
 /// A type of job.

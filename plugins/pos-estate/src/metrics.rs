@@ -46,6 +46,15 @@ table! {
     }
     time_field: "time",
     primary_key: ["time", "device_id"],
+    // Reports get lost where many packets do.
+    moved_by: {
+        "packet_loss": [
+            time, device_id, site_id, disk_io_kbps, network_kbps, network_latency_ms, transactions,
+        ],
+        "packet_loss, cpu": [cpu_pct],
+        "packet_loss, memory": [memory_pct],
+        "packet_loss, disk": [disk_pct],
+    },
 }
 
 const MEMORY: Process = Process::named("terminal memory");

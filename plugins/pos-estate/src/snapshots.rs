@@ -25,6 +25,7 @@ table! {
     }
     primary_key: ["site_id"],
     kind: Snapshot,
+    moved_by: { "": [site_id, name, city, terminals, opens_hour, closes_hour] },
 }
 
 table! {
@@ -50,6 +51,9 @@ table! {
     }
     primary_key: ["device_id"],
     kind: Snapshot,
+    moved_by: {
+        "": [device_id, site_id, device_type, model, os_version, ip_address, memory_mib, rollout_group],
+    },
 }
 
 /// Writes the two tables, each row by the shard that owns it.

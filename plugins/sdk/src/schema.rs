@@ -16,6 +16,9 @@ impl Attribute {
     }
 }
 
+/// The attribute of a field that names the signals that may move it.
+const MOVED_BY: &str = "moved_by";
+
 /// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DataType {
@@ -100,6 +103,17 @@ impl Table {
     /// The position of a field.
     pub fn position(&self, field: &str) -> Option<usize> {
         self.fields.iter().position(|candidate| candidate.name == field)
+    }
+
+    /// Says of fields that no signals but these, with commas between, may move them. What is said of the same field later
+    /// takes the place of what was said before.
+    #[must_use]
+    pub fn moved_by(mut self, signals: &str, fields: &[&str]) -> Self {
+        for field in self.fields.iter_mut().filter(|field| fields.contains(&field.name.as_str())) {
+            field.attributes.retain(|attribute| attribute.name != MOVED_BY);
+            field.attributes.push(Attribute::new(MOVED_BY, signals));
+        }
+        self
     }
 
     /// The field of a name.

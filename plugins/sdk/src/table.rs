@@ -6,6 +6,9 @@
 /// where a row may lack it; `=> "ms"` gives a unit. The struct gets `Default`, `table()` (the declaration),
 /// and [`Rows`](crate::Rows) (`len`, `finish`).
 ///
+/// `moved_by` says of fields which signals may move them, with commas between, or `""` for none: the attribute of that name,
+/// to which the conformance check holds the generator.
+///
 /// ```
 /// use telemill_sdk::{DictionaryColumn, F64Column, Nullable, Output, Rows, TextColumn, TimestampColumn, table};
 ///
@@ -24,6 +27,7 @@
 ///     }
 ///     time_field: "time",
 ///     primary_key: [],
+///     moved_by: { "demand": [time, service], "demand, latency": [response_time_ms] },
 /// }
 ///
 /// let mut rows = Requests::default();
@@ -35,6 +39,8 @@
 /// let mut output = Output::new(vec![Requests::table()]);
 /// rows.finish(&mut output).unwrap();
 /// assert_eq!(output.batches()[0].text("service", 0), Some("checkout"));
+/// let field = Requests::table().field("response_time_ms").cloned().unwrap();
+/// assert_eq!((field.attributes[0].name.as_str(), field.attributes[0].value.as_str()), ("moved_by", "demand, latency"));
 /// ```
 #[macro_export]
 macro_rules! table {
@@ -50,6 +56,7 @@ macro_rules! table {
         $(time_field: $time_field:literal,)?
         $(primary_key: [$($key:literal),* $(,)?],)?
         $(kind: $kind:ident,)?
+        $(moved_by: { $($signals:literal: [$($moved:ident),* $(,)?]),* $(,)? },)?
     ) => {
         $(#[doc = $summary])+
         $(#[derive($($derive),*)])?
@@ -64,7 +71,9 @@ macro_rules! table {
         impl $name {
             /// The declaration of the table.
             $visibility fn table() -> $crate::Table {
-                $crate::Table {
+                // A field that the table does not have is an error of the compiler's.
+                $($($(let _ = |rows: &Self| { let _ = &rows.$moved; };)*)*)?
+                let declared = $crate::Table {
                     name: $table.to_owned(),
                     summary: $crate::schema::summary(&[$($summary),+]),
                     kind: [$($crate::TableKind::$kind,)? $crate::TableKind::Events][0],
@@ -79,7 +88,9 @@ macro_rules! table {
                     primary_key: vec![$($($key.to_owned()),*)?],
                     time_field: None $(.or(Some($time_field.to_owned())))?,
                     attributes: Vec::new(),
-                }
+                };
+                $($(let declared = declared.moved_by($signals, &[$(stringify!($moved)),*]);)*)?
+                declared
             }
         }
 

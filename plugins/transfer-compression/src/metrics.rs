@@ -77,4 +77,17 @@ table! {
     }
     time_field: "timestamp",
     primary_key: [],
+    // What is sent, and how well it can be compressed, is the data's own matter.
+    moved_by: {
+        "": [
+            timestamp, region, az, link_type, node_id, peer_id, data_size_bytes, data_type, entropy, compressibility_score,
+            memory_available_mb, active_transfers, hde_compression_ratio, hde_delta_hit_rate, hde_compressed_size_bytes,
+            amst_streams, amst_compressed_size_bytes, baseline_compression_ratio, baseline_compressed_size_bytes,
+        ],
+        "latency": [rtt_ms, jitter_ms],
+        "packet_loss": [packet_loss_rate],
+        "bandwidth": [available_bandwidth_mbps, amst_transfer_rate_mbps],
+        "cpu": [cpu_usage, hde_compression_time_ms, amst_compression_time_ms, baseline_compression_time_ms],
+        "latency, packet_loss, bandwidth": [hde_throughput_mbps],
+    },
 }

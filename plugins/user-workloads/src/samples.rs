@@ -52,6 +52,14 @@ table! {
     }
     time_field: "time",
     primary_key: ["time", "user_id"],
+    moved_by: {
+        "": [time, timestamp, phase, user_id, source, collection_timestamp],
+        "memory": [memory_percent, memory_used_gb],
+        "cpu, memory, disk_read, disk_write": [cpu_percent],
+        "memory, disk_read, disk_write": [disk_read_mb, disk_write_mb],
+        "network_sent": [network_sent_mb],
+        "network_recv": [network_recv_mb],
+    },
 }
 
 /// Values of the column `label`.

@@ -43,6 +43,11 @@ fn shipped_plugins_keep_the_contract() {
         let checks = report["checks"].as_array().unwrap();
         assert!(checks.len() > 8, "{report}");
         assert!(checks.iter().all(|check| check["outcome"] == "passed"), "{report}");
+        if report["kind"] == "generator" {
+            let tried = &report["effects"];
+            assert!(tried["fields_held"].as_u64().unwrap() >= 8 && tried["alone"].as_u64().unwrap() > 0, "{tried}");
+            assert_eq!(tried["signals_not_tried"], json!([]), "{tried}");
+        }
     }
 }
 

@@ -1,9 +1,14 @@
-//! The host's memory is back where it was after every case: the catalogue runs in a process of its own, several times, and
-//! what the process holds does not grow.
+//! The host's memory is back where it was after every case: the catalogue, and every fault of the guest written in Rust, run in a
+//! process of their own, several times, and what the process holds does not grow.
 
 use std::process::Command;
 
+use serde_json::json;
+use telemill::plugin::{Engine, Limits, log_nowhere};
+use telemill_tests::guest;
+
 use super::{ENGINE, catalogue, drive};
+use crate::hostile;
 
 /// What may stay of a round: caches of the allocator and of the system, not of cases.
 const SLACK_BYTES: u64 = 24 << 20;
@@ -31,7 +36,14 @@ fn the_hosts_memory_is_back_where_it_was() {
 #[ignore = "the_hosts_memory_is_back_where_it_was runs it in a process of its own"]
 fn measured_alone() {
     let cases = catalogue();
+    // Enough for every honest call, and over in a moment.
+    let engine = Engine::new(Limits { call_fuel: 300_000_000, ..Limits::default() }, None).unwrap();
+    let rust = engine.load("hostile.wasm", &guest("hostile").unwrap()).unwrap();
     let round = || {
+        for fault in hostile::failing() {
+            let config = json!({ "fault": fault, "after_s": 90 });
+            assert!(hostile::run(&rust, &config, &log_nowhere()).is_err(), "{fault}");
+        }
         for case in &cases {
             assert!(drive(&ENGINE, &case.component).is_err());
         }

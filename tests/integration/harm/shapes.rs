@@ -1,6 +1,8 @@
 //! Components whose shape is the harm: what they make the host reserve, how they are put together, and answers that no
 //! tool chain would write.
 
+use std::sync::{LazyLock, OnceLock};
+
 use telemill::plugin::Limit;
 
 use super::component::{Guest, World, constant};
@@ -81,6 +83,11 @@ fn answers() -> Vec<Case> {
     let mut utf8 = generator();
     let bad = utf8.image.put(&[0xff, 0xfe, 0xfd, b'x']);
     let utf8 = utf8.answers("check", &[bad, 1]);
+    // One metric: its name, NaN, no unit and no time.
+    let mut odd = Guest::new(World::Validator);
+    let name = odd.image.text("mean_age");
+    let metric = odd.image.words(&[name[0], name[1], 0, 0x7ff8_0000, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let odd = odd.answers("finish", &[0, 0, 0, metric, 1]);
     let mut said = generator();
     let words = said.image.text("no\u{1b}[2Jway\nERROR forged");
     let said = said.answers("open", &[1, 2, words[0], words[1]]);
@@ -117,6 +124,7 @@ fn answers() -> Vec<Case> {
             Over(Limit::OutputBytes),
             generator().memory("64").answers("save", &[0, 1, 0, 2 << 20]),
         ),
+        case("a metric that is no number", "finish", Breaks("metric mean_age: has the value NaN"), odd),
         case("an error that forges lines", "open", Fails("no\\u{1b}[2Jway\\nERROR"), said),
         case(
             "twenty thousand incidents",
@@ -232,18 +240,28 @@ fn nested() -> Vec<Case> {
 
 /// An honest component with another one inside, which is instantiated with it.
 pub(super) fn with_nested(inner: &str) -> Vec<u8> {
-    let honest = generator().build();
-    let inner = wat::parse_str(inner).unwrap();
+    with_component(&wat::parse_str(inner).unwrap())
+}
+
+/// An honest component with a core module inside that imports nothing and is instantiated with it: its memories, tables and
+/// segments are made, and its start function runs.
+pub(crate) fn with_instance_of(module: &[u8]) -> Vec<u8> {
+    let header = b"\0asm\x0d\0\x01\0".as_slice();
+    with_component(&[header, &section(1, module), &section(2, &[1, 0, 0, 0])].concat())
+}
+
+fn with_component(inner: &[u8]) -> Vec<u8> {
+    static HONEST: LazyLock<Vec<u8>> = LazyLock::new(|| generator().build());
+    let nested =
+        |inner: &[u8], index: u8| [HONEST.as_slice(), &section(4, inner), &section(5, &[1, 0, index, 0])].concat();
     // The inner one is the last component; how many the encoder made before it is found by trying.
-    let candidates = (0..16_u8).map(|index| {
-        let sections = [section(4, &inner), section(5, &[1, 0, index, 0])].concat();
-        [honest.as_slice(), &sections].concat()
+    static INDEX: OnceLock<u8> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let empty = wat::parse_str("(component)").unwrap();
+        let fits = |index: &u8| super::drive(&super::ENGINE, &nested(&empty, *index)).is_ok();
+        (0..16_u8).rfind(fits).unwrap_or_else(|| panic!("no index fits"))
     });
-    let fits = |component: &Vec<u8>| {
-        let error = super::drive(&super::ENGINE, component).err();
-        !matches!(error, Some(telemill::plugin::PluginError::Rejected { .. }))
-    };
-    candidates.into_iter().rfind(fits).unwrap_or_else(|| panic!("no index fits"))
+    nested(inner, *index)
 }
 
 pub(crate) fn section(id: u8, content: &[u8]) -> Vec<u8> {

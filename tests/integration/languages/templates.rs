@@ -14,7 +14,9 @@ const KINDS: [&str; 3] = ["generator", "incident-model", "validator"];
 /// Rust.
 fn whole(language: &str) {
     let [generator, model, validator] = KINDS.map(|kind| shown(&hello(kind, language)));
-    telemill(&["plugin", "test", &generator]).with_code(0);
+    let report = telemill(&["plugin", "test", &generator, "--json"]).with_code(0).out;
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["effects"]["fields_held"], 3, "{language}");
     for plugin in [&model, &validator] {
         telemill(&["plugin", "test", plugin, "--generator", &generator]).with_code(0);
     }

@@ -7,7 +7,7 @@ use crate::server::shop;
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::process::Stdio;
-use telemill_tests::{lying_guest, plugin};
+use telemill_tests::{guest, lying_guest, plugin};
 
 /// Output without what differs between any two places: ids, times of day, and where the next commands would work.
 fn plain(text: &str) -> String {
@@ -280,6 +280,9 @@ fn a_component_is_held_to_the_contract_by_a_server() {
     let failed = bad["checks"].as_array().unwrap().iter().find(|check| check["outcome"] == "failed").unwrap();
     assert_eq!(failed["name"], "descriptor");
     assert!(test(&["bad.wasm"]).with_code(1).out.contains("the plugin breaks the contract"));
+    place.file("hostile.wasm", guest("hostile").unwrap());
+    assert_eq!(report(&["hostile.wasm"], 0)["effects"]["alike"], 3, "three meters are like the first");
+    assert_eq!(report(&["hostile.wasm", "--every-target"], 0)["effects"]["alike"], 0);
     test(&["none"]).refused(&["none"]);
     test(&["good.wasm", "--generator", "good.wasm"]).refused(&["is a path"]);
     test(&["good.wasm", "--within", "301"]).refused(&["1 to 300"]);

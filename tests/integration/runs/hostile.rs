@@ -50,6 +50,37 @@ fn a_hostile_run_fails_alone_and_a_run_beside_it_is_as_it_is_alone() {
     assert_eq!(told["run"]["fingerprint"], alone["fingerprint"]);
 }
 
+/// NaNs and infinities are stored, counted and proved like other numbers.
+#[test]
+fn numbers_that_are_not_finite_are_kept_and_proved() {
+    let place = Place::new();
+    place.file("hostile.wasm", guest("hostile").unwrap());
+    place.file("odd.toml", hostile("not-finite").replace("after_s = 90", "after_s = 0"));
+    place.good(["run", "start", "odd.toml"]);
+    place.good(["run", "verify"]);
+    place.good(["run", "verify", "--lake"]);
+    let asked = "SELECT count(*) AS rows, count(value) AS present, count(*) FILTER (WHERE isnan(value)) AS nans,
+        count(*) FILTER (WHERE NOT isnan(value) AND value > 1e308) AS most,
+        count(*) FILTER (WHERE NOT isnan(value) AND value < -1e308) AS least FROM meters.readings";
+    let [counted] = place.sql(asked).try_into().unwrap();
+    let count = |name: &str| counted[name].as_u64().unwrap();
+    assert_eq!(count("rows"), 2_400);
+    // Four of six values are NaNs, and one each is an infinity.
+    assert!(count("nans") > 1_200 && count("most") > 250 && count("least") > 250, "{counted}");
+    assert_eq!(count("nans") + count("most") + count("least"), count("present"));
+    // What bounds of files and row groups say of such numbers loses no row.
+    let [found] = place
+        .sql("SELECT count(*) AS rows FROM meters.readings WHERE value < -1e308 AND NOT isnan(value)")
+        .try_into()
+        .unwrap();
+    assert_eq!(found["rows"], counted["least"]);
+    let exported = place.good(["export", "meters.readings", "--format", "ndjson"]);
+    assert_eq!(exported.lines().count(), 2_400);
+    for line in exported.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
+}
+
 #[test]
 fn a_plan_that_breaks_the_contract_starts_no_run() {
     let place = Place::new();

@@ -6,7 +6,7 @@ use crate::cli::output::{Output, grouped, table};
 use crate::cli::value::read_json;
 use crate::plugin::check::{CheckReport, Outcome};
 use crate::plugin::is_path;
-use crate::versions::{self, CHECK_S, Testing};
+use crate::versions::{self, Testing};
 use anyhow::Context as _;
 use clap::Args;
 use std::io::{self, Write};
@@ -31,9 +31,12 @@ pub(in crate::cli) struct Test {
     /// The seed of the check
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// Seconds that the check may take; a component that needs longer fails
-    #[arg(long, value_name = "SECONDS", default_value_t = CHECK_S)]
-    within: u64,
+    /// Seconds that the check may take, 300 where nothing is said; a component that needs longer fails
+    #[arg(long, value_name = "SECONDS")]
+    within: Option<u64>,
+    /// Try every target with every signal, not one of each kind; without a bound on time, but for `--within` and a server's own
+    #[arg(long)]
+    every_target: bool,
 }
 
 impl Test {
@@ -42,7 +45,8 @@ impl Test {
             config: self.config.as_deref().map(read_json).transpose()?,
             generator: self.generator,
             seed: Some(self.seed),
-            within: Some(Duration::from_secs(self.within)),
+            within: self.within.map(Duration::from_secs),
+            every_target: self.every_target,
         };
         let report = match app.server() {
             Some(server) => server.test(&self.plugin, component(&self.plugin)?, &testing)?,

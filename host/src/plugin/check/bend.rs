@@ -2,50 +2,48 @@
 //! more than seeds differ, leaves alone the columns that the model says it does, and changes nothing before it starts.
 
 use super::generator::{First, shard};
-use super::pass::{Shown, Subject, add, numbers};
+use super::made::Made;
+use super::pairs::{self, EffectsTried};
+use super::pass::Subject;
 use super::{CheckOptions, Record, text};
-use crate::batch::TableFingerprint;
 use crate::core::incident::{Effect, Incident, Operation, Role, Severity};
-use crate::core::schema::{Signal, Simulation, Table, Target};
+use crate::core::schema::{Field, Signal, Simulation, Target};
 use crate::core::time::Window;
 use crate::plugin::error::PluginError;
 use crate::plugin::generator::Shard;
-use arrow::array::RecordBatch;
-use arrow::row::{RowConverter, SortField};
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-use xxhash_rust::xxh3::xxh3_128;
+use std::collections::BTreeSet;
 
 /// How far a threefold signal has to move its column at least, relative to where it was.
 const LEAST_MOVE: f64 = 0.001;
 /// Seeds between which columns differ by chance.
 const SEEDS: u64 = 4;
 /// Rows of the shorter windows that targets are tried in first.
-const SHORT_ROWS: u64 = 20_000;
-/// Fewest steps of such a window.
-const LEAST_STEPS: u64 = 12;
+pub(super) const SHORT_ROWS: u64 = 20_000;
 /// How much longer the window is that is tried at last, where rows are few and chance is large.
 const LONGER: u64 = 16;
-/// Most time for trying targets one by one; what is not tried then is counted.
-const PAIRS_TIME: Duration = Duration::from_secs(60);
 /// The attribute of a field that names the signals that may move it, with commas between.
 const MOVED_BY: &str = "moved_by";
-/// The attribute that says what a target is.
-const ROLE: &str = "role";
 
-/// The laws of effects. More load makes more rows, so that calls are a quarter as long.
-pub(super) fn check(record: &mut Record, subject: &Subject<'_>, options: &CheckOptions, first: &First) {
+/// The laws of effects, and how far they were tried. More load makes more rows, so that calls are a quarter as long.
+pub(super) fn check(
+    record: &mut Record,
+    subject: &Subject<'_>,
+    options: &CheckOptions,
+    first: &First,
+) -> Option<EffectsTried> {
     let simulation = &first.simulation;
     if simulation.signals.is_empty() {
-        return;
+        return None;
     }
+    let mut tried = EffectsTried::of(simulation);
+    fields_that_say(record, simulation, &mut tried);
     record.make("nothing changes before an incident starts", || before_the_start(subject, options, first));
     let full = record.make("how far seeds differ", || {
         let trial = Trial::new(subject, options, first, first.window).map_err(text)?;
         Ok((format!("{SEEDS} seeds of {} rows", trial.base.rows()), trial))
     });
-    let Some(full) = full else { return };
+    let Some(full) = full else { return Some(tried) };
     let long = Long { subject, options, first, trial: OnceCell::new() };
     for (index, signal) in simulation.signals.iter().enumerate() {
         let all: Vec<&Target> = simulation.targets.iter().collect();
@@ -53,11 +51,42 @@ pub(super) fn check(record: &mut Record, subject: &Subject<'_>, options: &CheckO
             full.moved(index, signal, &all).or_else(|seen| long.moved(index, signal, &all, seen))
         });
     }
-    record.make("each kind of target moves its signals' columns", || pairs(subject, options, first, &full, &long));
+    pairs::check(record, (subject, options, first), (&full, &long), &mut tried);
+    Some(tried)
+}
+
+/// Fields that say which signals may move them are held to it under every signal; those that they name have to exist.
+fn fields_that_say(record: &mut Record, simulation: &Simulation, tried: &mut EffectsTried) {
+    const LAW: &str = "fields say which signals move them";
+    let fields = || simulation.tables.iter().flat_map(|table| table.fields.iter().map(move |field| (table, field)));
+    let known = |name: &str| name.is_empty() || simulation.signals.iter().any(|signal| signal.name == name);
+    tried.fields = fields().count() as u64;
+    tried.fields_held = fields().filter(|(_, field)| moved_by(field).is_some()).count() as u64;
+    if tried.fields_held == 0 {
+        record.skip(LAW, "none does, so that none is held to it: the attribute `moved_by` of a field is for that");
+        return;
+    }
+    record.make(LAW, || {
+        for (table, field) in fields() {
+            if let Some(name) = moved_by(field).into_iter().flatten().find(|name| !known(name)) {
+                return Err(format!(
+                    "{}.{} says that it is moved by {name:?}, which is no signal",
+                    table.name, field.name
+                ));
+            }
+        }
+        Ok((format!("{} of {} fields, held to it under every signal", tried.fields_held, tried.fields), ()))
+    });
+}
+
+/// The signals that may move a field; none where it does not say. An empty name stands for no signal.
+fn moved_by(field: &Field) -> Option<impl Iterator<Item = &str>> {
+    let says = field.attributes.iter().find(|attribute| attribute.name == MOVED_BY)?;
+    Some(says.value.split(',').map(str::trim))
 }
 
 /// A longer window, run when it is first needed.
-struct Long<'a> {
+pub(super) struct Long<'a> {
     subject: &'a Subject<'a>,
     options: &'a CheckOptions,
     first: &'a First,
@@ -66,7 +95,13 @@ struct Long<'a> {
 
 impl Long<'_> {
     /// Tries again what the shorter window has not shown. Where rows are many, it has shown all there is.
-    fn moved(&self, index: usize, signal: &Signal, targets: &[&Target], seen: String) -> Result<(String, ()), String> {
+    pub(super) fn moved(
+        &self,
+        index: usize,
+        signal: &Signal,
+        targets: &[&Target],
+        seen: String,
+    ) -> Result<(String, ()), String> {
         if self.first.rows.count() > SHORT_ROWS {
             return Err(seen);
         }
@@ -76,18 +111,6 @@ impl Long<'_> {
         });
         trial.as_ref().map_or(Err(seen), |trial| trial.moved(index, signal, targets))
     }
-}
-
-/// Groups of targets that differ in their names and places alone: thousands of devices are alike.
-pub(super) fn alike(simulation: &Simulation) -> Vec<Vec<&Target>> {
-    let mut groups: BTreeMap<_, Vec<&Target>> = BTreeMap::new();
-    for target in &simulation.targets {
-        let role = target.attributes.iter().find(|attribute| attribute.name == ROLE);
-        let names: Vec<_> = target.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
-        let like = (&target.signals, target.parents.len(), role.map(|role| role.value.as_str()), names);
-        groups.entry(like).or_default().push(target);
-    }
-    groups.into_values().collect()
 }
 
 fn before_the_start(subject: &Subject<'_>, options: &CheckOptions, first: &First) -> Result<(String, ()), String> {
@@ -109,60 +132,8 @@ fn before_the_start(subject: &Subject<'_>, options: &CheckOptions, first: &First
     }
 }
 
-/// Every group of alike targets with every signal, on one target and, where that shows too little, on all of them.
-fn pairs(
-    subject: &Subject<'_>,
-    options: &CheckOptions,
-    first: &First,
-    full: &Trial<'_>,
-    long: &Long<'_>,
-) -> Result<(String, ()), String> {
-    let (simulation, started) = (&first.simulation, Instant::now());
-    let short = short_window(first);
-    let short = match short == first.window {
-        true => None,
-        false => Some(Trial::new(subject, options, first, short).map_err(text)?),
-    };
-    let (mut alone, mut together, mut left) = (0, 0, 0);
-    for group in alike(simulation) {
-        for (index, signal) in simulation.signals.iter().enumerate() {
-            let Some(one) = group.first().filter(|target| target.signals.contains(&signal.name)) else { continue };
-            if started.elapsed() > PAIRS_TIME {
-                left += 1;
-                continue;
-            }
-            let trial = short.as_ref().unwrap_or(full);
-            if trial.moved(index, signal, &[one]).is_ok() {
-                alone += 1;
-            } else {
-                // What one target does may be rarer than a short window, or less than chance.
-                let seen = if group.len() > 1 && short.is_some() {
-                    trial.moved(index, signal, &group)
-                } else {
-                    Err(String::new())
-                };
-                seen.or_else(|_| full.moved(index, signal, &group))
-                    .or_else(|seen| long.moved(index, signal, &group, seen))
-                    .map_err(|seen| format!("{} on {} and its like: {seen}", signal.name, one.name))?;
-                together += 1;
-            }
-        }
-    }
-    let rest = if left == 0 { String::new() } else { format!("; {left} more were not tried for want of time") };
-    Ok((format!("{alone} moved on one target, {together} on all that are alike{rest}"), ()))
-}
-
-/// The start of the window, as long as it takes for some rows.
-fn short_window(first: &First) -> Window {
-    let step = first.simulation.step_us;
-    let steps = first.window.length_us() / step;
-    let wanted = steps.saturating_mul(SHORT_ROWS) / first.rows.count().max(1);
-    let us = wanted.clamp(LEAST_STEPS.min(steps), steps).saturating_mul(step);
-    Window::from_start(first.window.start, i64::try_from(us).unwrap_or(i64::MAX))
-}
-
 /// A window, its rows without incidents, and how far seeds differ in it.
-struct Trial<'a> {
+pub(super) struct Trial<'a> {
     subject: &'a Subject<'a>,
     first: &'a First,
     shard: Shard,
@@ -173,7 +144,7 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    fn new(
+    pub(super) fn new(
         subject: &'a Subject<'a>,
         options: &CheckOptions,
         first: &'a First,
@@ -200,7 +171,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Bends a signal on targets; what it did to its column, or why that is too little or too much.
-    fn moved(&self, index: usize, signal: &Signal, targets: &[&Target]) -> Result<(String, ()), String> {
+    pub(super) fn moved(&self, index: usize, signal: &Signal, targets: &[&Target]) -> Result<(String, ()), String> {
         let simulation = &self.first.simulation;
         let incident = threefold(&signal.name, targets, self.window);
         if incident.effects.is_empty() {
@@ -243,124 +214,18 @@ impl<'a> Trial<'a> {
         let tables = self.first.simulation.tables.iter().zip(self.base.tables.iter().zip(&bent.tables));
         for (table, (before, after)) in tables {
             for (field, (before, after)) in table.fields.iter().zip(before.columns.iter().zip(&after.columns)) {
-                let says = field.attributes.iter().find(|attribute| attribute.name == MOVED_BY);
-                let immune = says.is_some_and(|says| !says.value.split(',').any(|name| name.trim() == signal.name));
-                if immune && before != after {
+                let Some(movers) = moved_by(field) else { continue };
+                let movers: Vec<&str> = movers.collect();
+                if before != after && !movers.contains(&signal.name.as_str()) {
+                    let (table, field, movers) = (&table.name, &field.name, movers.join(", "));
                     return Err(format!(
-                        "{}.{} says that it is moved by {:?} alone, and {} moved it",
-                        table.name,
-                        field.name,
-                        says.map(|says| says.value.as_str()).unwrap_or_default(),
+                        "{table}.{field} says that it is moved by {movers:?} alone, and {} moved it",
                         signal.name
                     ));
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// The rows of a pass, so that they can be told apart.
-struct Made {
-    tables: Vec<MadeTable>,
-}
-
-/// The rows of one table.
-#[derive(Default)]
-struct MadeTable {
-    /// A hash of each row and its number, by hash.
-    rows: Vec<(u128, usize)>,
-    /// The columns that signals show in, as numbers.
-    shown: BTreeMap<usize, Vec<f64>>,
-    /// All values of each column, whatever their rows.
-    columns: Vec<TableFingerprint>,
-}
-
-impl Made {
-    fn by(
-        subject: &Subject<'_>,
-        shard: Shard,
-        incidents: &[Incident],
-        windows: impl IntoIterator<Item = Window>,
-    ) -> Result<Self, PluginError> {
-        let mut generator = subject.open(shard, incidents)?;
-        let mut tables: Vec<_> = subject.layouts.iter().map(|layout| MadeTable::of(&layout.table)).collect();
-        for (table, column) in subject.places() {
-            if let Some(table) = tables.get_mut(table) {
-                table.shown.entry(column).or_default();
-            }
-        }
-        subject.batches(&mut generator, windows, |index, batch| {
-            let conformed = subject.layouts.get(index).map(|layout| layout.conform(batch));
-            if let (Some(table), Some(Ok(batch))) = (tables.get_mut(index), conformed) {
-                table.add(&batch);
-            }
-        })?;
-        tables.iter_mut().for_each(|table| table.rows.sort_unstable());
-        Ok(Self { tables })
-    }
-
-    fn rows(&self) -> usize {
-        self.tables.iter().map(|table| table.rows.len()).sum()
-    }
-
-    /// What a column shows in the rows that are here and not there, and the other way round; how many rows those are at most, and
-    /// their share of all.
-    fn changed(&self, other: &Self, table: usize, column: usize) -> (Shown, Shown, usize, f64) {
-        let (Some(one), Some(other)) = (self.tables.get(table), other.tables.get(table)) else {
-            return Default::default();
-        };
-        let (gone, come) = (one.only(other), other.only(one));
-        let shown = |made: &MadeTable, rows: &[usize]| {
-            let mut shown = Shown::default();
-            let values = made.shown.get(&column);
-            rows.iter().filter_map(|row| values?.get(*row)).for_each(|value| shown.push(*value));
-            shown
-        };
-        let rows = gone.len().max(come.len());
-        let all = one.rows.len().max(other.rows.len()).max(1);
-        (shown(one, &gone), shown(other, &come), rows, rows.max(1) as f64 / all as f64)
-    }
-}
-
-impl MadeTable {
-    fn of(table: &Table) -> Self {
-        Self { columns: vec![TableFingerprint::default(); table.fields.len()], ..Self::default() }
-    }
-
-    fn add(&mut self, batch: &RecordBatch) {
-        let types = batch.columns().iter().map(|column| SortField::new(column.data_type().clone())).collect();
-        let encoded = RowConverter::new(types).and_then(|converter| converter.convert_columns(batch.columns()));
-        let start = self.rows.len();
-        match encoded {
-            Ok(encoded) => {
-                self.rows.extend(encoded.iter().enumerate().map(|(at, row)| (xxh3_128(row.as_ref()), start + at)));
-            }
-            Err(error) => tracing::error!("checked rows can't be told apart, a fault of the host: {error}"),
-        }
-        for (column, values) in &mut self.shown {
-            if let Some(column) = batch.columns().get(*column) {
-                values.extend(numbers(column));
-            }
-        }
-        for (index, column) in self.columns.iter_mut().enumerate() {
-            if let Ok(alone) = batch.project(&[index]) {
-                add(column, &alone);
-            }
-        }
-    }
-
-    /// Numbers of the rows that `other` has not, in the order of their hashes. Equal rows count as often as there are more of them.
-    fn only(&self, other: &Self) -> Vec<usize> {
-        let mut theirs = other.rows.iter().map(|(hash, _)| *hash).peekable();
-        let mut only = Vec::new();
-        for (hash, row) in &self.rows {
-            while theirs.next_if(|their| their < hash).is_some() {}
-            if theirs.next_if_eq(hash).is_none() {
-                only.push(*row);
-            }
-        }
-        only
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) fn accepted(record: &mut Record, plugin: &Plugin, options: &CheckOpti
     for (name, config) in asked.chain([("defaults".to_owned(), &empty)]).chain(examples) {
         let made = record.make(&format!("configuration: {name}"), || {
             let started = Instant::now();
-            let effective = plugin.check_config(config).map_err(|error| error.to_string())?;
-            meter.add_call("check", started.elapsed());
+            let (effective, used) = plugin.checked_config(config).map_err(|error| error.to_string())?;
+            meter.add("check", started.elapsed(), &used);
             Ok((String::new(), effective))
         });
         configs.extend(made.map(|effective| Config { name, effective }));

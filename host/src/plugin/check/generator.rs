@@ -3,6 +3,7 @@
 use super::apart::{self, Again, Elsewhere};
 use super::bend::{self, threefold};
 use super::meter::Meter;
+use super::pairs::EffectsTried;
 use super::pass::{Rows, Subject};
 use super::rows::{self, FirstRows};
 use super::{CheckOptions, Config, Record, text};
@@ -23,15 +24,15 @@ const MAX_STEPS: u64 = 1_000;
 /// Fewest steps that a pass covers, whatever the options say.
 const LEAST_STEPS: u64 = 12;
 
-/// Returns the first rows of the first configuration.
+/// Returns the first rows of the first configuration, and how far effects were tried with it.
 pub(super) fn check(
     record: &mut Record,
     plugin: &Plugin,
     configs: &[Config],
     options: &CheckOptions,
     (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
-) -> FirstRows {
-    let mut shown = FirstRows::default();
+) -> (FirstRows, Option<EffectsTried>) {
+    let (mut shown, mut effects) = (FirstRows::default(), None);
     for (index, config) in configs.iter().enumerate() {
         let opened =
             record.make(&format!("rows: {}", config.name), || first_rows(plugin, config, options, meter).map_err(text));
@@ -42,10 +43,10 @@ pub(super) fn check(
             if let Some(first) = &mut first {
                 shown = std::mem::take(&mut first.shown);
             }
-            laws(record, plugin, config, options, (meter, elsewhere), &first);
+            effects = laws(record, plugin, config, options, (meter, elsewhere), &first);
         }
     }
-    shown
+    (shown, effects)
 }
 
 /// A first pass, and how the others are cut.
@@ -107,10 +108,10 @@ fn laws(
     options: &CheckOptions,
     (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
     first: &Option<First>,
-) {
+) -> Option<EffectsTried> {
     let Some(first) = first else {
         record.skip("laws", "they need an input that is not here");
-        return;
+        return None;
     };
     let subject = Subject::new(plugin, &config.effective, &first.simulation, &first.layouts, meter);
     let window = first.window;
@@ -171,10 +172,11 @@ fn laws(
             saved_and_restored(&subject, first, whole, &[threefold(&signal.name, &targets, window)])
         });
     }
-    bend::check(record, &subject, options, first);
+    bend::check(record, &subject, options, first)
 }
 
-/// Cuts the window in the middle, saves there, and goes on in another instance.
+/// Cuts the window in the middle, saves there, and goes on in the same instance, as a run does, and in another one, as a resume
+/// does.
 fn saved_and_restored(
     subject: &Subject<'_>,
     first: &First,
@@ -192,6 +194,11 @@ fn saved_and_restored(
     subject.advance(&mut one, before.pieces(first.call_us), &mut rows).map_err(text)?;
     let state = subject.save(&mut one).map_err(text)?;
     let saved = state.as_ref().map_or("no state".to_owned(), |state| format!("{} bytes of state", state.len()));
+    let mut own = rows.clone();
+    subject.advance(&mut one, after.pieces(first.call_us), &mut own).map_err(text)?;
+    if let Some(tables) = expected.difference(&own, &first.simulation) {
+        return Err(format!("an instance that had saved went on with other rows itself: {tables}"));
+    }
     let mut other = match state {
         None => subject.open(whole, incidents).map_err(text)?,
         Some(state) => subject.restore(whole, &state, incidents).map_err(text)?,

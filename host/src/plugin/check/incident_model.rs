@@ -1,8 +1,8 @@
 //! The laws of incident models: incidents follow from configuration, seed and day, in whatever order days are asked for.
 
 use super::apart::{self, Again, Elsewhere};
-use super::bend::alike;
 use super::meter::Meter;
+use super::pairs::alike;
 use super::sample::Sample;
 use super::{CheckOptions, Config, Record, text};
 use crate::core::incident::{Bendable, Incident};

@@ -1,6 +1,7 @@
-//! What calls cost while a component is checked: times, instructions, memory, bytes; and how far from its limits that is.
+//! What calls cost while a component is checked: times, instructions, memory, bytes, log; and how far from its limits that is.
+//! The stack alone is not among them: wasmtime does not tell how deep a call went.
 
-use crate::plugin::instance::Instance;
+use crate::plugin::instance::{Instance, Used};
 use crate::plugin::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -47,7 +48,7 @@ pub struct Profile {
     pub memory_bytes: u64,
     /// The calls, by name.
     pub calls: Vec<CallCost>,
-    /// The limits, in the order of the settings.
+    /// The limits that can be measured, in the order of the settings.
     pub margins: Vec<Margin>,
 }
 
@@ -62,8 +63,8 @@ struct Seen {
     /// Time and instructions of the calls that rows go through.
     row_time: Duration,
     row_fuel: u64,
-    memory_bytes: u64,
-    output_bytes: u64,
+    /// The most of anything that one call took; instructions are kept by call.
+    most: Used,
 }
 
 #[derive(Debug, Default)]
@@ -100,27 +101,33 @@ impl Meter {
         self.timed(name, instance, call).0
     }
 
-    /// Makes a call that rows go through; `rows` says how many, and how many bytes they had.
+    /// Makes a call that rows go through; `rows` says how many.
     pub(super) fn row_call<I: Metered, T>(
         &self,
         name: &'static str,
         instance: &mut I,
         call: impl FnOnce(&mut I) -> T,
-        rows: impl FnOnce(&T) -> (u64, u64),
+        rows: impl FnOnce(&T) -> u64,
     ) -> T {
         let (value, time, fuel) = self.timed(name, instance, call);
-        let (rows, bytes) = rows(&value);
+        let rows = rows(&value);
         let mut seen = self.0.borrow_mut();
         seen.rows += rows;
         seen.row_time += time;
         seen.row_fuel += fuel;
-        seen.output_bytes = seen.output_bytes.max(bytes);
         value
     }
 
-    /// Keeps the time of a call to an instance that is gone already.
-    pub(super) fn add_call(&self, name: &'static str, time: Duration) {
-        self.0.borrow_mut().calls.entry(name).or_default().add(time, 0);
+    /// Keeps what a call cost.
+    pub(super) fn add(&self, name: &'static str, time: Duration, used: &Used) {
+        let mut seen = self.0.borrow_mut();
+        seen.calls.entry(name).or_default().add(time, used.fuel.unwrap_or_default());
+        let most = &mut seen.most;
+        most.memory_bytes = most.memory_bytes.max(used.memory_bytes);
+        most.host_bytes = most.host_bytes.max(used.host_bytes);
+        most.log_lines = most.log_lines.max(used.log_lines);
+        most.log_bytes = most.log_bytes.max(used.log_bytes);
+        most.output_bytes = most.output_bytes.max(used.output_bytes);
     }
 
     fn timed<I: Metered, T>(
@@ -132,15 +139,13 @@ impl Meter {
         let started = Instant::now();
         let value = call(instance);
         let time = started.elapsed();
-        let fuel = instance.instance().fuel_used().unwrap_or_default();
-        let mut seen = self.0.borrow_mut();
-        seen.memory_bytes = seen.memory_bytes.max(instance.instance().memory_bytes().unwrap_or_default());
-        seen.calls.entry(name).or_default().add(time, fuel);
-        (value, time, fuel)
+        let used = instance.instance().used().unwrap_or_default();
+        self.add(name, time, &used);
+        (value, time, used.fuel.unwrap_or_default())
     }
 
-    /// What was seen.
-    pub(super) fn profile(&self, limits: &Limits) -> Profile {
+    /// What was seen of a component of so many bytes.
+    pub(super) fn profile(&self, limits: &Limits, component_bytes: usize) -> Profile {
         let seen = self.0.borrow();
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let calls = seen.calls.iter().map(|(call, calls)| CallCost {
@@ -151,18 +156,23 @@ impl Meter {
             most_fuel: calls.most_fuel,
         });
         let longest = seen.calls.values().map(|calls| calls.longest.as_millis()).max().unwrap_or_default();
+        let Used { memory_bytes, host_bytes, log_lines, log_bytes, output_bytes, .. } = seen.most;
         let margins = [
-            ("memory_bytes", seen.memory_bytes, limits.memory_bytes),
+            ("memory_bytes", memory_bytes, limits.memory_bytes),
             ("call_ms", u64::try_from(longest).unwrap_or(u64::MAX), limits.call_ms),
             ("call_fuel", seen.calls.values().map(|calls| calls.most_fuel).max().unwrap_or_default(), limits.call_fuel),
-            ("output_bytes", seen.output_bytes, limits.output_bytes),
+            ("host_bytes", host_bytes, limits.host_bytes),
+            ("log_lines", log_lines, limits.log_lines),
+            ("log_bytes", log_bytes, limits.log_bytes),
+            ("output_bytes", output_bytes, limits.output_bytes),
+            ("component_bytes", component_bytes as u64, limits.component_bytes),
         ];
         let margin = |(limit, used, allowed): (&str, u64, u64)| Margin { limit: limit.to_owned(), used, allowed };
         Profile {
             rows: seen.rows,
             rows_per_second: seen.rows as f64 / seen.row_time.as_secs_f64().max(f64::MIN_POSITIVE),
             fuel_per_row: seen.row_fuel as f64 / seen.rows.max(1) as f64,
-            memory_bytes: seen.memory_bytes,
+            memory_bytes,
             calls: calls.collect(),
             margins: margins.map(margin).into(),
         }

@@ -104,7 +104,7 @@ pub(super) fn judged(
     for batch in batches(&selections)? {
         let rows = u64::from(batch.rows);
         let observe = |validator: &mut Validator| validator.observe(batch);
-        meter.row_call("observe", &mut validator, observe, |_| (rows, 0)).map_err(text)?;
+        meter.row_call("observe", &mut validator, observe, |_| rows).map_err(text)?;
     }
     meter.call("finish", &mut validator, Validator::finish).map_err(text)
 }

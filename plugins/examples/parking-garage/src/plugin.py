@@ -45,9 +45,9 @@ class Plugin:
                     "occupancy",
                     "One garage in five minutes",
                     {
-                        "at": timestamp("The start of the five minutes"),
-                        "garage": text("Which garage"),
-                        "places": int64("Its places"),
+                        "at": timestamp("The start of the five minutes", moved_by=[]),
+                        "garage": text("Which garage", moved_by=[]),
+                        "places": int64("Its places", moved_by=[]),
                         "cars": int64("Cars inside"),
                         "full": float64("The share of places taken", unit="%"),
                         "turned_away": float64("Cars that did not fit", unit="{car}"),

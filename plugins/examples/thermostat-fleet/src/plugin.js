@@ -42,9 +42,9 @@ export const plugin = {
       step: STEP,
       tables: [
         table('thermostats', 'One report of one thermostat', {
-          at: timestamp('When it reported'),
-          home: text('Which home'),
-          set_point: float64('What people want', { unit: 'Cel' }),
+          at: timestamp('When it reported', { movedBy: [] }),
+          home: text('Which home', { movedBy: [] }),
+          set_point: float64('What people want', { unit: 'Cel', movedBy: [] }),
           celsius: float64('What it is', { unit: 'Cel' }),
           duty: float64('How much of the time the heating works', { unit: '%' }),
           incident_id: text('The incident that bent it', { nullable: true }),

@@ -29,7 +29,9 @@ void tm_plan(tm_config config, tm_simulation *to) {
   to->step = STEP;
   tm_table(to, "consumption", "What one meter counted in a quarter of an hour", "at");
   tm_field(to, "at", TM_TIMESTAMP, "The start of the quarter", NULL, false);
+  tm_moved_by(to, "");
   tm_field(to, "meter", TM_TEXT, "Which meter", NULL, false);
+  tm_moved_by(to, "");
   tm_field(to, "litres", TM_FLOAT64, "What ran through it", "L", false);
   tm_field(to, "incident_id", TM_TEXT, "The incident that bent it", NULL, true);
   tm_signal(to, "flow", "What runs through a meter", "consumption", "litres", false);

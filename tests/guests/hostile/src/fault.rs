@@ -35,6 +35,7 @@ pub(crate) enum Fault {
     SplitCharacter,
     BadDictionaryKey,
     NullWhereNone,
+    NotFinite,
     RowOutsideWindow,
     RowBeforeWindow,
     // What the plan says.
@@ -56,6 +57,9 @@ pub(crate) enum Fault {
     DeafSignal,
     LeakySignal,
     EarlySignal,
+    // State of the instance that no `save` returns: how often it has been opened, and how often it has saved.
+    CountsOpenings,
+    CountsSaves,
 }
 
 /// Every fault by its name.
@@ -89,6 +93,7 @@ pub(crate) const FAULTS: &[(&str, Fault)] = &[
     ("split-character", Fault::SplitCharacter),
     ("bad-dictionary-key", Fault::BadDictionaryKey),
     ("null-where-none", Fault::NullWhereNone),
+    ("not-finite", Fault::NotFinite),
     ("row-outside-window", Fault::RowOutsideWindow),
     ("row-before-window", Fault::RowBeforeWindow),
     ("plan-bad-name", Fault::PlanBadName),
@@ -107,6 +112,8 @@ pub(crate) const FAULTS: &[(&str, Fault)] = &[
     ("deaf-signal", Fault::DeafSignal),
     ("leaky-signal", Fault::LeakySignal),
     ("early-signal", Fault::EarlySignal),
+    ("counts-openings", Fault::CountsOpenings),
+    ("counts-saves", Fault::CountsSaves),
 ];
 
 /// What the guest is told to do.

@@ -9,7 +9,7 @@ mod fault;
 mod meters;
 mod misdeed;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bindings::exports::telemill::plugin::{about, generator};
 use bindings::telemill::plugin::types::{
@@ -32,6 +32,10 @@ struct Shard {
 
 thread_local! {
     static SHARD: RefCell<Option<Shard>> = const { RefCell::new(None) };
+    /// Openings of this instance, restored ones among them.
+    static OPENINGS: Cell<i64> = const { Cell::new(0) };
+    /// Saves of this instance.
+    static SAVES: Cell<i64> = const { Cell::new(0) };
 }
 
 impl about::Guest for Hostile {
@@ -128,7 +132,10 @@ impl generator::Guest for Hostile {
             Fault::SaveLoops => misdeed::loop_forever(),
             Fault::HugeState => Ok(Some(vec![7; misdeed::HUGE_STATE_BYTES])),
             Fault::StateLost => Ok(None),
-            _ => Ok(Some(shard.meters.save())),
+            _ => {
+                SAVES.set(SAVES.get() + 1);
+                Ok(Some(shard.meters.save()))
+            }
         })
     }
 
@@ -149,6 +156,7 @@ fn parse(config: &str) -> Result<Config, Error> {
 }
 
 fn open(config: Config, shard: &generator::Shard) {
+    OPENINGS.set(OPENINGS.get() + 1);
     let meters = Meters::new(shard.seed, config.meters, shard.partition, shard.partitions);
     let opened = Shard { config, partition: shard.partition, start: shard.span.start, meters };
     SHARD.with_borrow_mut(|slot| *slot = Some(opened));
@@ -178,6 +186,9 @@ fn advance(shard: &mut Shard, window: &Window) -> Result<Vec<Batch>, Error> {
             let start = shard.meters.first_effect().unwrap_or(i64::MAX);
             rows.iter_mut().filter(|row| row.time >= start).for_each(|row| row.id ^= 1);
         }
+        Fault::NotFinite => rows.iter_mut().for_each(|row| row.value = row.value.map(|_| meters::not_finite(row.id))),
+        Fault::CountsOpenings => rows.iter_mut().for_each(|row| row.id ^= OPENINGS.get() - 1),
+        Fault::CountsSaves => rows.iter_mut().for_each(|row| row.id ^= SAVES.get()),
         Fault::EarlySignal if shard.meters.first_effect().is_some() => rows.iter_mut().for_each(|row| row.id ^= 1),
         _ => {}
     }

@@ -83,6 +83,19 @@ pub(crate) fn name(meter: u32) -> String {
     format!("meter-{meter}")
 }
 
+/// NaNs of every kind (quiet, of either sign, with something in their bits, signalling) and both infinities.
+pub(crate) fn not_finite(id: i64) -> f64 {
+    const BITS: [u64; 6] = [
+        0x7ff8_0000_0000_0000,
+        0xfff8_0000_0000_0000,
+        0x7ff8_0000_dead_beef,
+        0x7ff0_0000_0000_0001,
+        0x7ff0_0000_0000_0000,
+        0xfff0_0000_0000_0000,
+    ];
+    f64::from_bits(BITS[id.rem_euclid(BITS.len() as i64) as usize])
+}
+
 /// The base times all scales plus all offsets; the latest `set` wins, ramping from the base.
 fn bend(effects: &[Effect], meter: u32, time: i64, base: f64) -> f64 {
     let target = name(meter);

@@ -29,8 +29,11 @@ void tm_plan(tm_config config, tm_simulation *to) {
   to->step = STEP;
   tm_table(to, "readings", "One reading of one sensor", "at");
   tm_field(to, "at", TM_TIMESTAMP, "When it was taken", NULL, false);
+  tm_moved_by(to, "");
   tm_field(to, "sensor", TM_TEXT, "Which sensor", NULL, false);
+  tm_moved_by(to, "");
   tm_field(to, "celsius", TM_FLOAT64, "Temperature", "Cel", false);
+  tm_moved_by(to, "heat");
   tm_field(to, "incident_id", TM_TEXT, "The incident that bent it", NULL, true);
   tm_signal(to, "heat", "What warms a sensor", "readings", "celsius", false);
   for (int64_t index = 0; index < tm_integer(config, "sensors", 20); index += 1) {

@@ -29,6 +29,12 @@ void tm_field(tm_simulation *to, const char *name, enum tm_type type, const char
   field->summary = tm_string("%s", summary);
 }
 
+void tm_moved_by(tm_simulation *to, const char *signals) {
+  telemill_plugin_types_attribute_t *attribute = GROW(LAST(LAST(to->tables)->fields)->attributes);
+  attribute->name = tm_string("moved_by");
+  attribute->value = tm_string("%s", signals);
+}
+
 void tm_signal(tm_simulation *to, const char *name, const char *summary, const char *table, const char *column, bool inverse) {
   telemill_plugin_types_signal_t *signal = GROW(to->signals);
   signal->name = tm_string("%s", name);

@@ -14,6 +14,8 @@ enum tm_type { TM_BOOLEAN, TM_INT32, TM_INT64, TM_FLOAT32, TM_FLOAT64, TM_TEXT, 
 // parent or attribute to the target declared last.
 void tm_table(tm_simulation *to, const char *name, const char *summary, const char *time_field);
 void tm_field(tm_simulation *to, const char *name, enum tm_type type, const char *summary, const char *unit, bool nullable);
+// Which signals may move the last field, with commas between, "" for none: the conformance check holds the model to it.
+void tm_moved_by(tm_simulation *to, const char *signals);
 void tm_signal(tm_simulation *to, const char *name, const char *summary, const char *table, const char *column, bool inverse);
 void tm_target(tm_simulation *to, const char *name, const char *signal);
 void tm_target_signal(tm_simulation *to, const char *signal);

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strings"
 	"unsafe"
 
 	"plugin/telemill/abi"
@@ -33,6 +34,9 @@ type Field struct {
 	Summary  string
 	Unit     string
 	Nullable bool
+	// MovedBy names the signals that may move the column, an empty slice for none, nil where nothing is said. The conformance
+	// check holds the model to it.
+	MovedBy []string
 }
 
 // Table is what a generator fills.
@@ -126,6 +130,13 @@ func maybe(text string) abi.Option[string] {
 	return abi.Some(text)
 }
 
+func movedBy(signals []string) []Attribute {
+	if signals == nil {
+		return nil
+	}
+	return []Attribute{{Name: "moved_by", Value: strings.Join(signals, ", ")}}
+}
+
 func (s Simulation) raw() telemill_plugin_generator.Simulation {
 	raw := telemill_plugin_generator.Simulation{Step: uint64(s.Step), Targets: s.Targets}
 	for _, table := range s.Tables {
@@ -139,6 +150,7 @@ func (s Simulation) raw() telemill_plugin_generator.Simulation {
 		for _, field := range table.Fields {
 			made.Fields = append(made.Fields, RawField{
 				Name: field.Name, DataType: field.Type, Nullable: field.Nullable, Unit: maybe(field.Unit), Summary: field.Summary,
+				Attributes: movedBy(field.MovedBy),
 			})
 		}
 		raw.Tables = append(raw.Tables, made)

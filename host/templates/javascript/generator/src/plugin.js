@@ -32,9 +32,9 @@ export const plugin = {
       step: STEP,
       tables: [
         table('readings', 'One reading of one sensor', {
-          at: timestamp('When it was taken'),
-          sensor: text('Which sensor'),
-          celsius: float64('Temperature', { unit: 'Cel' }),
+          at: timestamp('When it was taken', { movedBy: [] }),
+          sensor: text('Which sensor', { movedBy: [] }),
+          celsius: float64('Temperature', { unit: 'Cel', movedBy: ['heat'] }),
           incident_id: text('The incident that bent it', { nullable: true }),
         }, { timeField: 'at' }),
       ],

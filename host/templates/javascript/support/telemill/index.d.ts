@@ -53,6 +53,8 @@ export interface FieldOptions {
   nullable?: boolean;
   unit?: string;
   attributes?: [string, unknown][];
+  /** The signals that may move the column, `[]` for none; the conformance check holds the model to it. */
+  movedBy?: string[];
 }
 export interface DeclaredField {
   dataType: DataType;

@@ -1,11 +1,12 @@
 // Tables, fields, signals and targets as the contract declares them; what is not said has a default.
 
-const field = (dataType) => (summary, { nullable = false, unit = null, attributes = [] } = {}) => ({
+// `movedBy` names the signals that may move the column, `[]` for none; the conformance check holds the model to it.
+const field = (dataType) => (summary, { nullable = false, unit = null, attributes = [], movedBy = null } = {}) => ({
   dataType,
   nullable,
   unit,
   summary,
-  attributes: attributes.map(attribute),
+  attributes: [...attributes, ...(movedBy ? [['moved_by', movedBy.join(', ')]] : [])].map(attribute),
 });
 
 const attribute = (one) => (Array.isArray(one) ? { name: one[0], value: String(one[1]) } : one);

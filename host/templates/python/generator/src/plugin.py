@@ -38,9 +38,9 @@ class Plugin:
                     "readings",
                     "One reading of one sensor",
                     {
-                        "at": timestamp("When it was taken"),
-                        "sensor": text("Which sensor"),
-                        "celsius": float64("Temperature", unit="Cel"),
+                        "at": timestamp("When it was taken", moved_by=[]),
+                        "sensor": text("Which sensor", moved_by=[]),
+                        "celsius": float64("Temperature", unit="Cel", moved_by=["heat"]),
                         "incident_id": text("The incident that bent it", nullable=True),
                     },
                     time_field="at",

@@ -46,6 +46,8 @@ table! {
     }
     time_field: "at",
     primary_key: ["at", "sensor"],
+    // Which signals may move a field, "" for none: `telemill plugin test` holds the model to it.
+    moved_by: { "": [at, sensor], "heat": [celsius] },
 }
 
 /// The sensors of one partition of a run.

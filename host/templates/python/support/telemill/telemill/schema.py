@@ -9,8 +9,11 @@ def _attributes(pairs) -> list:
 
 
 def _field(data_type):
-    def declare(summary: str, *, nullable: bool = False, unit: str | None = None, attributes=None):
-        return lambda name: types.Field(name, data_type, nullable, unit, summary, _attributes(attributes))
+    # `moved_by` names the signals that may move the column, `[]` for none; the conformance check holds the model to it.
+    def declare(summary: str, *, nullable: bool = False, unit: str | None = None, attributes=None, moved_by=None):
+        moved = {} if moved_by is None else {"moved_by": ", ".join(moved_by)}
+        pairs = dict(attributes or {}) | moved
+        return lambda name: types.Field(name, data_type, nullable, unit, summary, _attributes(pairs))
 
     return declare
 
