@@ -43,12 +43,14 @@ pub(super) struct Inner {
     /// What is beside the rows: sinks and validators.
     aside: Arc<Pool>,
     /// Relative folders of sinks are below.
-    out: PathBuf,
-    cancel: Arc<Cancel>,
+    pub(super) out: PathBuf,
+    pub(super) cancel: Arc<Cancel>,
     /// Files are looked after once a stream is taken up.
     care: Once,
     /// Held from the look whether a dataset is free until its stream is recorded.
     pub(super) starting: Mutex<()>,
+    /// Held while dead letters are sent: a letter that is under way must not be sent beside itself.
+    pub(super) sending: Mutex<()>,
     live: Mutex<BTreeMap<StreamId, Entry>>,
 }
 
@@ -71,8 +73,9 @@ impl Streams {
         let threads = if settings.threads == 0 { cores() } else { settings.threads };
         let (pool, aside) = (Pool::start("stream", threads)?, Arc::new(Pool::start("sink", SINK_THREADS)?));
         let out = host.lake.files().root().parent().unwrap_or(Path::new("")).join(OUT_FOLDER);
-        let (cancel, care, starting, live) = (Arc::default(), Once::new(), Mutex::default(), Mutex::default());
-        let inner = Inner { host, settings, log, alerts, pool, aside, out, cancel, care, starting, live };
+        let (cancel, care, live) = (Arc::default(), Once::new(), Mutex::default());
+        let (starting, sending) = (Mutex::default(), Mutex::default());
+        let inner = Inner { host, settings, log, alerts, pool, aside, out, cancel, care, starting, sending, live };
         Ok(Self { inner: Arc::new(inner) })
     }
 

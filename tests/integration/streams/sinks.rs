@@ -104,18 +104,22 @@ fn an_endpoint_gets_every_batch_with_its_key_and_what_it_refuses_is_kept() {
     let stream: Value = serde_json::from_str(&answer.out).unwrap();
     let total = stream["tables"].as_array().unwrap().iter().find(|t| t["table"] == "transactions").unwrap();
     let id = newest(&place).unwrap().id;
-    let (sinks, letters) = runtime.block_on(async {
+    let sinks = runtime.block_on(async {
         let store = Store::open_read_only(&place.data().join(DATABASE_FILE)).await.unwrap();
-        (store.stream_sinks(&id).await.unwrap(), store.dead_letters(&id, "backend", 10).await.unwrap())
+        store.stream_sinks(&id).await.unwrap()
     });
+    let letters = place.json(["stream", "dead-letters", "list", "backend", "--json"]);
+    let key = letters[0]["batch_key"].as_str().unwrap();
+    let body = place.good(["stream", "dead-letters", "show", "backend", key]);
     let received = received.lock().unwrap();
     assert_eq!(received.authorization.as_deref(), Some("Bearer secret"));
-    let refused = letters[0].body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-    assert_eq!((letters.len(), letters[0].reason.as_str()), (1, "status 400: never"));
-    assert_eq!(Some(letters[0].batch_key.clone()), received.refused_for_good);
+    let refused = body.lines().count();
+    assert_eq!((letters.as_array().unwrap().len(), &letters[0]["reason"]), (1, &"status 400: never".into()));
+    assert_eq!(Some(key), received.refused_for_good.as_deref());
+    assert_eq!(letters[0]["bytes"], body.len());
     let arrived: usize = received.rows.values().sum();
     assert_eq!((arrived + refused) as u64, total["rows"].as_u64().unwrap());
-    assert_eq!((sinks[0].rows, sinks[0].dead), (arrived as u64, 1));
+    assert_eq!((sinks[0].rows, sinks[0].dead, sinks[0].letters), (arrived as u64, 1, 1));
     assert!(sinks[0].retries > 0);
 }
 

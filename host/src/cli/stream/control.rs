@@ -176,7 +176,7 @@ fn change(
 }
 
 /// Asks something of a stream that nobody runs.
-fn at_rest<T>(
+pub(super) fn at_rest<T>(
     app: &App,
     id: Option<StreamId>,
     ask: impl FnOnce(&Streams, &StreamRecord) -> Result<T, StreamError>,
