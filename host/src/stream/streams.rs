@@ -317,7 +317,8 @@ impl Streams {
         if let Some(live) = live {
             let control = live.control();
             let mut recent = live.recent();
-            (stats.rows_per_minute, stats.max_drift_ms) = recent.minute(now);
+            (stats.table_rows_per_minute, stats.max_drift_ms) = recent.minute(now);
+            stats.rows_per_minute = stats.table_rows_per_minute.values().sum();
             (stats.session_since, stats.session_rows) = (recent.since, recent.rows.clone());
             (stats.drift_ms, stats.newest_log) = (recent.drift_ms, recent.newest_line());
             stats.clock = live.clock(now);
