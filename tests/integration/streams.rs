@@ -1,5 +1,6 @@
 //! Streams of the built program: backfill, then live, without a seam, however often they are killed.
 
+mod care;
 mod control;
 mod postgres;
 mod sinks;

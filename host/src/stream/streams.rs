@@ -14,6 +14,7 @@ use crate::alert::Alerts;
 use crate::core::id::StreamId;
 use crate::core::problem;
 use crate::core::time::Timestamp;
+use crate::lake::Compacted;
 use crate::plugin::LogSink;
 use crate::run::{self, Cancel, Host, PlacedIncident, PlannedIncident, RunSpec};
 use crate::store::{StreamRecord, StreamState};
@@ -45,8 +46,9 @@ pub(super) struct Inner {
     /// Relative folders of sinks are below.
     pub(super) out: PathBuf,
     pub(super) cancel: Arc<Cancel>,
+    care: Arc<Care>,
     /// Files are looked after once a stream is taken up.
-    care: Once,
+    caring: Once,
     /// Held from the look whether a dataset is free until its stream is recorded.
     pub(super) starting: Mutex<()>,
     /// Held while dead letters are sent: a letter that is under way must not be sent beside itself.
@@ -73,9 +75,10 @@ impl Streams {
         let threads = if settings.threads == 0 { cores() } else { settings.threads };
         let (pool, aside) = (Pool::start("stream", threads)?, Arc::new(Pool::start("sink", SINK_THREADS)?));
         let out = host.lake.files().root().parent().unwrap_or(Path::new("")).join(OUT_FOLDER);
-        let (cancel, care, live) = (Arc::default(), Once::new(), Mutex::default());
+        let (cancel, care, caring, live) = (Arc::default(), Arc::new(Care::new(&host)), Once::new(), Mutex::default());
         let (starting, sending) = (Mutex::default(), Mutex::default());
-        let inner = Inner { host, settings, log, alerts, pool, aside, out, cancel, care, starting, sending, live };
+        let inner =
+            Inner { host, settings, log, alerts, pool, aside, out, cancel, care, caring, starting, sending, live };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -128,8 +131,9 @@ impl Streams {
             return Ok(Arc::clone(&entry.live));
         }
         let spec = StreamSpec::of_value(&record.spec)?;
-        inner.care.call_once(|| {
-            inner.aside.add(Arc::new(Care::new(&inner.host)));
+        inner.care.takes_up(&record.id);
+        inner.caring.call_once(|| {
+            inner.aside.add(Arc::clone(&inner.care) as Arc<dyn Task>);
         });
         let courier =
             |sink| -> Arc<dyn Task> { Arc::new(Courier::new(&inner.host, &record.id, sink, inner.out.clone())) };
@@ -328,6 +332,15 @@ impl Streams {
         }
         stats.lag();
         Ok(stats)
+    }
+
+    /// Lets old rows of a stream go and writes its small files again as larger ones, as is done from time to time while it runs, and
+    /// once when it has ended: for who does not stay until then.
+    ///
+    /// # Errors
+    /// There is no such stream, or the disk or the database failed; what was committed stays.
+    pub fn look_after(&self, id: &StreamId) -> Result<Compacted, StreamError> {
+        self.inner.care.look_after(&self.record(id)?)
     }
 
     /// How many of a stream's commits its slowest sink has not delivered.

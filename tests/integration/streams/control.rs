@@ -16,22 +16,22 @@ use telemill::stream::{Settings, StreamError, StreamSpec, Streams, Swapped, Trig
 use super::shop;
 use crate::program::{Place, wait_until};
 
-fn open(place: &Place) -> (App, Writer) {
+pub(super) fn open(place: &Place) -> (App, Writer) {
     let app = App::new(Origin { data_dir: Some(place.data()), settings: Vec::new() }).unwrap();
     let writer = app.writer().unwrap();
     (app, writer)
 }
 
-fn spec(text: &str) -> StreamSpec {
+pub(super) fn spec(text: &str) -> StreamSpec {
     StreamSpec::of(RunSpec::parse_open_ended(text, false, "of the test").unwrap()).unwrap()
 }
 
-fn streams(writer: &Writer) -> Streams {
+pub(super) fn streams(writer: &Writer) -> Streams {
     let alerts = Alerts::new(writer.host.store.clone(), writer.host.runtime.clone());
     Streams::new(&writer.host, alerts, Settings::default(), log_nowhere()).unwrap()
 }
 
-fn comes_to(streams: &Streams, id: &StreamId, time: &str) {
+pub(super) fn comes_to(streams: &Streams, id: &StreamId, time: &str) {
     let time: Timestamp = time.parse().unwrap();
     wait_until("the stream has come there", || {
         let record = streams.record(id).unwrap();
@@ -41,7 +41,7 @@ fn comes_to(streams: &Streams, id: &StreamId, time: &str) {
 }
 
 /// The fingerprint of the run that the stream's spec and position describe.
-fn plain(writer: &Writer, streams: &Streams, id: &StreamId) -> String {
+pub(super) fn plain(writer: &Writer, streams: &Streams, id: &StreamId) -> String {
     let spec = streams.as_run(id).unwrap();
     let spec = RunSpec { dataset: "plain".into(), existing: Existing::Replace, ..spec };
     let request = Request { workers: None, log: log_nowhere() };
