@@ -109,6 +109,10 @@ impl Server {
         self.parsed(self.send(&self.agent, Method::GET, target, &[], SendBody::none())?)
     }
 
+    fn get_bytes(&self, target: Target) -> Result<Vec<u8>, RemoteError> {
+        self.whole(self.send(&self.agent, Method::GET, target, &[], SendBody::none())?)
+    }
+
     fn delete<T: DeserializeOwned>(&self, target: Target) -> Result<T, RemoteError> {
         self.parsed(self.send(&self.agent, Method::DELETE, target, &[], SendBody::none())?)
     }
@@ -202,10 +206,14 @@ impl Server {
         }
     }
 
-    fn parsed<T: DeserializeOwned>(&self, mut response: Response<Body>) -> Result<T, RemoteError> {
-        let read = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
-        let bytes = read.map_err(|error| RemoteError::broken(&self.base, error))?;
+    fn parsed<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, RemoteError> {
+        let bytes = self.whole(response)?;
         serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error.into()))
+    }
+
+    fn whole(&self, mut response: Response<Body>) -> Result<Vec<u8>, RemoteError> {
+        let read = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
+        read.map_err(|error| RemoteError::broken(&self.base, error))
     }
 
     /// The bytes of an answer of any length.

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod audit;
+mod dead_letters;
 mod idempotency;
 mod ingest;
 mod keyed;
@@ -22,6 +23,7 @@ mod tokens;
 
 pub use alerts::{Alert, AlertEvent, AlertState, ChannelRecord, NewAlert};
 pub use audit::AuditEntry;
+pub use dead_letters::{DeadLetter, DeadLetterHead};
 pub use idempotency::{Claim, KeptAnswer};
 pub use ingest::KeyUse;
 pub use keyed::{KeyedColumn, KeyedRows, KeyedType, KeyedValue, upsert_into_file};
@@ -32,7 +34,7 @@ pub use runs::{Outcome, PluginUse, RunRecord, RunState, TableTotal};
 pub use schedules::{Cause, PipelineRecord, PipelineRun, RunClaim, RunRequest, StepRun, StepTotal, WorkState};
 pub use scratch::Scratch;
 pub use segments::Segment;
-pub use stream_sinks::{DeadLetter, StreamSink};
+pub use stream_sinks::StreamSink;
 pub use streams::{ClockAnchor, StreamCommit, StreamIncident, StreamRecord, StreamState, StreamSwap};
 pub use tokens::{Scope, Token};
 

@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod incidents;
 mod judge;
+mod letters;
 mod live;
 mod maker;
 mod pool;
@@ -25,9 +26,12 @@ mod verify;
 
 pub use error::StreamError;
 pub use incidents::Trigger;
+pub use letters::{DeadLetter, DroppedLetters, SentAgain, dead_letter_body, dead_letters, drop_dead_letters};
 pub use settings::Settings;
 pub use shown::StreamView;
-pub use sinks::{FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec};
+pub use sinks::{
+    BatchKey, FileFormat, FileSink, HttpSink, InfluxSink, OpensearchSink, PostgresSink, RequestSink, SinkSpec,
+};
 pub use spec::{StreamSettings, StreamSpec};
 pub use stats::{LoggedLine, StreamStats, stats_at_rest};
 pub use streams::Streams;

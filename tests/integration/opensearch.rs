@@ -8,6 +8,7 @@ mod command;
 mod files;
 mod python;
 pub(crate) mod receiver;
+mod streams;
 
 use receiver::Receiver;
 use telemill::batch::{GuestBatch, GuestColumn, GuestText, GuestValues, TableLayout};

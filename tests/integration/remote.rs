@@ -1,6 +1,7 @@
 //! The command line against a server: the same words, the same output, the same exit codes.
 
 mod changes;
+mod letters;
 mod refusals;
 mod same;
 

@@ -1,5 +1,6 @@
 //! Streams of the built program: backfill, then live, without a seam, however often they are killed.
 
+mod care;
 mod control;
 mod postgres;
 mod sinks;
@@ -143,6 +144,28 @@ fn a_stream_that_is_killed_again_and_again_has_no_gap_and_no_double() {
 #[test]
 fn a_stream_that_carries_state_over_goes_on_with_it_when_it_is_killed() {
     killed_again_and_again(&workloads());
+}
+
+/// A stream in the foreground tells its alerts as a server does.
+#[test]
+fn a_validator_that_fails_is_told_to_the_channels_of_the_command() {
+    let place = Place::new();
+    let rules = r#"
+        [[validators]]
+        plugin = "table-rules"
+        [[validators.config.tables]]
+        table = "transactions"
+        rows = [{ name = "traffic", per = "hour", at_least = 1000000 }]
+        [stream]"#;
+    let spec = shop().replace("        [stream]", rules);
+    let log = place.path().join("alerts.log");
+    let setting = format!("alert.log_file={}", log.display());
+    ended(&place, &spec, &["--setting", &setting]);
+    let told = std::fs::read_to_string(log).unwrap();
+    let first = told.lines().next().unwrap();
+    assert!(first.contains(" ALERT ") && first.contains(" table-rules shop traffic: "), "{told}");
+    let alerts = place.json(["alert", "list", "--json"]);
+    assert_eq!(alerts[0]["source"], "stream into shop", "{alerts}");
 }
 
 #[test]

@@ -71,6 +71,20 @@ pub fn lying_guest(lie: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The plugin `name` as of another version, which says so of itself: states of the version that ships are none of its own.
+///
+/// # Errors
+/// Says so where the plugin has no place for it.
+pub fn of_next_version(name: &str) -> Result<Vec<u8>> {
+    let mut bytes = plugin(name)?;
+    // Name and version stand side by side in the component's data.
+    let (now, next) = (format!("{name}0.1.0"), format!("{name}0.1.1"));
+    let mut places = bytes.windows(now.len()).enumerate().filter(|(_, text)| *text == now.as_bytes());
+    let (place, _) = places.next().with_context(|| format!("{name} has no version to patch"))?;
+    bytes[place..place + next.len()].copy_from_slice(next.as_bytes());
+    Ok(bytes)
+}
+
 fn component(folder: &str, name: &str) -> Result<Vec<u8>> {
     let path = repository().join(folder).join(name).with_extension("wasm");
     fs::read(&path).with_context(|| format!("cannot read {}: run `cargo xtask build --plugins`", path.display()))

@@ -10,7 +10,7 @@ use crate::core::time::Timestamp;
 use crate::run::{self, Cancel};
 use crate::store::{AlertEvent, ChannelRecord, StoreError};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Events that are read at a time.
 const BATCH: u32 = 100;
@@ -18,6 +18,8 @@ const BATCH: u32 = 100;
 const LOOK: Duration = Duration::from_millis(500);
 /// After so many failures an event is given up: about a quarter of an hour.
 const MAX_FAILURES: u32 = 10;
+/// How long what is left is told when somebody stops it; what is not told then is told by the next process.
+const LAST_PASS: Duration = Duration::from_secs(10);
 /// The wait after the first failure; it doubles with each.
 const FIRST_WAIT_US: i64 = 1_000_000;
 
@@ -69,13 +71,19 @@ impl Notifier {
         Ok(notifier)
     }
 
-    /// Tells what happens until somebody sets `stop`. To be called on a thread of its own.
+    /// Tells what happens until somebody sets `stop`, and then what is left, for some seconds, also where it failed before. To be called
+    /// on a thread of its own.
     pub fn run(&self, stop: &Cancel) {
         while !stop.is_cancelled() {
             self.pass(run::now());
             std::thread::sleep(LOOK);
         }
-        self.pass(run::now());
+        let end = Instant::now() + LAST_PASS;
+        for (channel, _) in &self.channels {
+            if let Err(error) = self.tell(channel, Some(end)) {
+                tracing::error!(channel = channel.name(), %error, "alerts can't be read");
+            }
+        }
     }
 
     /// Tells every channel whose time has come what it has not heard.
@@ -85,7 +93,7 @@ impl Notifier {
             if not_before.is_some_and(|at| now < at) {
                 continue;
             }
-            match self.tell(channel) {
+            match self.tell(channel, None) {
                 Ok(None) => *not_before = None,
                 Ok(Some(failures)) => {
                     let wait = FIRST_WAIT_US.saturating_mul(1 << failures.saturating_sub(1).min(MAX_FAILURES));
@@ -96,8 +104,8 @@ impl Notifier {
         }
     }
 
-    /// Tells one channel; how often the event failed that it could not be told.
-    fn tell(&self, channel: &Channel) -> Result<Option<u32>, AlertError> {
+    /// Tells one channel, until `end` where there is one; how often the event failed that it could not be told.
+    fn tell(&self, channel: &Channel, end: Option<Instant>) -> Result<Option<u32>, AlertError> {
         let mut record = self.record(channel)?;
         loop {
             let (store, runtime) = (&self.alerts.store, &self.alerts.runtime);
@@ -106,6 +114,9 @@ impl Notifier {
                 return Ok(None);
             }
             for event in events {
+                if end.is_some_and(|end| Instant::now() >= end) {
+                    return Ok(None);
+                }
                 match channel.tell(&event) {
                     Ok(()) => self.keep(channel, &mut record, event.id, 0, None)?,
                     Err(error) if record.failures + 1 < MAX_FAILURES => {

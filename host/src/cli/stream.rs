@@ -2,6 +2,7 @@
 //! those that there are.
 
 mod control;
+mod letters;
 mod run;
 
 use super::Verdict;
@@ -34,6 +35,8 @@ pub(super) enum Stream {
     Speed(control::Speed),
     Trigger(control::Trigger),
     Stop(control::Stop),
+    #[command(subcommand)]
+    DeadLetters(letters::DeadLetters),
     Verify(Verify),
 }
 
@@ -80,6 +83,7 @@ impl Stream {
             Self::Speed(command) => command.run(app, out),
             Self::Trigger(command) => command.run(app, out),
             Self::Stop(command) => command.run(app, out),
+            Self::DeadLetters(command) => command.run(app, out),
             Self::Verify(command) => command.run(app, out),
         }
     }

@@ -324,9 +324,11 @@ impl From<StreamError> for Problem {
         match error {
             StreamError::Spec { key, message } if !key.is_empty() => Self::bad_field(key, message),
             StreamError::Spec { .. } => Self::bad_request(detail),
-            StreamError::State { .. } | StreamError::TooLate { .. } | StreamError::Successor { .. } => {
-                Self::new(StatusCode::CONFLICT, detail)
-            }
+            StreamError::State { .. }
+            | StreamError::TooLate { .. }
+            | StreamError::Successor { .. }
+            | StreamError::Sending => Self::new(StatusCode::CONFLICT, detail),
+            StreamError::NoSink { .. } | StreamError::NoLetter { .. } => Self::not_found(detail),
             StreamError::TooMany { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(HELP_SECONDS),
             StreamError::Interrupted => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(HELP_SECONDS),
             StreamError::Run(error) => error.into(),

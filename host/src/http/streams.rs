@@ -1,6 +1,7 @@
 //! Streams: started, listed, paused, made faster, given incidents by hand, proved, and stopped. Their rows as they come
-//! are in `tail`.
+//! are in `tail`, batches that sinks gave up in `letters`.
 
+mod letters;
 mod tail;
 
 use super::Shared;
@@ -42,6 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(stop))
         .routes(routes!(trigger))
         .routes(routes!(verify))
+        .merge(letters::routes())
         .merge(tail::routes())
 }
 

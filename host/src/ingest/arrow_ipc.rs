@@ -61,14 +61,14 @@ pub(super) fn read(
 
 /// The batches of a stream or file; the last item tells where a file was cut off.
 struct Batches<'a> {
-    source: &'a Source,
+    source: &'a Source<'a>,
     stream: StreamReader<Box<dyn BufRead>>,
     /// Whether it is a file whose end has not been looked at.
     open_file: bool,
 }
 
 impl<'a> Batches<'a> {
-    fn open(source: &'a Source) -> Result<Self, IngestError> {
+    fn open(source: &'a Source<'_>) -> Result<Self, IngestError> {
         let mut content = source.open()?;
         let mut word = || {
             let mut word = Vec::new();

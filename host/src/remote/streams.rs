@@ -5,6 +5,7 @@ use super::{RemoteError, Server};
 use crate::api::Triggered;
 use crate::core::id::StreamId;
 use crate::run::RunSpec;
+use crate::stream::{BatchKey, DeadLetter, DroppedLetters, SentAgain};
 use crate::stream::{StreamSpec, StreamStats, StreamVerification, StreamView, Trigger};
 use serde_json::{Value, json};
 
@@ -93,6 +94,44 @@ impl Server {
         self.post(Target::new(&["streams", id.as_str(), "incidents"]), trigger)
     }
 
+    /// At most `limit` batches that a sink gave up, newest first; with `before`, only those with a smaller number.
+    ///
+    /// # Errors
+    /// There is no such stream or sink, or the server can't be asked.
+    pub fn dead_letters(
+        &self,
+        id: &StreamId,
+        sink: &str,
+        limit: u32,
+        before: Option<i64>,
+    ) -> Result<Vec<DeadLetter>, RemoteError> {
+        self.pages(&letters(id, sink, &[]), limit, before.map(|number| number.to_string()))
+    }
+
+    /// What was sent of a batch that was given up.
+    ///
+    /// # Errors
+    /// There is no such stream, sink or letter, or the server can't be asked.
+    pub fn dead_letter_body(&self, sink: &str, key: &BatchKey) -> Result<Vec<u8>, RemoteError> {
+        self.get_bytes(letters(&key.stream, sink, &[&key.to_string()]))
+    }
+
+    /// Sends the batches that a sink gave up again.
+    ///
+    /// # Errors
+    /// There is no such stream or sink, they are being sent already, or the server can't be asked.
+    pub fn send_dead_letters(&self, id: &StreamId, sink: &str) -> Result<SentAgain, RemoteError> {
+        self.post(letters(id, sink, &["send"]), &json!({}))
+    }
+
+    /// Drops the batches that a sink gave up.
+    ///
+    /// # Errors
+    /// There is no such stream or sink, or the server can't be asked.
+    pub fn drop_dead_letters(&self, id: &StreamId, sink: &str) -> Result<DroppedLetters, RemoteError> {
+        self.delete(letters(id, sink, &[]))
+    }
+
     /// Makes all rows of a stream again, and compares.
     ///
     /// # Errors
@@ -100,4 +139,8 @@ impl Server {
     pub fn verify_stream(&self, id: &StreamId) -> Result<StreamVerification, RemoteError> {
         self.post(Target::new(&["streams", id.as_str(), "verify"]), &json!({}))
     }
+}
+
+fn letters(id: &StreamId, sink: &str, below: &[&str]) -> Target {
+    Target::new(&[&["streams", id.as_str(), "sinks", sink, "dead-letters"], below].concat())
 }

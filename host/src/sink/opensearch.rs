@@ -51,6 +51,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// How many refusals keep their reasons.
     pub max_refusals: usize,
+    /// Most bytes of refused documents that are kept whole, with their action lines.
+    pub max_refused_bytes: usize,
 }
 
 impl Settings {
@@ -66,6 +68,7 @@ impl Settings {
             request_timeout: Duration::from_secs(120),
             backoff: Backoff::default(),
             max_refusals: 10,
+            max_refused_bytes: 0,
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::core::time::{Length, Timestamp};
 use crate::lake::{COMPACTION, Compacted};
 use crate::run::{self, Host};
 use crate::store::{StreamRecord, StreamState};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often it looks after the streams.
@@ -41,27 +43,55 @@ impl Default for Ages {
 /// The task that looks after all streams.
 pub(super) struct Care {
     host: Host,
-    expired: std::sync::Mutex<Option<Instant>>,
+    expired: Mutex<Option<Instant>>,
+    /// Streams that this process took up, and that were not looked after since they ended.
+    taken_up: Mutex<BTreeSet<StreamId>>,
 }
 
 impl Care {
     pub(super) fn new(host: &Host) -> Self {
-        Self { host: host.clone(), expired: std::sync::Mutex::default() }
+        Self { host: host.clone(), expired: Mutex::default(), taken_up: Mutex::default() }
+    }
+
+    /// A stream is taken up: once it has ended, and its sinks have everything, it is looked after one last time.
+    pub(super) fn takes_up(&self, id: &StreamId) {
+        self.taken_up().insert(id.clone());
+    }
+
+    fn taken_up(&self) -> MutexGuard<'_, BTreeSet<StreamId>> {
+        self.taken_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look_after_all(&self) -> Result<(), StreamError> {
-        let records = self.host.runtime.block_on(self.host.store.live_streams())?;
+        let mut records = self.host.runtime.block_on(self.host.store.live_streams())?;
+        let live: BTreeSet<StreamId> = records.iter().map(|record| record.id.clone()).collect();
+        let ended: Vec<StreamId> = self.taken_up().difference(&live).cloned().collect();
+        for id in ended {
+            records.push(self.host.runtime.block_on(self.host.store.stream(&id))?);
+        }
         for record in records.iter().filter(|record| record.commits > 0) {
-            if let Err(error) = look_after(&self.host, record, run::now()) {
+            if let Err(error) = self.look_after(record) {
                 tracing::warn!(stream.id = %record.id, "it can't be looked after: {}", problem::chain(&error));
             }
         }
-        let mut expired = self.expired.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut expired = self.expired.lock().unwrap_or_else(PoisonError::into_inner);
         if !records.is_empty() && expired.is_none_or(|last| last.elapsed() >= EXPIRE_EVERY) {
             expire(&self.host, run::now(), Ages::default())?;
             *expired = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// Looks after one stream.
+    pub(super) fn look_after(&self, record: &StreamRecord) -> Result<Compacted, StreamError> {
+        let sinks = self.host.runtime.block_on(self.host.store.stream_sinks(&record.id))?;
+        let delivered = sinks.iter().map(|sink| sink.position).min().unwrap_or(record.commits);
+        let compacted = look_after(&self.host, record, delivered, run::now())?;
+        let over = matches!(record.state, StreamState::Stopped | StreamState::Failed);
+        if over && delivered == record.commits {
+            self.taken_up().remove(&record.id);
+        }
+        Ok(compacted)
     }
 }
 
@@ -74,26 +104,16 @@ impl Task for Care {
     }
 }
 
-/// Writes the small files of a stream again as larger ones, lets old rows go, and forgets commits. Files that a sink has
-/// not read yet stay as they are, unless they are too old.
-pub(super) fn look_after(host: &Host, record: &StreamRecord, now: Timestamp) -> Result<Compacted, StreamError> {
-    let sinks = host.runtime.block_on(host.store.stream_sinks(&record.id))?;
-    let delivered = sinks.iter().map(|sink| sink.position).min().unwrap_or(record.commits);
+/// Lets old rows of a stream go, writes its small files again as larger ones, and forgets commits. Files behind commit `delivered`,
+/// which a sink has not read yet, stay as they are, unless they are too old.
+fn look_after(host: &Host, record: &StreamRecord, delivered: u64, now: Timestamp) -> Result<Compacted, StreamError> {
     let done = delivered.min(record.commits.saturating_sub(TAIL_COMMITS));
     host.runtime.block_on(async {
         let mut tx = host.store.write().await?;
         tx.forget_stream_commits(&record.id, done).await?;
         tx.commit().await
     })?;
-    let mut compacted = Compacted::default();
-    let prefix = format!("{}-c", record.id);
-    let own = |name: &str| may_change(&record.id, name, delivered);
-    for table in record.tables.keys() {
-        let done = host.lake.compact(&host.runtime, (&record.dataset, table), &prefix, &host.writer, now, &own)?;
-        compacted.files += done.files;
-        compacted.into += done.into;
-        compacted.rows += done.rows;
-    }
+    // First, so that nothing is written again that goes at once.
     let spec = StreamSpec::of_value(&record.spec)?;
     if let Some(retention) = spec.settings.retention {
         let clock =
@@ -108,6 +128,15 @@ pub(super) fn look_after(host: &Host, record: &StreamRecord, now: Timestamp) -> 
             }
             Ok::<_, StreamError>(())
         })?;
+    }
+    let mut compacted = Compacted::default();
+    let prefix = format!("{}-c", record.id);
+    let own = |name: &str| may_change(&record.id, name, delivered);
+    for table in record.tables.keys() {
+        let done = host.lake.compact(&host.runtime, (&record.dataset, table), &prefix, &host.writer, now, &own)?;
+        compacted.files += done.files;
+        compacted.into += done.into;
+        compacted.rows += done.rows;
     }
     Ok(compacted)
 }

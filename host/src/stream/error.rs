@@ -50,6 +50,29 @@ pub enum StreamError {
         /// What does not fit.
         message: String,
     },
+    /// No sink of the stream has the name: use one that it has.
+    #[error("stream {id} has no sink {sink:?}; it has {}", if .sinks.is_empty() { "none" } else { .sinks })]
+    NoSink {
+        /// The stream.
+        id: StreamId,
+        /// The name.
+        sink: String,
+        /// Those that there are.
+        sinks: String,
+    },
+    /// There is no dead letter of that batch: it was sent again or dropped, or never was one.
+    #[error(
+        "the sink {sink} keeps no dead letter {key}: `telemill stream dead-letters list {sink}` shows those there are"
+    )]
+    NoLetter {
+        /// The sink.
+        sink: String,
+        /// The batch's key.
+        key: String,
+    },
+    /// Dead letters are sent one sink at a time: wait until that is done.
+    #[error("dead letters are being sent already: wait until that is done")]
+    Sending,
     /// The process is ending.
     #[error("the stream was interrupted; it goes on where it was when it is run again")]
     Interrupted,

@@ -6,6 +6,7 @@ mod endpoint;
 mod file;
 mod http;
 mod influx;
+mod key;
 mod opensearch;
 mod postgres;
 mod requests;
@@ -23,6 +24,7 @@ pub(super) use courier::Courier;
 pub use file::{FileFormat, FileSink};
 pub use http::HttpSink;
 pub use influx::InfluxSink;
+pub use key::BatchKey;
 pub use opensearch::OpensearchSink;
 pub use postgres::PostgresSink;
 pub use requests::RequestSink;
@@ -95,10 +97,30 @@ pub(super) enum Undelivered {
     },
 }
 
+/// What was given up of a batch, on its way once more.
+pub(super) struct Letter<'a> {
+    /// The batch's key.
+    pub(super) key: &'a str,
+    /// Its table.
+    pub(super) table: &'a str,
+    /// How the table is laid out now; none where it is gone.
+    pub(super) layout: Option<&'a TableLayout>,
+    /// What was sent.
+    pub(super) body: &'a [u8],
+}
+
 /// What takes batches.
 pub(super) trait Target: Send {
     /// Delivers a batch; it may come again.
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered>;
+
+    /// Delivers what was given up. What is refused once more is the body of [`Undelivered::Never`].
+    ///
+    /// Sinks that refuse no rows for good have no such letters.
+    fn send_again(&mut self, letter: &Letter<'_>) -> Result<(), Undelivered> {
+        let reason = "a sink of this kind has no way to send it again".to_owned();
+        Err(Undelivered::Never { reason, body: letter.body.to_vec() })
+    }
 
     /// All batches of a commit are delivered: what is kept back must be safe when this returns.
     fn flush(&mut self) -> Result<(), Undelivered> {
@@ -108,7 +130,7 @@ pub(super) trait Target: Send {
 
 impl SinkSpec {
     /// What takes the sink's batches; relative folders are below `folder`.
-    fn open(&self, folder: &Path, host: &Host) -> Result<Box<dyn Target>, StreamError> {
+    pub(super) fn open(&self, folder: &Path, host: &Host) -> Result<Box<dyn Target>, StreamError> {
         let mut targets = Vec::new();
         targets.extend(self.file.as_ref().map(|file| Ok(file.open(folder))));
         targets.extend(self.http.as_ref().map(HttpSink::open));

@@ -45,6 +45,8 @@ pub struct StreamStats {
     pub session_rows: BTreeMap<String, u64>,
     /// Rows of the last minute.
     pub rows_per_minute: u64,
+    /// The same by table; tables without rows in it are left out.
+    pub table_rows_per_minute: BTreeMap<String, u64>,
     /// The newest line that one of its plugins logged.
     pub newest_log: Option<LoggedLine>,
 }
@@ -66,6 +68,7 @@ pub fn stats_at_rest(record: &StreamRecord, now: Timestamp) -> StreamStats {
         session_since: None,
         session_rows: BTreeMap::new(),
         rows_per_minute: 0,
+        table_rows_per_minute: BTreeMap::new(),
         newest_log: None,
     };
     stats.lag();
@@ -93,10 +96,11 @@ pub struct LoggedLine {
 }
 
 /// What goes on in one second.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Second {
     at_s: i64,
-    rows: u64,
+    /// By table; none that is zero.
+    rows: BTreeMap<String, u64>,
     drift_ms: i64,
 }
 
@@ -121,16 +125,14 @@ impl Recent {
 
     /// Counts a commit at `now`; its drift where the stream had caught up.
     pub(super) fn committed(&mut self, now: Timestamp, rows: &BTreeMap<String, u64>, drift_ms: Option<i64>) {
-        for (table, rows) in rows {
-            *self.rows.entry(table.clone()).or_default() += rows;
-        }
+        rows.iter().for_each(|(table, rows)| *self.rows.entry(table.clone()).or_default() += rows);
         self.drift_ms = drift_ms;
         let at_s = now.0.div_euclid(1_000_000);
         if self.seconds.back().is_none_or(|last| last.at_s != at_s) {
             self.seconds.push_back(Second { at_s, ..Second::default() });
         }
         if let Some(second) = self.seconds.back_mut() {
-            second.rows += rows.values().sum::<u64>();
+            add(&mut second.rows, rows);
             second.drift_ms = second.drift_ms.max(drift_ms.unwrap_or(0));
         }
         self.forget(at_s);
@@ -142,10 +144,11 @@ impl Recent {
         }
     }
 
-    /// Rows of the last minute, and the largest drift in it.
-    pub(super) fn minute(&mut self, now: Timestamp) -> (u64, i64) {
+    /// Rows of the last minute by table, and the largest drift in it.
+    pub(super) fn minute(&mut self, now: Timestamp) -> (BTreeMap<String, u64>, i64) {
         self.forget(now.0.div_euclid(1_000_000));
-        let rows = self.seconds.iter().map(|second| second.rows).sum();
+        let mut rows = BTreeMap::new();
+        self.seconds.iter().for_each(|second| add(&mut rows, &second.rows));
         (rows, self.seconds.iter().map(|second| second.drift_ms).max().unwrap_or(0))
     }
 
@@ -170,6 +173,13 @@ impl Recent {
     }
 }
 
+/// Adds rows of tables to those that there are.
+fn add(sums: &mut BTreeMap<String, u64>, rows: &BTreeMap<String, u64>) {
+    for (table, rows) in rows.iter().filter(|(_, rows)| **rows > 0) {
+        *sums.entry(table.clone()).or_default() += rows;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,11 +188,15 @@ mod tests {
     fn a_minute_is_a_minute() {
         let mut recent = Recent::default();
         let rows = |count| BTreeMap::from([("t".to_owned(), count)]);
+        let empty = || BTreeMap::from([("t".to_owned(), 0), ("u".to_owned(), 2)]);
         recent.committed(Timestamp(1_000_000), &rows(5), Some(70));
         recent.committed(Timestamp(1_400_000), &rows(5), Some(20));
         recent.committed(Timestamp(30_000_000), &rows(1), None);
-        assert_eq!(recent.minute(Timestamp(60_000_000)), (11, 70));
-        assert_eq!(recent.minute(Timestamp(61_000_000)), (1, 0));
+        assert_eq!(recent.minute(Timestamp(60_000_000)), (rows(11), 70));
+        assert_eq!(recent.minute(Timestamp(61_000_000)), (rows(1), 0));
         assert_eq!(recent.rows, rows(11));
+        recent.committed(Timestamp(120_000_000), &empty(), None);
+        assert_eq!(recent.minute(Timestamp(120_000_000)).0, BTreeMap::from([("u".to_owned(), 2)]));
+        assert_eq!((recent.rows["t"], recent.rows["u"]), (11, 2), "all tables of the session, each");
     }
 }

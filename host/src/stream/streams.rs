@@ -14,6 +14,7 @@ use crate::alert::Alerts;
 use crate::core::id::StreamId;
 use crate::core::problem;
 use crate::core::time::Timestamp;
+use crate::lake::Compacted;
 use crate::plugin::LogSink;
 use crate::run::{self, Cancel, Host, PlacedIncident, PlannedIncident, RunSpec};
 use crate::store::{StreamRecord, StreamState};
@@ -43,12 +44,15 @@ pub(super) struct Inner {
     /// What is beside the rows: sinks and validators.
     aside: Arc<Pool>,
     /// Relative folders of sinks are below.
-    out: PathBuf,
-    cancel: Arc<Cancel>,
+    pub(super) out: PathBuf,
+    pub(super) cancel: Arc<Cancel>,
+    care: Arc<Care>,
     /// Files are looked after once a stream is taken up.
-    care: Once,
+    caring: Once,
     /// Held from the look whether a dataset is free until its stream is recorded.
     pub(super) starting: Mutex<()>,
+    /// Held while dead letters are sent: a letter that is under way must not be sent beside itself.
+    pub(super) sending: Mutex<()>,
     live: Mutex<BTreeMap<StreamId, Entry>>,
 }
 
@@ -71,8 +75,10 @@ impl Streams {
         let threads = if settings.threads == 0 { cores() } else { settings.threads };
         let (pool, aside) = (Pool::start("stream", threads)?, Arc::new(Pool::start("sink", SINK_THREADS)?));
         let out = host.lake.files().root().parent().unwrap_or(Path::new("")).join(OUT_FOLDER);
-        let (cancel, care, starting, live) = (Arc::default(), Once::new(), Mutex::default(), Mutex::default());
-        let inner = Inner { host, settings, log, alerts, pool, aside, out, cancel, care, starting, live };
+        let (cancel, care, caring, live) = (Arc::default(), Arc::new(Care::new(&host)), Once::new(), Mutex::default());
+        let (starting, sending) = (Mutex::default(), Mutex::default());
+        let inner =
+            Inner { host, settings, log, alerts, pool, aside, out, cancel, care, caring, starting, sending, live };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -125,8 +131,9 @@ impl Streams {
             return Ok(Arc::clone(&entry.live));
         }
         let spec = StreamSpec::of_value(&record.spec)?;
-        inner.care.call_once(|| {
-            inner.aside.add(Arc::new(Care::new(&inner.host)));
+        inner.care.takes_up(&record.id);
+        inner.caring.call_once(|| {
+            inner.aside.add(Arc::clone(&inner.care) as Arc<dyn Task>);
         });
         let courier =
             |sink| -> Arc<dyn Task> { Arc::new(Courier::new(&inner.host, &record.id, sink, inner.out.clone())) };
@@ -314,7 +321,8 @@ impl Streams {
         if let Some(live) = live {
             let control = live.control();
             let mut recent = live.recent();
-            (stats.rows_per_minute, stats.max_drift_ms) = recent.minute(now);
+            (stats.table_rows_per_minute, stats.max_drift_ms) = recent.minute(now);
+            stats.rows_per_minute = stats.table_rows_per_minute.values().sum();
             (stats.session_since, stats.session_rows) = (recent.since, recent.rows.clone());
             (stats.drift_ms, stats.newest_log) = (recent.drift_ms, recent.newest_line());
             stats.clock = live.clock(now);
@@ -324,6 +332,15 @@ impl Streams {
         }
         stats.lag();
         Ok(stats)
+    }
+
+    /// Lets old rows of a stream go and writes its small files again as larger ones, as is done from time to time while it runs, and
+    /// once when it has ended: for who does not stay until then.
+    ///
+    /// # Errors
+    /// There is no such stream, or the disk or the database failed; what was committed stays.
+    pub fn look_after(&self, id: &StreamId) -> Result<Compacted, StreamError> {
+        self.inner.care.look_after(&self.record(id)?)
     }
 
     /// How many of a stream's commits its slowest sink has not delivered.

@@ -159,6 +159,19 @@ fn only_the_first_reasons_are_kept() {
 }
 
 #[test]
+fn refused_documents_are_kept_whole_up_to_a_bound_and_those_over_it_are_counted() {
+    let receiver = with_faults(&vec![Fault::Items(1, 400); 4]);
+    let server = OpenSearch::connect(Settings { max_refused_bytes: 1_000, ..settings(&receiver) }).unwrap();
+    let outcome = load(&server, 35).unwrap();
+    let kept = outcome.documents.iter().filter(|byte| **byte == b'\n').count() as u64 / 2;
+    assert!(outcome.documents.len() <= 1_000 && outcome.documents.ends_with(b"}\n"), "{}", outcome.documents.len());
+    assert_eq!((outcome.refused, outcome.busy, kept > 3, kept + outcome.unkept), (35, 0, true, 35));
+    // What was kept can be sent as it is.
+    let again = server.load_lines("demo", &outcome.documents).unwrap();
+    assert_eq!((again.accepted, stored(&receiver) as u64), (kept, kept));
+}
+
+#[test]
 fn requests_that_are_too_large_are_halved() {
     let receiver = Receiver::start();
     receiver.cluster().max_content_bytes = 500;

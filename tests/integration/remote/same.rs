@@ -77,6 +77,9 @@ const COMMANDS: &[&[&str]] = &[
     &["stream", "list", "--json"],
     &["stream", "show"],
     &["stream", "show", "s0000000000000000"],
+    &["stream", "dead-letters", "list", "backend"],
+    &["stream", "dead-letters", "list", "backend", "s0000000000000000"],
+    &["stream", "dead-letters", "show", "backend", "s0000000000000000-1-orders-0"],
     &["user-data", "stats"],
     &["user-data", "stats", "--json"],
 ];

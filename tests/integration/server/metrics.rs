@@ -97,6 +97,7 @@ fn metrics_tell_how_late_streams_are() {
     let figure = |name: &str, more: &str| found[&format!("telemill_stream_{name}{{stream=\"{id}\"{more}}}")];
     let rows = stream["tables"].as_array().unwrap().iter().find(|table| table["table"] == "transactions").unwrap();
     assert_eq!(Some(figure("rows", ",table=\"transactions\"")), rows["rows"].as_f64());
+    assert!(figure("table_rows_per_minute", ",table=\"transactions\"") > 0.0);
     assert!(figure("rows_per_minute", "") > 0.0 && figure("behind_seconds", "") >= 0.0);
     assert!(figure("drift_seconds", "") >= 0.0);
     assert_eq!(figure("undelivered_commits", ""), 0.0);

@@ -2,6 +2,7 @@
 
 use crate::program::{Event, Place, Served, wait_until};
 use serde_json::{Value, json};
+use telemill_tests::guest;
 
 /// The shop from five hours before its clock begins, an hour a second; it ends when it is told to.
 pub(crate) fn shop() -> Value {
@@ -225,6 +226,36 @@ fn what_can_not_be_streamed_is_refused_with_its_field() {
     }
     server.get("/api/v1/streams/nothing").with_status(404);
     assert_eq!(server.get("/api/v1/streams?limit=1").json()["next"], Value::Null);
+}
+
+#[test]
+fn stats_tell_rates_by_table_and_the_newest_line_of_the_log() {
+    let place = Place::new();
+    place.file("hostile.wasm", guest("hostile").unwrap());
+    place.good(["plugin", "install", "hostile.wasm", "--enable"]);
+    let server = place.serve([]);
+    let spec = json!({
+        "dataset": "meters", "seed": 7, "start": "2026-11-09T00:00:00Z", "partitions": 1,
+        "generator": { "plugin": "hostile", "config": { "fault": "log-forgery", "after_s": 30 } },
+        "stream": { "speed": 60, "tick": "10s", "live_from": "2026-11-09T00:05:00Z" },
+    });
+    let path = started(&server, &spec);
+    let stats = || show(&server, &format!("{path}/stats"));
+    wait_until("it has logged something", || stats()["newest_log"] != Value::Null);
+    wait_until("it has caught up", || stats()["mode"] == "live");
+    ask(&server, &path, "pause");
+    let stats = stats();
+    let line = &stats["newest_log"];
+    assert_eq!((&line["plugin"], &line["level"]), (&json!("hostile"), &json!("error")), "{line}");
+    let message = line["message"].as_str().unwrap();
+    assert!(message.starts_with("done") && !message.contains('\n'), "{message:?}");
+    let by_table = stats["table_rows_per_minute"].as_object().unwrap();
+    let sum: u64 = by_table.values().map(|rows| rows.as_u64().unwrap()).sum();
+    assert!(sum > 0 && stats["rows_per_minute"] == sum, "{stats}");
+    for (table, rows) in by_table {
+        assert!(rows.as_u64() <= stats["session_rows"][table].as_u64(), "{table}: {stats}");
+    }
+    server.stop().with_code(0);
 }
 
 #[test]

@@ -16,22 +16,22 @@ use telemill::stream::{Settings, StreamError, StreamSpec, Streams, Swapped, Trig
 use super::shop;
 use crate::program::{Place, wait_until};
 
-fn open(place: &Place) -> (App, Writer) {
+pub(super) fn open(place: &Place) -> (App, Writer) {
     let app = App::new(Origin { data_dir: Some(place.data()), settings: Vec::new() }).unwrap();
     let writer = app.writer().unwrap();
     (app, writer)
 }
 
-fn spec(text: &str) -> StreamSpec {
+pub(super) fn spec(text: &str) -> StreamSpec {
     StreamSpec::of(RunSpec::parse_open_ended(text, false, "of the test").unwrap()).unwrap()
 }
 
-fn streams(writer: &Writer) -> Streams {
+pub(super) fn streams(writer: &Writer) -> Streams {
     let alerts = Alerts::new(writer.host.store.clone(), writer.host.runtime.clone());
     Streams::new(&writer.host, alerts, Settings::default(), log_nowhere()).unwrap()
 }
 
-fn comes_to(streams: &Streams, id: &StreamId, time: &str) {
+pub(super) fn comes_to(streams: &Streams, id: &StreamId, time: &str) {
     let time: Timestamp = time.parse().unwrap();
     wait_until("the stream has come there", || {
         let record = streams.record(id).unwrap();
@@ -41,7 +41,7 @@ fn comes_to(streams: &Streams, id: &StreamId, time: &str) {
 }
 
 /// The fingerprint of the run that the stream's spec and position describe.
-fn plain(writer: &Writer, streams: &Streams, id: &StreamId) -> String {
+pub(super) fn plain(writer: &Writer, streams: &Streams, id: &StreamId) -> String {
     let spec = streams.as_run(id).unwrap();
     let spec = RunSpec { dataset: "plain".into(), existing: Existing::Replace, ..spec };
     let request = Request { workers: None, log: log_nowhere() };
@@ -170,6 +170,51 @@ fn another_version_takes_over_with_the_saved_state_and_a_verification_does_the_s
     assert!(verify(&writer.host, &id, log_nowhere(), &Cancel::default()).unwrap().equal);
     let fingerprint = dataset_fingerprint(&record.tables).to_string();
     assert_eq!(plain(&writer, &second, &id), fingerprint, "the same simulation goes on");
+}
+
+/// The state of instances whose counters never go back is of their plugin's version: the next one begins afresh, and says so.
+#[test]
+fn a_version_that_can_not_read_the_state_takes_over_afresh_and_a_verification_does_the_same() {
+    let place = Place::new();
+    let (_app, writer) = open(&place);
+    let component = telemill_tests::of_next_version("user-workloads").unwrap();
+    let path = place.file("successor.wasm", component);
+    let digest = writer.host.registry.load(path.to_str().unwrap()).unwrap().digest();
+    let first = streams(&writer);
+    let text = super::workloads()
+        .replace("users = 10", "users = 10\ndisk_and_network = \"since_start\"\nstart_spread_minutes = 0");
+    let id = first.start(spec(&text.replace("until = \"2026-11-10T01:00:00Z\"", ""))).unwrap().id;
+    comes_to(&first, &id, "2026-11-09T23:00:00Z");
+    let swapped = first.swap_all("user-workloads", digest).unwrap();
+    let swaps = || writer.host.runtime.block_on(writer.host.store.stream_swaps(&id)).unwrap();
+    let at = swaps()[0].at;
+    assert_eq!(swapped, [Swapped { stream: id.clone(), at: Some(at), afresh: true, error: None }]);
+    assert!(swaps()[0].afresh && swaps()[0].before != swaps()[0].after);
+    comes_to(&first, &id, &at.plus_us(1_800_000_000).to_string());
+    first.shut_down();
+    // It goes on with what the new version saved.
+    let second = streams(&writer);
+    second.take_up(&id).unwrap();
+    comes_to(&second, &id, &at.plus_us(3_600_000_000).to_string());
+    second.stop(&id).unwrap();
+    second.shut_down();
+    let record = second.record(&id).unwrap();
+    assert_eq!((record.plugins[0].digest, record.plugins[0].version.as_str()), (digest, "0.1.1"));
+    assert!(verify(&writer.host, &id, log_nowhere(), &Cancel::default()).unwrap().equal);
+    assert_eq!(swaps().len(), 1);
+    // Nothing is missing at the seam, and counters begin at nothing there.
+    let counters = |when: &str| {
+        let query = format!("SELECT count(*) AS n, max(disk_read_mb) AS most FROM workloads.user_metrics WHERE {when}");
+        let found = place.sql(&query);
+        (found[0]["n"].as_u64().unwrap(), found[0]["most"].as_f64().unwrap())
+    };
+    let minute = |from: Timestamp| {
+        let to = from.plus_us(60_000_000);
+        counters(&format!("timestamp >= '{from}' AND timestamp < '{to}'"))
+    };
+    let (before, after) = (minute(at.plus_us(-60_000_000)), minute(at));
+    assert_eq!(before.0, after.0, "as many rows in the minute before as behind it");
+    assert!(after.1 < before.1 / 2.0, "{before:?} and {after:?}");
 }
 
 /// Meters that are read every second.

@@ -1,7 +1,10 @@
 //! Rows of streams on their way to others: at least once, in order, with keys, and given up where nothing helps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -13,7 +16,7 @@ use telemill::store::{DATABASE_FILE, Store, StreamState};
 use tokio::runtime::Runtime;
 
 use super::{ended, newest, shop, streaming};
-use crate::program::{Place, wait_until};
+use crate::program::{Place, Running, wait_until};
 
 fn with_sinks(sinks: &str) -> String {
     format!("{}\n{sinks}", shop())
@@ -104,18 +107,22 @@ fn an_endpoint_gets_every_batch_with_its_key_and_what_it_refuses_is_kept() {
     let stream: Value = serde_json::from_str(&answer.out).unwrap();
     let total = stream["tables"].as_array().unwrap().iter().find(|t| t["table"] == "transactions").unwrap();
     let id = newest(&place).unwrap().id;
-    let (sinks, letters) = runtime.block_on(async {
+    let sinks = runtime.block_on(async {
         let store = Store::open_read_only(&place.data().join(DATABASE_FILE)).await.unwrap();
-        (store.stream_sinks(&id).await.unwrap(), store.dead_letters(&id, "backend", 10).await.unwrap())
+        store.stream_sinks(&id).await.unwrap()
     });
+    let letters = place.json(["stream", "dead-letters", "list", "backend", "--json"]);
+    let key = letters[0]["batch_key"].as_str().unwrap();
+    let body = place.good(["stream", "dead-letters", "show", "backend", key]);
     let received = received.lock().unwrap();
     assert_eq!(received.authorization.as_deref(), Some("Bearer secret"));
-    let refused = letters[0].body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-    assert_eq!((letters.len(), letters[0].reason.as_str()), (1, "status 400: never"));
-    assert_eq!(Some(letters[0].batch_key.clone()), received.refused_for_good);
+    let refused = body.lines().count();
+    assert_eq!((letters.as_array().unwrap().len(), &letters[0]["reason"]), (1, &"status 400: never".into()));
+    assert_eq!(Some(key), received.refused_for_good.as_deref());
+    assert_eq!(letters[0]["bytes"], body.len());
     let arrived: usize = received.rows.values().sum();
     assert_eq!((arrived + refused) as u64, total["rows"].as_u64().unwrap());
-    assert_eq!((sinks[0].rows, sinks[0].dead), (arrived as u64, 1));
+    assert_eq!((sinks[0].rows, sinks[0].dead, sinks[0].letters), (arrived as u64, 1, 1));
     assert!(sinks[0].retries > 0);
 }
 
@@ -193,6 +200,79 @@ fn rows_become_requests_whose_answers_are_rows_and_points_of_line_protocol() {
         .sql("SELECT count(*) AS n, min(status) AS status, min(latency_ms) AS least FROM traffic.api_request_logs");
     assert_eq!((&logged[0]["n"], &logged[0]["status"]), (&rows("incidents").into(), &201.into()));
     assert!(logged[0]["least"].as_f64().unwrap() > 0.0);
+}
+
+/// A backend that says 201 to every request but the one of this number, from 0, which it lets go of without an answer; hands on key
+/// and authorization of each.
+fn backend(listener: TcpListener, unanswered: usize) -> Arc<Mutex<Vec<(String, String)>>> {
+    let asked = Arc::<Mutex<Vec<(String, String)>>>::default();
+    let kept = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut head = BTreeMap::new();
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let Some((name, value)) = line.split_once(": ") else { if line == "\r\n" { break } else { continue } };
+                head.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+            }
+            let mut body = vec![0; head.get("content-length").map_or(0, |length| length.parse().unwrap())];
+            reader.read_exact(&mut body).unwrap();
+            kept.lock().unwrap().push((head["idempotency-key"].clone(), head["authorization"].clone()));
+            if number != unanswered {
+                let answer = "HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                reader.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+        }
+    });
+    asked
+}
+
+#[test]
+fn a_call_that_gets_no_answer_is_made_again_and_those_that_got_one_are_not() {
+    let away = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = away.local_addr().unwrap();
+    drop(away);
+    let place = Place::new();
+    let spec = with_sinks(&format!(
+        r#"[[stream.sinks]]
+        name = "traffic"
+        tables = ["incidents"]
+        [stream.sinks.requests]
+        url = "http://{address}"
+        path = "/incidents/{{{{ incident_id }}}}"
+        credentials = {{ bearer_env = "BACKEND" }}
+        log_dataset = "traffic"
+        "#
+    ));
+    place.file("stream.toml", spec);
+    let mut command = place.command(["stream", "run", "stream.toml", "--json"]);
+    let child: Running =
+        command.env("BACKEND", "secret").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap().into();
+    let silent = "SELECT request_id FROM traffic.api_request_logs WHERE status IS NULL AND error IS NOT NULL";
+    wait_until("the log says that nobody answers", || {
+        let asked = place.ask(["sql", silent, "--format", "json"]);
+        asked.code == Some(0) && asked.out.contains("request_id")
+    });
+    let asked = backend(TcpListener::bind(address).unwrap(), 2);
+    let stream: Value = serde_json::from_str(&child.answer().with_code(0).out).unwrap();
+    let found = stream["tables"].as_array().unwrap().iter().find(|found| found["table"] == "incidents").unwrap();
+    let rows = found["rows"].as_u64().unwrap() as usize;
+
+    let asked = asked.lock().unwrap();
+    assert!(asked.iter().all(|(_, who)| who == "Bearer secret"));
+    let keys: Vec<&String> = asked.iter().map(|(key, _)| key).collect();
+    let different: BTreeSet<&String> = keys.iter().copied().collect();
+    assert!(rows > 3 && different.len() == rows, "{rows} rows: {keys:?}");
+    assert_eq!((keys.len(), keys[3]), (rows + 1, keys[2]), "only what was not answered comes again");
+    let logged = place.sql(
+        "SELECT count(*) AS n, count(DISTINCT request_id) AS ids, count(status) AS answers,
+             sum(CASE WHEN error LIKE '%refused%' THEN 1 ELSE 0 END) AS refused FROM traffic.api_request_logs",
+    );
+    let of = |name: &str| logged[0][name].as_u64().unwrap() as usize;
+    assert_eq!((of("ids"), of("answers")), (of("n"), rows), "{logged:?}");
+    assert!(of("refused") > 0 && of("n") == rows + of("refused") + 1, "{logged:?}");
 }
 
 /// A stream that ends while its sink is away, and the program with it, gives the rest when it is asked again: by the same

@@ -13,6 +13,7 @@ use crate::run;
 use crate::store::StreamRecord;
 use crate::stream::{self, StreamError, StreamStats, StreamView, Streams};
 use clap::Args;
+use std::collections::BTreeMap;
 
 /// Stop a stream's clock; no rows are made until it is resumed
 #[derive(Debug, Args)]
@@ -144,10 +145,11 @@ impl Stats {
                 writeln!(out, "drift {drift} ms, in the last minute {} ms at most", stats.max_drift_ms)?;
             }
             let row = |(name, rows): (&String, &u64)| {
-                let session = stats.session_rows.get(name).copied().unwrap_or(0);
-                vec![name.clone(), grouped(*rows), grouped(session)]
+                let of = |rows: &BTreeMap<String, u64>| grouped(rows.get(name).copied().unwrap_or(0));
+                vec![name.clone(), grouped(*rows), of(&stats.session_rows), of(&stats.table_rows_per_minute)]
             };
-            table(out, &["table", "rows", "of this session"], &stats.rows.iter().map(row).collect::<Vec<_>>())?;
+            let header = ["table", "rows", "of this session", "of the last minute"];
+            table(out, &header, &stats.rows.iter().map(row).collect::<Vec<_>>())?;
             writeln!(out, "{} rows in the last minute, {} commits", grouped(stats.rows_per_minute), stats.commits)?;
             let mut newest = stats.newest_log.iter();
             newest.try_for_each(|line| writeln!(out, "{} {}: {}", line.at, line.plugin, line.message))
@@ -176,7 +178,7 @@ fn change(
 }
 
 /// Asks something of a stream that nobody runs.
-fn at_rest<T>(
+pub(super) fn at_rest<T>(
     app: &App,
     id: Option<StreamId>,
     ask: impl FnOnce(&Streams, &StreamRecord) -> Result<T, StreamError>,

@@ -1,11 +1,13 @@
 //! `telemill stream run`: a stream in the foreground.
 
 use super::{print, streams};
+use crate::alert::{Alerts, Notifier};
 use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, grouped};
 use crate::cli::run::on_ctrl_c;
 use crate::core::id::StreamId;
+use crate::core::problem;
 use crate::core::time::{Length, Timestamp};
 use crate::run::{Cancel, Existing, RunSpec};
 use crate::store::StreamState;
@@ -72,8 +74,16 @@ impl Run {
         let writer = app.writer()?;
         let cancel = on_ctrl_c(app);
         let streams = streams(app, &writer.host)?;
-        let ended = self.stream(app, out, &streams, spec, &cancel);
-        streams.shut_down();
+        let alerts = Alerts::new(writer.host.store.clone(), writer.host.runtime.clone());
+        let notifier = Notifier::new(alerts, &app.settings().alert)?;
+        let ended = telling(&notifier, || {
+            let ended = self.stream(app, out, &streams, spec, &cancel);
+            if let Ok(id) = &ended {
+                look_after(&streams, id);
+            }
+            streams.shut_down();
+            ended
+        });
         let id = ended?;
         let record = streams.record(&id)?;
         if let (StreamState::Failed, Some(error)) = (record.state, &record.error) {
@@ -153,6 +163,37 @@ impl Run {
         spec.settings.until = self.until.or(spec.settings.until);
         spec.settings.tick = self.tick.or(spec.settings.tick);
         Ok(spec)
+    }
+}
+
+/// Tells of alerts while something is done, and at its end what is not told yet, once.
+fn telling<T>(notifier: &Notifier, work: impl FnOnce() -> T) -> T {
+    let done = Cancel::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| notifier.run(&done));
+        let _told = CancelOnDrop(&done);
+        work()
+    })
+}
+
+/// Lets the thread that tells of alerts end, also where the work panics.
+struct CancelOnDrop<'a>(&'a Cancel);
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// A stream that is over leaves no small files behind. That it does is no reason to fail.
+fn look_after(streams: &Streams, id: &StreamId) {
+    let over = |state| matches!(state, StreamState::Stopped | StreamState::Failed);
+    let looked_after = streams.record(id).and_then(|record| match over(record.state) {
+        true => streams.look_after(id).map(drop),
+        false => Ok(()),
+    });
+    if let Err(error) = looked_after {
+        tracing::warn!("the stream's files can't be looked after: {}", problem::chain(&error));
     }
 }
 

@@ -6,6 +6,7 @@ use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::stream::{StreamError, StreamStats};
 use prometheus_client::registry::Registry;
+use std::collections::BTreeMap;
 
 #[expect(clippy::cast_precision_loss, reason = "figures to look at")]
 pub(super) async fn register(services: &Shared, registry: &mut Registry) -> Result<(), Problem> {
@@ -17,13 +18,21 @@ pub(super) async fn register(services: &Shared, registry: &mut Registry) -> Resu
     // Not in the queue of what is asked for: a server that is busy is looked at most.
     let stats = tokio::task::spawn_blocking(stats).await.map_err(|error| Problem::internal(&error))??;
     let labels = |stats: &StreamStats| -> Labels { vec![("stream", stats.id.to_string())] };
-    let rows = stats.iter().flat_map(|(stats, _)| {
-        let of_table = move |(table, rows): (&String, &u64)| {
-            (vec![("stream", stats.id.to_string()), ("table", table.clone())], *rows as f64)
-        };
-        stats.rows.iter().map(of_table)
-    });
-    figure(registry, "telemill_stream_rows", "Rows since a stream began", rows);
+    let by_table = |rows: fn(&StreamStats) -> &BTreeMap<String, u64>| {
+        stats.iter().flat_map(move |(stats, _)| {
+            let of_table = move |(table, rows): (&String, &u64)| {
+                (vec![("stream", stats.id.to_string()), ("table", table.clone())], *rows as f64)
+            };
+            rows(stats).iter().map(of_table)
+        })
+    };
+    figure(registry, "telemill_stream_rows", "Rows since a stream began", by_table(|stats| &stats.rows));
+    figure(
+        registry,
+        "telemill_stream_table_rows_per_minute",
+        "Rows of a stream's table in the last minute",
+        by_table(|stats| &stats.table_rows_per_minute),
+    );
     let each = |value: fn(&StreamStats) -> f64| stats.iter().map(move |(stats, _)| (labels(stats), value(stats)));
     figure(
         registry,

@@ -19,7 +19,7 @@ const ROLE: &str = "role";
 const LAW: &str = "each kind of target moves its signals' columns";
 
 /// How far effects were tried. A target and one of its signals are a pair; the four numbers of pairs that follow add up to all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EffectsTried {
     /// Pairs that there are.
     pub pairs: u64,

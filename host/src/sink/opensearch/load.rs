@@ -2,7 +2,7 @@
 
 use super::answer::{Failure, Item, items};
 use super::chunk::Chunk;
-use super::{LoadError, MAX_REASON_CHARS, OpenSearch, cause, check_index, is_temporary};
+use super::{LoadError, MAX_REASON_CHARS, OpenSearch, Settings, cause, check_index, is_temporary};
 use crate::batch::TableLayout;
 use crate::sink::bulk::BulkEncoder;
 use arrow::record_batch::RecordBatch;
@@ -33,8 +33,14 @@ pub struct Outcome {
     pub requests: u64,
     /// Bytes of the documents that were sent, with their action lines.
     pub bytes: u64,
+    /// Of the refused documents, those that the server was too busy for until the last attempt: another time it may take them.
+    pub busy: u64,
     /// The first refusals.
     pub refusals: Vec<Refusal>,
+    /// Action and source lines of refused documents, as far as [`Settings::max_refused_bytes`](super::Settings) goes.
+    pub documents: Vec<u8>,
+    /// Refused documents that did not fit in there.
+    pub unkept: u64,
 }
 
 /// A document that the server did not store.
@@ -74,6 +80,22 @@ impl OpenSearch {
             for document in starts.zip(&ends).filter_map(|(start, &end)| lines.get(start..end)) {
                 loader.push(document)?;
             }
+        }
+        loader.finish()
+    }
+
+    /// Sends bulk lines to `index`: of each document its action line, without an index, and its source.
+    ///
+    /// # Errors
+    /// As [`Self::load_batches`].
+    pub fn load_lines(&self, index: &str, lines: &[u8]) -> Result<Outcome, LoadError> {
+        let mut progress = |_: &Outcome| {};
+        let mut loader = Loader::new(self, index, &mut progress)?;
+        let ends = lines.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let ends: Vec<usize> = ends.skip(1).step_by(2).collect();
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        for document in starts.zip(&ends).filter_map(|(start, &end)| lines.get(start..end)) {
+            loader.push(document)?;
         }
         loader.finish()
     }
@@ -239,7 +261,7 @@ impl<'a> Loader<'a> {
                             reason: "the document alone is too large for the server".into(),
                         };
                         for lines in chunk.iter() {
-                            refuse(&mut self.outcome, self.server.settings.max_refusals, lines, 413, &failure);
+                            refuse(&mut self.outcome, &self.server.settings, lines, 413, &failure);
                         }
                         return Ok(None);
                     }
@@ -274,7 +296,7 @@ impl<'a> Loader<'a> {
                 }
                 Item { status, failure } => {
                     let failure = failure.unwrap_or_default();
-                    refuse(&mut self.outcome, self.server.settings.max_refusals, lines, status, &failure);
+                    refuse(&mut self.outcome, &self.server.settings, lines, status, &failure);
                 }
             }
         }
@@ -287,7 +309,8 @@ impl<'a> Loader<'a> {
             Trouble::Items(items) => {
                 for (lines, item) in chunk.iter().zip(items) {
                     let failure = item.failure.unwrap_or_default();
-                    refuse(&mut self.outcome, self.server.settings.max_refusals, lines, item.status, &failure);
+                    self.outcome.busy += 1;
+                    refuse(&mut self.outcome, &self.server.settings, lines, item.status, &failure);
                 }
                 Ok(())
             }
@@ -313,9 +336,14 @@ enum Trouble {
     Request(String),
 }
 
-fn refuse(outcome: &mut Outcome, max_refusals: usize, lines: &[u8], status: u16, failure: &Failure) {
+fn refuse(outcome: &mut Outcome, settings: &Settings, lines: &[u8], status: u16, failure: &Failure) {
     outcome.refused += 1;
-    if outcome.refusals.len() < max_refusals {
+    if outcome.documents.len() + lines.len() <= settings.max_refused_bytes {
+        outcome.documents.extend_from_slice(lines);
+    } else {
+        outcome.unkept += 1;
+    }
+    if outcome.refusals.len() < settings.max_refusals {
         let action = lines.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let action = String::from_utf8_lossy(action).chars().take(MAX_REASON_CHARS).collect();
         outcome.refusals.push(Refusal { action, status, reason: failure.to_string() });

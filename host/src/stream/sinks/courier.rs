@@ -1,7 +1,7 @@
 //! Brings the commits of one stream to one sink, one after the other, from where it was; tries again later what did not
 //! arrive, and gives up what never will.
 
-use super::{Batch, SinkSpec, Target, Undelivered};
+use super::{Batch, BatchKey, SinkSpec, Target, Undelivered};
 use crate::batch::TableLayout;
 use crate::core::id::StreamId;
 use crate::core::problem;
@@ -122,7 +122,8 @@ impl Courier {
             Err(LakeError::NoDataset { .. }) => {
                 let rows: u64 = taken.iter().flat_map(|(_, files)| files).map(|file| file.rows).sum();
                 let reason = format!("{rows} rows were dropped with their dataset before they were delivered");
-                return self.give_up(sink, &format!("{}-{}", self.stream, commit.number), reason, Vec::new());
+                let key = BatchKey { stream: self.stream.clone(), commit: commit.number, rows: None };
+                return self.give_up(sink, &key.to_string(), reason, Vec::new());
             }
             Err(error) => return Err(error.into()),
         };
@@ -152,7 +153,10 @@ impl Courier {
         place: &Place<'_>,
     ) -> Result<(), Stop> {
         let Place { table, layout, commit, begin } = *place;
-        let key = |first: u64| format!("{}-{commit}-{table}-{first}", self.stream);
+        let key = |first: u64| {
+            let rows = Some((table.to_owned(), first));
+            BatchKey { stream: self.stream.clone(), commit, rows }.to_string()
+        };
         let rows = match self.host.lake.rows_of(&file.path, layout) {
             Ok(rows) => rows,
             Err(LakeError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {

@@ -28,6 +28,30 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
+/// Why there is no answer.
+pub(super) enum Unanswered {
+    /// The request can't be made, or what came back is no HTTP: the next time would be no other.
+    Impossible(String),
+    /// Nobody answered, or not in time.
+    Silent(String),
+}
+
+impl Unanswered {
+    fn of(error: &ureq::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::Protocol(_) => Self::Impossible(message),
+            _ => Self::Silent(message),
+        }
+    }
+
+    pub(super) fn reason(self) -> String {
+        match self {
+            Self::Impossible(reason) | Self::Silent(reason) => reason,
+        }
+    }
+}
+
 impl Endpoint {
     pub(super) fn new(authorization: Option<String>, headers: BTreeMap<String, String>) -> Self {
         let config = Agent::config_builder()
@@ -49,7 +73,7 @@ impl Endpoint {
         url: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Result<Answer, String> {
+    ) -> Result<Answer, Unanswered> {
         let mut request = Request::builder().method(method).uri(url);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
@@ -59,11 +83,12 @@ impl Endpoint {
             request = request.header(name, value);
         }
         let sent = if body.is_empty() {
-            request.body(()).map_err(|error| error.to_string()).map(|request| self.agent.run(request))
+            request.body(()).map(|request| self.agent.run(request))
         } else {
-            request.body(body).map_err(|error| error.to_string()).map(|request| self.agent.run(request))
+            request.body(body).map(|request| self.agent.run(request))
         };
-        let mut response = sent?.map_err(|error| error.to_string())?;
+        let sent = sent.map_err(|error| Unanswered::Impossible(error.to_string()))?;
+        let mut response = sent.map_err(|error| Unanswered::of(&error))?;
         let status = response.status().as_u16();
         let read = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).lossy_utf8(true).read_to_string();
         // An answer that is too long, or breaks off, has said its status all the same.
@@ -73,7 +98,8 @@ impl Endpoint {
 
     /// Sends a batch; what the answer means for it.
     pub(super) fn deliver(&self, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Undelivered> {
-        let answer = self.ask(&Method::POST, url, headers, body).map_err(Undelivered::Later)?;
+        let answer = self.ask(&Method::POST, url, headers, body);
+        let answer = answer.map_err(|unanswered| Undelivered::Later(unanswered.reason()))?;
         match answer.status {
             200..300 => Ok(()),
             // Busy, or broken for now.

@@ -1,7 +1,7 @@
 //! Batches as lines of JSON to an HTTP endpoint.
 
 use super::endpoint::Endpoint;
-use super::{Batch, Target, Undelivered};
+use super::{Batch, Letter, Target, Undelivered};
 use crate::sink::Credentials;
 use crate::sink::ndjson::{NdjsonEncoder, Nulls};
 use crate::sink::{Columns, Encoder as _};
@@ -37,16 +37,22 @@ impl HttpSink {
     }
 }
 
+impl Http {
+    fn post(&self, key: &str, table: &str, body: &[u8]) -> Result<(), Undelivered> {
+        let headers = [("content-type", "application/x-ndjson"), ("idempotency-key", key), ("telemill-table", table)];
+        self.endpoint.deliver(&self.url, &headers, body)
+    }
+}
+
 impl Target for Http {
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered> {
         let mut encoder = NdjsonEncoder::new(Columns::all(&batch.layout.schema), Nulls::Written);
         let mut body = Vec::new();
         encoder.encode(batch.rows, &mut body).map_err(super::unwritable)?;
-        let headers = [
-            ("content-type", "application/x-ndjson"),
-            ("idempotency-key", batch.key.as_str()),
-            ("telemill-table", batch.layout.table.name.as_str()),
-        ];
-        self.endpoint.deliver(&self.url, &headers, &body)
+        self.post(&batch.key, &batch.layout.table.name, &body)
+    }
+
+    fn send_again(&mut self, letter: &Letter<'_>) -> Result<(), Undelivered> {
+        self.post(letter.key, letter.table, letter.body)
     }
 }

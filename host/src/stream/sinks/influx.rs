@@ -1,7 +1,7 @@
 //! Batches as InfluxDB's line protocol to a server that takes writes.
 
 use super::endpoint::Endpoint;
-use super::{Batch, Target, Undelivered, unwritable};
+use super::{Batch, Letter, Target, Undelivered, unwritable};
 use crate::sink::Credentials;
 use crate::sink::influx::InfluxEncoder;
 use crate::sink::profile::Role;
@@ -34,6 +34,12 @@ impl InfluxSink {
     }
 }
 
+impl Influx {
+    fn write(&self, lines: &[u8]) -> Result<(), Undelivered> {
+        self.endpoint.deliver(&self.sink.url, &[("content-type", "text/plain; charset=utf-8")], lines)
+    }
+}
+
 impl Target for Influx {
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered> {
         let table = &batch.layout.table;
@@ -53,6 +59,10 @@ impl Target for Influx {
         if body.is_empty() {
             return Ok(());
         }
-        self.endpoint.deliver(&self.sink.url, &[("content-type", "text/plain; charset=utf-8")], &body)
+        self.write(&body)
+    }
+
+    fn send_again(&mut self, letter: &Letter<'_>) -> Result<(), Undelivered> {
+        self.write(letter.body)
     }
 }

@@ -1,11 +1,20 @@
 //! Batches as documents of an OpenSearch server; ids are made of primary keys, so that a batch may come again.
 
-use super::{Batch, Target, Undelivered};
+use super::{Batch, Letter, Target, Undelivered, unwritable};
+use crate::batch::TableLayout;
 use crate::sink::Credentials;
 use crate::sink::mapping::index_body;
-use crate::sink::opensearch::{self, LoadError, OpenSearch, Settings};
+use crate::sink::opensearch::{self, Backoff, LoadError, OpenSearch, Outcome, Settings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Most bytes of refused documents of one batch that are kept: four kilobytes for each of its rows, many times what a row is.
+const MAX_REFUSED_BYTES: usize = 4 << 20;
+
+/// How long the client itself tries again: some seconds, since the thread serves other sinks as well. The courier's pauses,
+/// which hold no thread, follow.
+const BACKOFF: Backoff = Backoff { attempts: 4, first: Duration::from_millis(250), longest: Duration::from_secs(5) };
 
 /// An OpenSearch server. A table is an index, which is made where it is missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +40,7 @@ impl OpensearchSink {
     pub(super) fn open(&self) -> Result<Box<dyn Target>, String> {
         let secret = |name: &String| std::env::var(name).map_err(|_| format!("the variable {name} is not set"));
         let mut settings = Settings::new(self.url.clone());
+        (settings.backoff, settings.max_refused_bytes) = (BACKOFF, MAX_REFUSED_BYTES);
         if let Some(name) = &self.credentials.bearer_env {
             settings.credentials = Some(opensearch::Credentials::ApiKey(secret(name)?));
         }
@@ -45,25 +55,57 @@ impl OpensearchSink {
     }
 }
 
+impl Documents {
+    /// Makes the index of a table, once.
+    fn prepare(&mut self, index: &str, layout: &TableLayout) -> Result<(), LoadError> {
+        if !self.made.contains(index) {
+            match self.server.create_index(index, &index_body(layout), false) {
+                Ok(()) | Err(LoadError::IndexExists { .. }) => self.made.insert(index.to_owned()),
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(())
+    }
+}
+
 impl Target for Documents {
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered> {
         let index = format!("{}{}", self.prefix, batch.layout.table.name);
-        let later = |error: LoadError| Undelivered::Later(error.to_string());
-        if !self.made.contains(&index) {
-            match self.server.create_index(&index, &index_body(batch.layout), false) {
-                Ok(()) | Err(LoadError::IndexExists { .. }) => self.made.insert(index.clone()),
-                Err(error) => return Err(later(error)),
-            };
-        }
+        self.prepare(&index, batch.layout).map_err(undelivered)?;
         let rows = std::iter::once(Ok::<_, std::convert::Infallible>(batch.rows.clone()));
-        let outcome = self.server.load_batches(&index, batch.layout, rows, &mut |_| {}).map_err(later)?;
-        match outcome.refusals.first() {
-            None => Ok(()),
-            Some(refusal) => {
-                let reason = format!("{} documents were refused: {}", outcome.refused, refusal.reason);
-                let body = outcome.refusals.iter().map(|refusal| refusal.action.as_str()).collect::<Vec<_>>();
-                Err(Undelivered::Never { reason, body: body.join("\n").into_bytes() })
-            }
-        }
+        let outcome = self.server.load_batches(&index, batch.layout, rows, &mut |_| {}).map_err(undelivered)?;
+        verdict(outcome)
     }
+
+    fn send_again(&mut self, letter: &Letter<'_>) -> Result<(), Undelivered> {
+        let index = format!("{}{}", self.prefix, letter.table);
+        // Without it the server would guess the types of columns.
+        let gone = || Undelivered::Later(format!("there is no table {} any more", letter.table));
+        self.prepare(&index, letter.layout.ok_or_else(gone)?).map_err(undelivered)?;
+        verdict(self.server.load_lines(&index, letter.body).map_err(undelivered)?)
+    }
+}
+
+fn undelivered(error: LoadError) -> Undelivered {
+    match error {
+        LoadError::Sink(error) => unwritable(error),
+        error => Undelivered::Later(error.to_string()),
+    }
+}
+
+/// What an answer means for the documents: a server that was too busy for some gets all of them again, which does no harm since they
+/// have ids; what it refuses is kept whole.
+fn verdict(outcome: Outcome) -> Result<(), Undelivered> {
+    let Some(refusal) = outcome.refusals.first() else { return Ok(()) };
+    if outcome.busy > 0 {
+        return Err(Undelivered::Later(format!("the server was too busy for {} documents", outcome.busy)));
+    }
+    let mut reason = format!("{} documents were refused: {}", outcome.refused, refusal.reason);
+    if outcome.unkept > 0 {
+        reason.push_str(&format!(
+            "; {} of them are not kept, which would be over {MAX_REFUSED_BYTES} bytes",
+            outcome.unkept
+        ));
+    }
+    Err(Undelivered::Never { reason, body: outcome.documents })
 }

@@ -1,10 +1,10 @@
 //! Batches into tables of a PostgreSQL, by `COPY`. How far a stream has come is a row of the same database, written in the
 //! transaction of the rows, so that a batch that comes again is known and left out.
 
-use super::{Batch, Target, Undelivered};
+use super::{Batch, Letter, Target, Undelivered};
 use crate::batch::TableLayout;
 use crate::core::id::check_identifier;
-use crate::core::schema::DataType;
+use crate::core::schema::{DataType, Field};
 use crate::sink::copy::CopyEncoder;
 use crate::sink::{Columns, Encoder as _};
 use serde::{Deserialize, Serialize};
@@ -129,15 +129,23 @@ impl From<sqlx::Error> for Failure {
 impl Target for Postgres {
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), Undelivered> {
         let runtime = self.runtime.clone();
-        let put = runtime.block_on(async {
-            let late = || Failure::Later(format!("no answer within {} s", BATCH_TIMEOUT.as_secs()));
-            timeout(BATCH_TIMEOUT, self.put(batch)).await.map_err(|_| late()).flatten()
-        });
-        put.map_err(|failure| match failure {
-            Failure::Later(reason) => Undelivered::Later(reason),
-            Failure::Rows { reason, text } => Undelivered::Never { reason, body: text },
-        })
+        runtime.block_on(in_time(self.put(batch)))
     }
+
+    fn send_again(&mut self, letter: &Letter<'_>) -> Result<(), Undelivered> {
+        let runtime = self.runtime.clone();
+        runtime.block_on(in_time(self.put_again(letter)))
+    }
+}
+
+/// What comes of putting rows somewhere, or of waiting for it for too long.
+async fn in_time(put: impl Future<Output = Result<(), Failure>>) -> Result<(), Undelivered> {
+    let late = || Failure::Later(format!("no answer within {} s", BATCH_TIMEOUT.as_secs()));
+    let put = timeout(BATCH_TIMEOUT, put).await.map_err(|_| late()).flatten();
+    put.map_err(|failure| match failure {
+        Failure::Later(reason) => Undelivered::Later(reason),
+        Failure::Rows { reason, text } => Undelivered::Never { reason, body: text },
+    })
 }
 
 impl Postgres {
@@ -164,14 +172,7 @@ impl Postgres {
             let mut text = Vec::new();
             let encoded = CopyEncoder::new(Columns::all(&batch.layout.schema)).encode(&fresh, &mut text);
             encoded.map_err(|error| Failure::Rows { reason: error.to_string(), text: Vec::new() })?;
-            let names: Vec<_> = batch.layout.table.fields.iter().map(|field| name(&field.name)).collect();
-            let statement = format!("COPY {table} ({}) FROM STDIN", names.join(", "));
-            let copied = async {
-                let mut copy = tx.copy_in_raw(&statement).await?;
-                copy.send(text.as_slice()).await?;
-                copy.finish().await
-            };
-            copied.await.map_err(|error| refusal(&error, text))?;
+            copy(&mut tx, &table, &batch.layout.table.fields, text).await?;
             let advance =
                 format!("UPDATE {positions} SET commit_number = $3, row_count = $4 WHERE stream = $1 AND sink = $2");
             sqlx::query(AssertSqlSafe(advance))
@@ -182,6 +183,23 @@ impl Postgres {
                 .execute(&mut *tx)
                 .await?;
         }
+        tx.commit().await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Puts rows that were given up into their table. They are none of those that the position counts.
+    async fn put_again(&mut self, letter: &Letter<'_>) -> Result<(), Failure> {
+        let layout =
+            letter.layout.ok_or_else(|| Failure::Later(format!("there is no table {} any more", letter.table)))?;
+        let mut connection = self.connected().await?;
+        let table = self.prepared(&mut connection, layout).await?;
+        // The table may have more columns by now, at their end.
+        let line = letter.body.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let columns = line.iter().filter(|byte| **byte == b'\t').count() + 1;
+        let fields = layout.table.fields.get(..columns).unwrap_or(&layout.table.fields);
+        let mut tx = connection.begin().await?;
+        copy(&mut tx, &table, fields, letter.body.to_vec()).await?;
         tx.commit().await?;
         self.connection = Some(connection);
         Ok(())
@@ -220,7 +238,7 @@ impl Postgres {
         }
         let there = columns(connection, &target).await?;
         let statement = if there.is_empty() {
-            let column = |field: &crate::core::schema::Field| {
+            let column = |field: &Field| {
                 let null = if field.nullable { "" } else { " NOT NULL" };
                 format!("{} {}{null}", name(&field.name), type_of(field.data_type))
             };
@@ -240,6 +258,18 @@ impl Postgres {
         self.known.insert(table, fields.len());
         Ok(target)
     }
+}
+
+/// Copies lines of text into these columns of a table.
+async fn copy(connection: &mut PgConnection, table: &str, fields: &[Field], text: Vec<u8>) -> Result<(), Failure> {
+    let names: Vec<_> = fields.iter().map(|field| name(&field.name)).collect();
+    let statement = format!("COPY {table} ({}) FROM STDIN", names.join(", "));
+    let copied = async {
+        let mut copy = connection.copy_in_raw(&statement).await?;
+        copy.send(text.as_slice()).await?;
+        copy.finish().await
+    };
+    copied.await.map(drop).map_err(|error| refusal(&error, text))
 }
 
 /// How many rows of a batch are in the database already, by its position.

@@ -1,6 +1,6 @@
 //! Rows as calls of a backend: a row becomes a request, and what came of it a row of `api_request_logs`.
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Unanswered};
 use super::{Batch, Target, Undelivered, unwritable};
 use crate::batch::TableLayout;
 use crate::core::problem;
@@ -28,7 +28,10 @@ const TEMPLATE_FUEL: u64 = 100_000;
 
 /// A backend that gets a request for each row. Templates are Jinja's, with the row's columns as variables.
 ///
-/// Every answer counts, whatever its status; a backend that does not answer is an error in the log, and the next row is sent.
+/// Every answer counts, whatever its status. A request that gets none is sent again, with the same `Idempotency-Key`, until there
+/// is one, and the rows behind wait; each attempt is a row of the log, the later ones with their number behind the id. Requests of the same
+/// commit that were answered are not sent again, unless the host ends before the commit is through. A request that can't be
+/// made of a row, or whose answer is no HTTP, is an error in the log, and the next row is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestSink {
@@ -62,8 +65,15 @@ struct Requests {
     endpoint: Endpoint,
     templates: Environment<'static>,
     log: Vec<Logged>,
-    /// The batch under way and how many of its rows are sent.
-    sent: (String, usize),
+    /// The batch under way, how many of its rows were answered, and how often the next one was sent.
+    sent: Sent,
+}
+
+#[derive(Default)]
+struct Sent {
+    batch: String,
+    rows: usize,
+    attempts: u32,
 }
 
 /// What came of a request.
@@ -88,7 +98,7 @@ impl RequestSink {
         let mut headers = self.headers.clone();
         headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
         let endpoint = Endpoint::new(self.credentials.header("Bearer")?, headers);
-        let (host, sink, log, sent) = (host.clone(), self.clone(), Vec::new(), (String::new(), 0));
+        let (host, sink, log, sent) = (host.clone(), self.clone(), Vec::new(), Sent::default());
         Ok(Box::new(Requests { host, sink, endpoint, templates, log, sent }))
     }
 }
@@ -106,24 +116,34 @@ impl Requests {
         rendered.map_err(|error| format!("the template of the {name} fails: {error:#}"))
     }
 
-    /// Sends the request of a row; what can't be sent is logged as well, and the next row has its turn.
-    fn send(&mut self, id: String, row: &Value) {
+    /// Sends the request of a row, and logs what came of it. An error is that of a backend that did not answer.
+    fn send(&mut self, id: &str, row: &Value) -> Result<(), String> {
         let (time_us, began) = (run::now().0, Instant::now());
         let (method, path) = (self.render("method", row), self.render("path", row));
+        let impossible = |reason: &String| Unanswered::Impossible(reason.clone());
         let answer = (|| {
-            let (method, path) = (method.clone()?, path.clone()?);
-            let body = if self.sink.body.is_some() { self.render("body", row)? } else { String::new() };
-            let verb: Method = method.trim().parse().map_err(|_| format!("{method:?} is no method"))?;
+            let (method, path) = (method.as_ref().map_err(impossible)?, path.as_ref().map_err(impossible)?);
+            let body = if self.sink.body.is_some() { self.render("body", row) } else { Ok(String::new()) };
+            let body = body.as_ref().map_err(impossible)?;
+            let verb: Method =
+                method.trim().parse().map_err(|_| Unanswered::Impossible(format!("{method:?} is no method")))?;
             let url = format!("{}{path}", self.sink.url.trim_end_matches('/'));
-            self.endpoint.ask(&verb, &url, &[("idempotency-key", &id)], body.as_bytes())
+            self.endpoint.ask(&verb, &url, &[("idempotency-key", id)], body.as_bytes())
         })();
         let latency_ms = began.elapsed().as_secs_f64() * 1e3;
-        let (status, error) = match answer {
-            Ok(answer) => (Some(i64::from(answer.status)), None),
-            Err(error) => (None, Some(error)),
+        let (status, error, result) = match answer {
+            Ok(answer) => (Some(i64::from(answer.status)), None, Ok(())),
+            Err(Unanswered::Impossible(reason)) => (None, Some(reason), Ok(())),
+            Err(Unanswered::Silent(reason)) => (None, Some(reason.clone()), Err(reason)),
         };
         let (method, path) = (method.unwrap_or_default(), path.unwrap_or_default());
+        self.sent.attempts += 1;
+        let id = match self.sent.attempts {
+            1 => id.to_owned(),
+            again => format!("{id}-{again}"),
+        };
         self.log.push(Logged { id, time_us, method, path, status, latency_ms, error });
+        result
     }
 }
 
@@ -132,14 +152,18 @@ impl Target for Requests {
         let mut lines = Vec::new();
         let columns = Columns::all(&batch.layout.schema);
         NdjsonEncoder::new(columns, Nulls::Written).encode(batch.rows, &mut lines).map_err(unwritable)?;
-        if self.sent.0 != batch.key {
-            self.sent = (batch.key.clone(), 0);
+        if self.sent.batch != batch.key {
+            self.sent = Sent { batch: batch.key.clone(), ..Sent::default() };
         }
         let text = String::from_utf8_lossy(&lines).into_owned();
-        for (number, line) in text.lines().enumerate().skip(self.sent.1) {
+        for (number, line) in text.lines().enumerate().skip(self.sent.rows) {
             let row: Value = serde_json::from_str(line).unwrap_or_default();
-            self.send(format!("{}-{number}", batch.key), &row);
-            self.sent.1 = number + 1;
+            if let Err(reason) = self.send(&format!("{}-{number}", batch.key), &row) {
+                // What is known so far is told now: it may be long until the backend is back.
+                self.flush()?;
+                return Err(Undelivered::Later(reason));
+            }
+            (self.sent.rows, self.sent.attempts) = (number + 1, 0);
         }
         Ok(())
     }
@@ -189,7 +213,13 @@ fn log_layout() -> TableLayout {
         summary: "What came of requests to a backend".to_owned(),
         kind: TableKind::Events,
         fields: vec![
-            field("request_id", DataType::Utf8, false, None, "The batch's key and the row's number in it"),
+            field(
+                "request_id",
+                DataType::Utf8,
+                false,
+                None,
+                "The batch's key and the row's number in it, and which attempt it was where there was no answer before",
+            ),
             field("time", DataType::Timestamp, false, None, "When it was sent, by the wall's clock"),
             field("method", DataType::Utf8, false, None, "The method"),
             field("path", DataType::Utf8, false, None, "Path and query"),
