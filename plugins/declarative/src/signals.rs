@@ -58,12 +58,18 @@ pub fn signals(config: &Config, tables: &mut [Table], problems: &mut Problems) -
 /// The names of the signals that may move a column, where that follows from where it comes from: what a row says of its entity and of
 /// itself changes only with which rows there are, and these with the rates of its table and of the tables above.
 pub fn moved_by(column: &Column, at: usize, tables: &[Table], signals: &[Signal]) -> Option<String> {
-    let own = match column.source {
-        Source::Time | Source::Entity(_) | Source::State | Source::Sequence(..) | Source::Id | Source::Link(..) => true,
-        Source::Attribute(Ref::Attribute(..)) => true,
-        _ => false,
-    };
-    if !own || !(column.signals.is_empty() && column.plus.is_empty() && column.times.is_empty()) {
+    let own = matches!(
+        column.source,
+        Source::Time
+            | Source::Entity(_)
+            | Source::State
+            | Source::Sequence(..)
+            | Source::Id
+            | Source::Link(..)
+            | Source::Attribute(Ref::Attribute(..))
+    );
+    let bent = !column.signals.is_empty() || !column.plus.is_empty() || !column.times.is_empty();
+    if !own || bent {
         return None;
     }
     let mut rates: Vec<usize> = Vec::new();
