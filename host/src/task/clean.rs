@@ -6,7 +6,11 @@ use crate::core::time::{Length, Timestamp};
 use crate::lake::{LakeTable, Span};
 use crate::plugin;
 use crate::run::{Cancel, Host};
+use crate::store::Scratch;
 use serde::Deserialize;
+
+/// How the names of folders begin that the SELECTs of a cleaning spill into.
+const KIND: &str = "steps";
 
 /// What to clean, how, and where to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -60,7 +64,10 @@ impl Clean {
             writer: host.writer.clone(),
             at: now,
         };
-        let engine = host.query_engine(None)?;
+        let failed = |source| TaskError::File { path: host.spill_dir.clone(), source };
+        // A SELECT that is stopped may hold its own folder until this process ends; that goes with this one.
+        let spill = Scratch::create(&host.spill_dir, KIND).map_err(failed)?;
+        let engine = Host { spill_dir: spill.path().to_owned(), ..host.clone() }.query_engine(None)?;
         clean::clean(&host.lake, &engine, &host.runtime, &recipe, &request, cancel).map_err(|source| {
             if source.is_stop() {
                 return TaskError::Stopped;
