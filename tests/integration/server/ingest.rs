@@ -235,6 +235,9 @@ fn influx_clients_are_answered_in_their_dialects() {
     served.send("POST", "/query?q=SELECT%201", &[], &[]).with_status(400);
 }
 
+/// Method, path and headers.
+type Asked<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 #[test]
 fn whatever_is_wrong_is_said_in_the_dialect_of_influx_clients() {
     let place = Place::new();
@@ -248,30 +251,30 @@ fn whatever_is_wrong_is_said_in_the_dialect_of_influx_clients() {
         reply
     };
     let (reads, wrong) = (("authorization", reads.as_str()), ("authorization", wrong.as_str()));
-    let cases: [(&str, &str, &[(&str, &str)], u16, &str); 8] = [
-        ("POST", "/api/v2/write?bucket=b", &[wrong], 401, "unauthorized"),
-        ("POST", "/api/v2/write?bucket=b", &[reads], 403, "forbidden"),
-        ("POST", "/api/v2/write?bucket=b&bucket=c", &[], 400, "invalid"),
-        ("POST", "/api/v2/write?bucket=b&precision=fortnight", &[], 400, "invalid"),
-        ("POST", "/api/v2/write?bucket=b", &[("content-encoding", "br")], 415, "unsupported media type"),
-        ("GET", "/api/v2/write", &[], 405, "method not allowed"),
-        ("GET", "/api/v2/buckets", &[], 404, "not found"),
-        ("GET", "/health", &[("host", "example.org")], 421, "internal error"),
+    let cases: [(Asked<'_>, u16, &str); 8] = [
+        (("POST", "/api/v2/write?bucket=b", &[wrong]), 401, "unauthorized"),
+        (("POST", "/api/v2/write?bucket=b", &[reads]), 403, "forbidden"),
+        (("POST", "/api/v2/write?bucket=b&bucket=c", &[]), 400, "invalid"),
+        (("POST", "/api/v2/write?bucket=b&precision=fortnight", &[]), 400, "invalid"),
+        (("POST", "/api/v2/write?bucket=b", &[("content-encoding", "br")]), 415, "unsupported media type"),
+        (("GET", "/api/v2/write", &[]), 405, "method not allowed"),
+        (("GET", "/api/v2/buckets", &[]), 404, "not found"),
+        (("GET", "/health", &[("host", "example.org")]), 421, "internal error"),
     ];
-    for (method, path, headers, status, code) in cases {
+    for ((method, path, headers), status, code) in cases {
         let reply = ask(method, path, headers).with_status(status).json();
         assert_eq!(reply["code"], code, "{method} {path}: {reply}");
         assert!(reply["message"].is_string(), "{method} {path}: {reply}");
     }
-    let cases: [(&str, &str, &[(&str, &str)], u16); 6] = [
-        ("POST", "/write?db=b", &[wrong], 401),
-        ("POST", "/write?db=b", &[reads], 403),
-        ("POST", "/write?db=b&db=c", &[], 400),
-        ("DELETE", "/write", &[], 405),
-        ("POST", "/query?q=SELECT%201", &[], 400),
-        ("GET", "/ping", &[("host", "example.org")], 421),
+    let cases: [(Asked<'_>, u16); 6] = [
+        (("POST", "/write?db=b", &[wrong]), 401),
+        (("POST", "/write?db=b", &[reads]), 403),
+        (("POST", "/write?db=b&db=c", &[]), 400),
+        (("DELETE", "/write", &[]), 405),
+        (("POST", "/query?q=SELECT%201", &[]), 400),
+        (("GET", "/ping", &[("host", "example.org")]), 421),
     ];
-    for (method, path, headers, status) in cases {
+    for ((method, path, headers), status) in cases {
         let reply = ask(method, path, headers).with_status(status).json();
         assert!(reply["error"].is_string(), "{method} {path}: {reply}");
     }
