@@ -210,7 +210,7 @@ fn a_version_that_can_not_read_the_state_takes_over_afresh_and_a_verification_do
     };
     let minute = |from: Timestamp| {
         let to = from.plus_us(60_000_000);
-        counters(&format!("timestamp >= '{from}' AND timestamp < '{to}'"))
+        counters(&format!("time >= '{from}' AND time < '{to}'"))
     };
     let (before, after) = (minute(at.plus_us(-60_000_000)), minute(at));
     assert_eq!(before.0, after.0, "as many rows in the minute before as behind it");
