@@ -64,12 +64,20 @@ pub struct Collected {
 /// Why nothing was collected.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// The source can't be reached or refuses.
+    /// The source can't be reached or is in trouble.
     #[error("can't collect from {url}: {reason}")]
     Source {
         /// Where.
         url: String,
         /// Why.
+        reason: String,
+    },
+    /// The source refuses what it is asked, and will again.
+    #[error("can't collect from {url}: {reason}")]
+    Refused {
+        /// Where.
+        url: String,
+        /// Its answer.
         reason: String,
     },
     /// Mend the credentials.

@@ -370,7 +370,7 @@ pub(super) fn on_ctrl_c(app: &App) -> Arc<Cancel> {
             if asked.is_cancelled() {
                 std::process::exit(2);
             }
-            tracing::warn!("stopping after the current window; once more ends at once");
+            tracing::warn!("stopping; once more ends at once");
             asked.cancel();
         }
     });

@@ -60,7 +60,9 @@ impl Source {
                 self.json(&answer)
             }
             Question::InfluxQl { database, query } => {
-                let form = format!("db={}&q={}&epoch=u", encoded(database), encoded(query));
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                form.append_pair("db", database).append_pair("q", query).append_pair("epoch", "u");
+                let form = form.finish();
                 let media = "application/x-www-form-urlencoded";
                 let answer = self.answer(request(&format!("{base}/query"), media), form)?;
                 self.json(&answer)
@@ -68,7 +70,8 @@ impl Source {
             Question::Flux { org, query } => {
                 let dialect = json!({ "annotations": ["datatype", "group", "default"], "header": true });
                 let body = json!({ "query": query, "type": "flux", "dialect": dialect }).to_string();
-                let target = format!("{base}/api/v2/query?org={}", encoded(org));
+                let mut org_of = form_urlencoded::Serializer::new(String::new());
+                let target = format!("{base}/api/v2/query?{}", org_of.append_pair("org", org).finish());
                 let request = request(&target, "application/json").header("accept", "application/csv");
                 let answer = self.answer(request, body)?;
                 flux::rows(answer.into()).map_err(|problem| CollectError::Unfit { url: self.url.clone(), problem })
@@ -99,7 +102,12 @@ impl Source {
         let bytes = bytes.map_err(|error| self.failed(&error))?;
         if !status.is_success() {
             let shown: String = String::from_utf8_lossy(&bytes).chars().take(SHOWN_CHARS).collect();
-            return Err(self.failed(&format!("it answered {status}: {shown}")));
+            let reason = format!("it answered {status}: {shown}");
+            // What was asked is wrong, and will be; the others are trouble that may pass.
+            if status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429) {
+                return Err(CollectError::Refused { url: self.url.clone(), reason });
+            }
+            return Err(self.failed(&reason));
         }
         Ok(bytes)
     }
@@ -111,17 +119,4 @@ impl Source {
     fn failed(&self, reason: &dyn std::fmt::Display) -> CollectError {
         CollectError::Source { url: self.url.clone(), reason: reason.to_string() }
     }
-}
-
-/// A value of a form or an address.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

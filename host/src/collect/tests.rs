@@ -137,7 +137,7 @@ fn what_influx_answers_is_rows_and_what_is_none_is_told() {
         collect(&collection, None, runtime.handle(), Timestamp(0), Timestamp(0)),
         Err(CollectError::Unfit { .. })
     ));
-    assert_eq!(asked.join().unwrap()[0], "db=my%20db&q=SELECT%20usage%20FROM%20cpu&epoch=u");
+    assert_eq!(asked.join().unwrap()[0], "db=my+db&q=SELECT+usage+FROM+cpu&epoch=u");
     assert!(matches!(
         collect(&collection, None, runtime.handle(), Timestamp(0), Timestamp(0)),
         Err(CollectError::Source { .. })

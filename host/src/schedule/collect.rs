@@ -124,7 +124,8 @@ impl From<CollectError> for StepError {
         let message = crate::core::problem::chain(&error);
         match error {
             // The same answer would be wrong again.
-            CollectError::Unfit { .. }
+            CollectError::Refused { .. }
+            | CollectError::Unfit { .. }
             | CollectError::Credentials { .. }
             | CollectError::BadName(_)
             | CollectError::Batch(_) => Self::Verdict(message),

@@ -155,7 +155,7 @@ fn an_influxdb_is_collected_from() {
     assert_eq!(place.sql("SELECT sum(usage) AS s, min(host) AS h FROM influx.cpu"), [json!({"s": 1.5, "h": "a"})]);
     let told = place.json_with_code(1, ["schedule", "run", "p.toml", "--once", "p", "--json"]);
     assert!(told["steps"][0]["error"].as_str().unwrap().contains("no such database"), "{told:#}");
-    assert_eq!(asked.join().unwrap()[0], "db=d&q=SELECT%20usage%20FROM%20cpu&epoch=u");
+    assert_eq!(asked.join().unwrap()[0], "db=d&q=SELECT+usage+FROM+cpu&epoch=u");
     place.file("q.toml", step.replace("table =", "body = { x = 1 }\ntable ="));
     place.ask(["schedule", "run", "q.toml", "--once", "p"]).refused(&["step[0].body", "InfluxDB"]);
 }

@@ -134,7 +134,7 @@ fn an_influxdb_of_version_2_is_asked_in_flux() {
     place.ask(["collect", "--influx-org", "o"]).refused(&["--query"]);
     let asked = asked.join().unwrap();
     let head = &asked[0].0;
-    assert!(head.starts_with("POST /api/v2/query?org=my%20org HTTP/1.1\r\n"), "{head}");
+    assert!(head.starts_with("POST /api/v2/query?org=my+org HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("uthorization: Token s3cret"), "{head}");
     let body: Value = serde_json::from_str(&asked[0].1).unwrap();
     assert_eq!(body["query"], flux.replace('\\', ""));
@@ -154,6 +154,21 @@ fn a_source_that_sends_elsewhere_is_not_followed() {
     assert!(step["error"].as_str().unwrap().contains("it answered 302"), "{step:#}");
     assert_eq!(asked.join().unwrap().len(), 2, "it may be another answer the next time");
     assert!(elsewhere.accept().is_err(), "nobody else was asked");
+}
+
+#[test]
+fn a_refusal_is_final_and_trouble_is_not() {
+    let place = Place::new();
+    let (url, asked) = serve(vec![("503 Service Unavailable", "busy"), ("403 Forbidden", "not you")]);
+    pipeline(&place, &format!("url = \"{url}/rows\""));
+    let step = run(&place, None, 1);
+    assert_eq!((&step["tries"], asked.join().unwrap().len()), (&json!(2), 2), "{step:#}");
+    assert!(step["error"].as_str().unwrap().contains("not you"), "{step:#}");
+
+    let (url, asked) = serve(vec![("403 Forbidden", "not you")]);
+    pipeline(&place, &format!("url = \"{url}/rows\""));
+    let step = run(&place, None, 1);
+    assert_eq!((&step["tries"], asked.join().unwrap().len()), (&json!(1), 1), "{step:#}");
 }
 
 /// Debian's own, which asks who asks.
@@ -179,6 +194,7 @@ fn the_real_influxdb_is_collected_from() {
     pipeline(&place, &format!("url = \"{url}\"\n{query}"));
     let step = run(&place, None, 1);
     assert!(step["error"].as_str().unwrap().contains("401"), "{step:#}");
+    assert_eq!(step["tries"], 1, "a refusal is final: {step:#}");
     pipeline(&place, &format!("url = \"{url}\"\n{query}\ncredentials = {{ basic_env = \"SECRET\" }}"));
     assert_eq!(run(&place, Some("ada:s3cret"), 0)["result"]["lake_rows"], 2);
     assert_eq!(run(&place, Some("ada:s3cret"), 0)["result"]["lake_rows"], 0);

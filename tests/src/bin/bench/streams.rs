@@ -1,5 +1,5 @@
-//! Streams in real time: whether a hundred of one row a second, and one of 50,000 rows a second, hold their rate on this machine,
-//! and how late their rows are.
+//! Streams in real time: whether a hundred of one row a second, one of 50,000 rows a second, and both at once hold their rate on
+//! this machine, and how late their rows are.
 
 use crate::clock::process;
 use crate::report::{Bar, Report};
@@ -25,18 +25,28 @@ const BAR: f64 = 0.98;
 /// Latest that rows may be seen, behind the end of their segment.
 const LATEST_MS: f64 = 1_000.0;
 
-/// A load: so many streams, each with a row a second of so many entities, committed every `tick`.
-struct Load {
+/// Streams that are alike, each with a row a second of so many entities.
+struct Part {
     name: &'static str,
     streams: u32,
     entities: u32,
-    tick: &'static str,
 }
 
-const LOADS: [Load; 3] = [
-    Load { name: "100 streams of 1 row/s, every 10 s", streams: 100, entities: 1, tick: "10s" },
-    Load { name: "100 streams of 1 row/s, every second", streams: 100, entities: 1, tick: "1s" },
-    Load { name: "a stream of 50,000 rows/s, every second", streams: 1, entities: 50_000, tick: "1s" },
+/// What is at work at once, committed every `tick`.
+struct Load {
+    name: &'static str,
+    tick: &'static str,
+    parts: &'static [Part],
+}
+
+const SMALL: Part = Part { name: "100 streams of 1 row/s", streams: 100, entities: 1 };
+const LARGE: Part = Part { name: "a stream of 50,000 rows/s", streams: 1, entities: 50_000 };
+
+const LOADS: [Load; 4] = [
+    Load { name: "every 10 s", tick: "10s", parts: &[SMALL] },
+    Load { name: "every second", tick: "1s", parts: &[SMALL] },
+    Load { name: "every second", tick: "1s", parts: &[LARGE] },
+    Load { name: "every second, both at once", tick: "1s", parts: &[SMALL, LARGE] },
 ];
 
 pub(crate) fn measure(folder: &Path, report: &mut Report) -> Result<()> {
@@ -52,23 +62,29 @@ impl Load {
         let writer = app.writer()?;
         let alerts = Alerts::new(writer.host.store.clone(), writer.host.runtime.clone());
         let streams = Streams::new(&writer.host, alerts, app.settings().streams.clone(), log_nowhere())?;
-        let started: Result<Vec<StreamId>> =
-            (0..self.streams).map(|number| Ok(streams.start(self.spec(number)?)?.id)).collect();
-        let ids = started?;
-        let held = self.hold(&streams, &ids);
+        let mut parts = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            let started = (0..part.streams).map(|number| Ok(streams.start(self.spec(part, index, number)?)?.id));
+            parts.push(started.collect::<Result<Vec<StreamId>>>()?);
+        }
+        let held = self.hold(&streams, &parts);
         streams.shut_down();
         let Held { rows_per_second, drift_ms, cpu } = held?;
-        let asked = f64::from(self.streams * self.entities);
-        report.at_least(self.name, rows_per_second, "rows/s", asked * BAR);
-        report.figure(&format!("{}: largest drift", self.name), drift_ms, "ms", Bar::Below(LATEST_MS));
-        report.figure(&format!("{}: CPU time a second", self.name), cpu * 1e3, "ms", Bar::None);
+        for (part, rate) in self.parts.iter().zip(rows_per_second) {
+            let asked = f64::from(part.streams * part.entities);
+            report.at_least(&format!("{}, {}", part.name, self.name), rate, "rows/s", asked * BAR);
+        }
+        let names: Vec<_> = self.parts.iter().map(|part| part.name).collect();
+        let load = format!("{}, {}", names.join(" and "), self.name);
+        report.figure(&format!("{load}: largest drift"), drift_ms, "ms", Bar::Below(LATEST_MS));
+        report.figure(&format!("{load}: CPU time a second"), cpu * 1e3, "ms", Bar::None);
         Ok(())
     }
 
-    fn spec(&self, number: u32) -> Result<StreamSpec> {
+    fn spec(&self, part: &Part, index: usize, number: u32) -> Result<StreamSpec> {
         let text = format!(
             r#"
-            dataset = "load_{number}"
+            dataset = "load_{index}_{number}"
             seed = {number}
             duration = "{tick}"
             segment = "{tick}"
@@ -94,13 +110,13 @@ impl Load {
             tick = "{tick}"
             "#,
             tick = self.tick,
-            entities = self.entities,
+            entities = part.entities,
         );
         Ok(StreamSpec::of(RunSpec::parse(&text, false, "bench")?)?)
     }
 
-    fn hold(&self, streams: &Streams, ids: &[StreamId]) -> Result<Held> {
-        let began = Instant::now();
+    fn hold(&self, streams: &Streams, parts: &[Vec<StreamId>]) -> Result<Held> {
+        let (began, ids) = (Instant::now(), parts.concat());
         loop {
             let behind = ids.iter().map(|id| Ok(streams.stats(id)?.drift_ms.is_none())).collect::<Result<Vec<_>>>()?;
             let behind = behind.into_iter().filter(|behind| *behind).count();
@@ -111,18 +127,22 @@ impl Load {
             sleep(LOOK);
         }
         // What is behind counts against nobody: rates are taken between two looks.
-        let (start, cpu, before) = (Instant::now(), process()?, total(streams, ids)?);
+        let totals = || parts.iter().map(|ids| total(streams, ids)).collect::<Result<Vec<u64>>>();
+        let (start, cpu, before) = (Instant::now(), process()?, totals()?);
         sleep(MEASURED);
-        let (cpu, rows, elapsed) = (process()? - cpu, total(streams, ids)? - before, start.elapsed().as_secs_f64());
+        let (cpu, after, elapsed) = (process()? - cpu, totals()?, start.elapsed().as_secs_f64());
+        let rows_per_second =
+            after.iter().zip(before).map(|(after, before)| (after - before) as f64 / elapsed).collect();
         let drifts = ids.iter().map(|id| Ok(streams.stats(id)?.max_drift_ms)).collect::<Result<Vec<_>>>()?;
         let drift_ms = drifts.into_iter().max().context("there are no streams")? as f64;
-        Ok(Held { rows_per_second: rows as f64 / elapsed, drift_ms, cpu: cpu.as_secs_f64() / elapsed })
+        Ok(Held { rows_per_second, drift_ms, cpu: cpu.as_secs_f64() / elapsed })
     }
 }
 
 /// What was seen in a minute.
 struct Held {
-    rows_per_second: f64,
+    /// Of each part.
+    rows_per_second: Vec<f64>,
     /// Of the latest commit of all.
     drift_ms: f64,
     /// Seconds of CPU time a second.
