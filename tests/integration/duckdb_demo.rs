@@ -167,7 +167,13 @@ fn what_a_run_says_to_go_on_with_works_as_it_stands() {
     // What a shell would hand to DuckDB's own program, which PyPI does not have.
     let words = attach.strip_prefix("duckdb -c \"").and_then(|rest| rest.strip_suffix('"')).unwrap();
     let script = format!(
-        "import os\nos.chdir({:?})\nc.execute('DETACH lake')\nrows = c.execute(\"\"\"{words}\"\"\").fetchall()\nemit([row[2] for row in rows])\n",
+        r#"
+import os
+os.chdir({:?})
+fresh = duckdb.connect()
+fresh.execute("LOAD ducklake; LOAD sqlite_scanner")
+emit([row[0] for row in fresh.execute("""{words}""").fetchall()])
+"#,
         place.path()
     );
     let tables = duckdb::query(&place.data(), &script).unwrap();

@@ -163,9 +163,10 @@ fn next_commands(out: &mut dyn Write, app: &App, dataset: &str) -> io::Result<()
     let (folder, data_dir) = (app.data_dir().display(), data_dir_flag(app));
     writeln!(out, "\ngo on with")?;
     next_of_dataset(out, &data_dir, dataset)?;
+    // Not `SHOW ALL TABLES`, which DuckDB 1.5.5 often answers with nothing the first time that it is asked.
     writeln!(
         out,
-        "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW ALL TABLES\""
+        "  duckdb -c \"ATTACH 'ducklake:sqlite:{folder}/telemill.sqlite' AS lake (READ_ONLY); SHOW TABLES FROM lake.{dataset}\""
     )
 }
 
