@@ -210,7 +210,6 @@ impl App {
             query: self.settings.query.clone(),
             spill_dir: self.data_dir().join(SPILL_FOLDER),
             unmoved: None,
-            worker: self.worker.clone(),
         })
     }
 }

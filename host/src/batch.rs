@@ -33,6 +33,7 @@ pub struct GuestColumn {
     /// The values.
     pub values: GuestValues,
     /// One bit a row, least significant first, 1 = valid; none where every row is valid.
+    #[serde(with = "serde_bytes")]
     pub validity: Option<Vec<u8>>,
 }
 
@@ -40,7 +41,7 @@ pub struct GuestColumn {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum GuestValues {
     /// Little-endian, fixed width; booleans as bits.
-    Packed(Vec<u8>),
+    Packed(#[serde(with = "serde_bytes")] Vec<u8>),
     /// One element a row.
     Booleans(Vec<bool>),
     /// One element a row.
@@ -52,15 +53,17 @@ pub enum GuestValues {
     /// Strings end to end.
     Text(GuestText),
     /// Keys (little-endian u32) into distinct strings.
-    Dictionary(Vec<u8>, GuestText),
+    Dictionary(#[serde(with = "serde_bytes")] Vec<u8>, GuestText),
 }
 
 /// Strings end to end: value i is `bytes[offsets[i]..offsets[i + 1]]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GuestText {
     /// rows + 1 little-endian u32.
+    #[serde(with = "serde_bytes")]
     pub offsets: Vec<u8>,
     /// UTF-8.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 

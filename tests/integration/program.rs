@@ -377,6 +377,28 @@ pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// Processes that do `job` for the process `host`: their ids.
+pub(crate) fn workers(host: u32, job: &str) -> Vec<u32> {
+    let words = format!("worker\0{job}");
+    let found = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()?;
+        let said = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        (parent == host && said.contains(&words)).then_some(id)
+    });
+    found.collect()
+}
+
+/// Kills a process, which may have ended by itself.
+pub(crate) fn kill(id: u32) {
+    drop(Command::new("kill").args(["-9", &id.to_string()]).output());
+}
+
+pub(crate) fn alive(id: u32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
 /// The program in `folder`, without what the tester's own environment says.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(telemill().unwrap());

@@ -2,6 +2,7 @@
 
 mod care;
 mod control;
+mod isolated;
 mod postgres;
 mod sinks;
 

@@ -33,6 +33,7 @@ fn serve(args: &[OsString]) -> io::Result<()> {
         Some(vet::JOB) => vet::serve(&link, frame),
         Some(check::JOB) => check::serve(&link, frame),
         Some(run::JOB) => run::serve(link, frame),
+        Some(run::OPEN_JOB) => run::answer(link, frame),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no such job")),
     }
 }

@@ -5,7 +5,7 @@ use super::bindings::generator::exports::telemill::plugin::generator as wit;
 use super::check::Metered;
 use super::convert;
 use super::engine::Plugin;
-use super::error::PluginError;
+use super::error::{PluginError, PluginId};
 use super::instance::Instance;
 use super::log::LogSink;
 use crate::batch::{GuestBatch, TableLayout, to_arrow};
@@ -143,12 +143,7 @@ impl Generator {
     /// Rows that break the contract, and what [`Self::advance`] can fail with.
     pub fn rows(&mut self, layouts: &[TableLayout], window: Window) -> Result<Vec<(usize, RecordBatch)>, PluginError> {
         let batches = self.advance(window)?;
-        let checked: Result<_, _> = batches.into_iter().map(|batch| to_arrow(batch, layouts, window)).collect();
-        checked.map_err(|source| PluginError::BadRows {
-            plugin: Arc::clone(self.instance.plugin()),
-            call: "advance",
-            source,
-        })
+        checked(self.instance.plugin(), batches, layouts, window)
     }
 
     /// What [`Self::restore`] needs to go on from here; none where there is no state.
@@ -181,4 +176,30 @@ impl Generator {
     pub fn output_bytes(&self) -> u64 {
         self.instance.limits().output_bytes
     }
+}
+
+impl Plugin {
+    /// What an instance of this generator returned for `window`, as Arrow, every value checked: the table's index with each
+    /// batch.
+    ///
+    /// # Errors
+    /// Rows that break the contract.
+    pub fn rows(
+        &self,
+        batches: Vec<GuestBatch>,
+        layouts: &[TableLayout],
+        window: Window,
+    ) -> Result<Vec<(usize, RecordBatch)>, PluginError> {
+        checked(self.id(), batches, layouts, window)
+    }
+}
+
+fn checked(
+    plugin: &Arc<PluginId>,
+    batches: Vec<GuestBatch>,
+    layouts: &[TableLayout],
+    window: Window,
+) -> Result<Vec<(usize, RecordBatch)>, PluginError> {
+    let checked: Result<_, _> = batches.into_iter().map(|batch| to_arrow(batch, layouts, window)).collect();
+    checked.map_err(|source| PluginError::BadRows { plugin: Arc::clone(plugin), call: "advance", source })
 }

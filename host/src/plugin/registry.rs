@@ -9,6 +9,7 @@ use super::log::printable;
 use super::shipped;
 use super::world::{CONTRACT_VERSION, PluginKind};
 use crate::core::digest::Digest;
+use crate::worker::Program;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,6 +70,11 @@ impl Registry {
     /// The registry of a data folder; nothing is written before a plugin is used.
     pub fn new(engine: Engine, data_dir: &Path) -> Self {
         Self { engine, dir: data_dir.join(FOLDER), names: None, loaded: Arc::default(), shipped: Arc::default() }
+    }
+
+    /// What runs as a worker process; none where all code of plugins runs on threads of this one.
+    pub fn worker(&self) -> Option<&Program> {
+        self.engine.compiler()
     }
 
     /// The same, whose names mean what `names` says first, and else plugins that ship.

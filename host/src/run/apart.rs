@@ -2,30 +2,37 @@
 //! segment. A shard is a pure function, so the rows are the same.
 //!
 //! The worker writes the files of its segments itself, and says what they are; rows never cross the pipe. What makes them
-//! visible, the record and the commit, stays on this side.
+//! visible, the record and the commit, stays on this side. An instance that stays open, a stream's, is asked for its rows
+//! window by window ([`Remote`]): these cross the pipe, and their values are checked on this side.
 
+mod answer;
+mod begin;
+mod deaths;
 mod job;
+mod remote;
 mod serve;
 
+pub use answer::answer;
+pub(super) use remote::Remote;
 pub use serve::serve;
 
-use self::job::{Failure, Job, Word};
+use self::deaths::Deaths;
+use self::job::{Job, Opening, Word};
 use super::error::RunError;
-use super::execute::Host;
 use super::output::{Accept, Destination};
-use super::plan::Plan;
+use super::plan::{Plan, Processes};
 use super::shard::{Progress, SegmentDone, Watch, failed_at};
 use crate::core::time::Window;
-use crate::plugin::Shard;
+use crate::plugin::{Limits, Shard};
 use crate::worker::{Bounds, End, Frame, Process, Program, Said};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// The word for this job on a worker's command line.
+/// The word for making a shard to its end, on a worker's command line.
 pub const JOB: &str = "shard";
+/// The word for an instance that stays open.
+pub const OPEN_JOB: &str = "instance";
 
-/// Attempts at a shard in a row that finish no segment; then the shard has failed.
-const FUTILE_ATTEMPTS: u32 = 3;
 /// How often a waiting thread looks whether the run was stopped.
 const LOOK: Duration = Duration::from_millis(100);
 /// Files that a worker has open besides one for each table: pipes, the runtime's, and what Rust's library reads.
@@ -43,8 +50,12 @@ pub(super) struct Shards<'a> {
     component: Vec<u8>,
     given: Vec<u8>,
     bounds: Bounds,
-    /// How long a worker may be silent: a start without cached code and a call in full, and as much again.
     patience: Duration,
+}
+
+/// How long a worker may be silent: a start without cached code and a call in full, and as much again.
+fn patience(limits: &Limits) -> Duration {
+    Duration::from_millis(limits.compile_ms + limits.call_ms) * 2
 }
 
 /// How far a shard is.
@@ -62,21 +73,19 @@ impl<'a> Shards<'a> {
     /// # Errors
     /// The component is not in the store.
     pub(super) fn new(
-        host: &Host,
         plan: &'a Plan,
-        program: &'a Program,
+        Processes { program, registry }: &'a Processes,
         destination: Option<Destination>,
     ) -> Result<Self, RunError> {
-        let component = host.registry.bytes_of(plan.generator.plugin.digest())?;
+        let component = registry.bytes_of(plan.generator.plugin.digest())?;
         let making = plan.making();
-        let given = job::pack(&making.incidents, making.inputs).map_err(failed)?;
+        let given = job::pack(&making.beginning.incidents, making.beginning.inputs).map_err(failed)?;
         let limits = plan.generator.plugin.limits();
         let tables = plan.layouts.len() as u64;
         let writers = destination.as_ref().map_or(0, |to| to.writer.row_group_bytes as u64 * tables * WRITER_COPIES);
         let data_bytes = limits.process_bytes(component.len(), given.len()) + writers;
         let bounds = Bounds { data_bytes, files: FILES + tables, file_bytes: u64::MAX };
-        let patience = Duration::from_millis(limits.compile_ms + limits.call_ms) * 2;
-        Ok(Self { program, plan, destination, component, given, bounds, patience })
+        Ok(Self { program, plan, destination, component, given, bounds, patience: patience(limits) })
     }
 
     /// Makes `shard` from where `before` says to the end of the span.
@@ -89,23 +98,18 @@ impl<'a> Shards<'a> {
     ) -> Result<(), RunError> {
         let segments = self.plan.spec.segments();
         let mut at = Standing { progress: before, told: (0, 0), finished_rows: 0 };
-        let mut futile = 0;
+        let mut deaths = Deaths::default();
         while let Some(segment) = segments.get(at.progress.segments) {
             let kept = at.progress.segments;
-            let died = |message| failed_at(shard, Some(*segment), RunError::Worker { message });
             let end = self.attempt(shard, &segments, &mut at, output, watch)?;
-            let progressed = at.progress.segments > kept;
             if at.progress.segments == segments.len() {
                 break;
             }
-            futile = if progressed { 1 } else { futile + 1 };
-            // The same work would take the same memory again.
-            if end.out_of_memory() {
-                return Err(died(format!("{end}; it may use {} bytes of memory", self.bounds.data_bytes)));
+            if at.progress.segments > kept {
+                deaths.forget();
             }
-            if futile >= FUTILE_ATTEMPTS {
-                return Err(died(format!("{end}, as did {} before it", futile - 1)));
-            }
+            let counted = deaths.count(&end, self.bounds.data_bytes);
+            counted.map_err(|source| failed_at(shard, Some(*segment), source))?;
             tracing::warn!(run.partition = shard.partition, "{end}; its segment is made again");
         }
         // What an earlier process had finished already is progress as well.
@@ -142,23 +146,17 @@ impl<'a> Shards<'a> {
 
     fn start(&self, shard: Shard, segments: &[Window], progress: &Progress) -> io::Result<Process> {
         let Plan { generator, simulation, .. } = self.plan;
-        let plugin = &generator.plugin;
         let job = Job {
-            origin: plugin.id().name.clone(),
-            config: generator.config.clone(),
-            shard,
+            opening: Opening::of(generator, shard, progress.state.is_some())?,
             segments: segments.to_vec(),
             kept: progress.segments,
-            saved: progress.state.is_some(),
             step_us: simulation.step_us,
             tables: simulation.tables.clone(),
-            limits: plugin.limits().clone(),
-            cache_dir: plugin.cache_dir().map(std::path::absolute).transpose()?,
             destination: self.destination.clone(),
         };
         let state = progress.state.clone().unwrap_or_default();
         let frame = Frame::new(&job, vec![self.component.clone(), self.given.clone(), state])?;
-        Process::start(self.program, self.bounds, JOB, frame, plugin.limits().output_bytes + FILES_BYTES)
+        Process::start(self.program, self.bounds, JOB, frame, generator.plugin.limits().output_bytes + FILES_BYTES)
     }
 
     fn take(
@@ -187,12 +185,7 @@ impl<'a> Shards<'a> {
                 at.finished_rows += rows;
                 at.progress = Progress { segments: segment + 1, state };
             }
-            Word::Failed { window, failure: Failure::Plugin(form) } => {
-                return Err(failed_at(shard, window, RunError::Plugin(form.into())));
-            }
-            Word::Failed { window, failure: Failure::Other(message) } => {
-                return Err(failed_at(shard, window, RunError::Worker { message }));
-            }
+            Word::Failed { window, failure } => return Err(failed_at(shard, window, failure.into())),
         }
         Ok(())
     }

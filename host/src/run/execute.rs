@@ -20,7 +20,6 @@ use crate::lake::{Commit, DataFile, Lake, LakeError, Mode, SnapshotId, TableFile
 use crate::plugin::{LogSink, Registry};
 use crate::query::{self, QueryError};
 use crate::store::{Outcome as Recorded, RunRecord, RunState, Segment, Store, TableTotal};
-use crate::worker::Program;
 use arrow::array::RecordBatch;
 use rand::TryRng as _;
 use std::collections::BTreeMap;
@@ -51,8 +50,6 @@ pub struct Host {
     pub spill_dir: PathBuf,
     /// Rows that are acknowledged and not in the lake yet, where something takes such in.
     pub unmoved: Option<Arc<dyn query::Unmoved>>,
-    /// What runs as a worker process; without it all code of plugins runs on threads of this process.
-    pub worker: Option<Program>,
 }
 
 impl Host {
@@ -227,7 +224,7 @@ fn make_rows(
         let state = mine.last().and_then(|segment| segment.state.clone());
         Progress { segments: mine.len(), state }
     };
-    workers::make_shards(host, plan, request, &before, &LakeOutput::new(host, plan, id), &Watch::new(observer, cancel))
+    workers::make_shards(plan, request, &before, &LakeOutput::new(host, plan, id), &Watch::new(observer, cancel))
 }
 
 /// Makes everything visible together: files, ground truth, fingerprint and record.

@@ -5,16 +5,18 @@ use super::error::RunError;
 use super::incidents::IncidentModels;
 use super::inputs::{self, InputRows, ReadInput};
 use super::named::TargetNames;
-use super::shard::Making;
-use super::spec::{Isolation, PluginUse, ResolvedSpec};
+use super::shard::{Beginning, Making};
+use super::spec::{Isolation, PluginUse, ResolvedSpec, SpecError};
 use super::truth::PlannedIncident;
 use crate::batch::{GuestBatch, TableLayout};
 use crate::core::incident::Incident;
 use crate::core::problem::Problem;
 use crate::core::schema::Simulation;
-use crate::plugin::{Generator, LogSink, Plugin, PluginKind, Registry, Shard};
+use crate::plugin::{LogSink, Plugin, PluginKind, Registry, Shard};
 use crate::store;
+use crate::worker::Program;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A plugin with its effective configuration.
 #[derive(Clone)]
@@ -42,11 +44,11 @@ pub struct Plan {
     /// The components by role, in the spec's order.
     pub components: Vec<store::PluginUse>,
     /// Rows from outside, for every shard.
-    pub inputs: Vec<GuestBatch>,
+    pub inputs: Arc<[GuestBatch]>,
     /// What the generator calls targets that an input has other names for.
     pub(super) names: TargetNames,
-    /// Where the generator's code runs.
-    pub isolation: Isolation,
+    /// What starts the processes that the generator's code runs in; none where it runs on threads.
+    pub(super) processes: Option<Processes>,
     /// Where plugins' logs go.
     pub log: LogSink,
 }
@@ -104,11 +106,9 @@ impl Plan {
         let rows = InputRows::read(&spec, &simulation, read_input)?;
         let (shown, names) = TargetNames::of(&simulation, &rows)?;
         let models = IncidentModels::open(&spec, &models, shown, &log)?;
-        let inputs = rows.to_guest(&simulation)?;
+        let inputs = rows.to_guest(&simulation)?.into();
         let layouts = simulation.tables.iter().cloned().map(TableLayout::new).collect();
-        let isolation = spec.spec().isolation.unwrap_or_else(|| {
-            if registry.ships(generator.plugin.digest()) { Isolation::Thread } else { Isolation::Process }
-        });
+        let processes = Processes::of(registry, &spec, &generator)?;
         let plan = Self {
             spec,
             generator,
@@ -119,7 +119,7 @@ impl Plan {
             components,
             inputs,
             names,
-            isolation,
+            processes,
             log,
         };
         Ok((plan, models))
@@ -130,25 +130,9 @@ impl Plan {
         Shard { seed: self.spec.seed(), partition, partitions, span: self.spec.window() }
     }
 
-    /// Makes an instance ready for its first window: from a saved state or from the start, fed and warned.
-    ///
-    /// # Errors
-    /// The plugin failed.
-    pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
-        self.making().begin(shard, state)
-    }
-
-    /// The same, warned of `incidents` instead of the plan's own.
-    ///
-    /// # Errors
-    /// The plugin failed.
-    pub fn begin_with(
-        &self,
-        shard: Shard,
-        state: Option<Vec<u8>>,
-        incidents: &[Incident],
-    ) -> Result<Generator, RunError> {
-        Making { incidents: self.declared(incidents.to_vec()), ..self.making() }.begin(shard, state)
+    /// What an instance begins with that is warned of `incidents`, which have the generator's own names of targets.
+    pub(super) fn beginning(&self, incidents: Vec<Incident>) -> Beginning<'_> {
+        Beginning { generator: &self.generator, incidents, inputs: &self.inputs, log: &self.log }
     }
 
     /// Incidents as the generator is told them: with its own names of targets.
@@ -159,19 +143,44 @@ impl Plan {
     /// What every shard is made of.
     pub(super) fn making(&self) -> Making<'_> {
         Making {
-            generator: &self.generator,
+            beginning: self.beginning(self.bare_incidents()),
             segments: self.spec.segments(),
             step_us: self.simulation.step_us,
             layouts: &self.layouts,
-            incidents: self.bare_incidents(),
-            inputs: &self.inputs,
-            log: &self.log,
         }
     }
 
     /// The incidents alone, as the generator takes them.
-    fn bare_incidents(&self) -> Vec<Incident> {
+    pub(super) fn bare_incidents(&self) -> Vec<Incident> {
         self.declared(self.incidents.iter().map(|planned| planned.incident.clone()).collect())
+    }
+}
+
+/// Starts processes for code of plugins.
+#[derive(Clone)]
+pub(super) struct Processes {
+    /// What they run.
+    pub(super) program: Program,
+    /// Has the components.
+    pub(super) registry: Registry,
+}
+
+impl Processes {
+    /// Those for `generator`, where `spec` or the plugin's origin asks for some.
+    fn of(registry: &Registry, spec: &ResolvedSpec, generator: &Configured) -> Result<Option<Self>, RunError> {
+        let asked = spec.spec().isolation;
+        let wanted = match asked {
+            Some(isolation) => isolation == Isolation::Process,
+            None => !registry.ships(generator.plugin.digest()),
+        };
+        match registry.worker().cloned() {
+            Some(program) if wanted => Ok(Some(Self { program, registry: registry.clone() })),
+            None if wanted && asked.is_some() => {
+                let problem = Problem::new("isolation", "this program can't start worker processes");
+                Err(SpecError::Values(vec![problem]).into())
+            }
+            _ => Ok(None),
+        }
     }
 }
 
@@ -207,7 +216,7 @@ fn check_grid(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunErr
             Problem::new(key, format!("{length} is no whole number of the generator's steps of {step} us"))
         })
         .collect();
-    if found.is_empty() { Ok(()) } else { Err(super::spec::SpecError::Values(found).into()) }
+    if found.is_empty() { Ok(()) } else { Err(SpecError::Values(found).into()) }
 }
 
 fn check_inputs(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunError> {

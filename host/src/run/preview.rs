@@ -1,6 +1,7 @@
 //! Rows without a lake: any window of a run to look at, and all of it in order for whoever writes files.
 
 use super::error::RunError;
+use super::open::OpenShard;
 use super::plan::Plan;
 use super::windows::Windows;
 use crate::core::cancel::Cancel;
@@ -62,7 +63,11 @@ pub fn preview_each(
 /// # Errors
 /// The plugin failed.
 pub fn is_stateless(plan: &Plan) -> Result<bool, RunError> {
-    Ok(plan.begin(plan.shard(0, 1), None)?.save()?.is_none())
+    Ok(open(plan)?.save()?.is_none())
+}
+
+fn open(plan: &Plan) -> Result<OpenShard, RunError> {
+    OpenShard::open(plan, plan.shard(0, 1), None, plan.bare_incidents())
 }
 
 fn make(
@@ -71,7 +76,7 @@ fn make(
     cancel: &Cancel,
     take: &mut dyn FnMut(Window, Vec<(usize, RecordBatch)>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
-    let mut generator = plan.begin(plan.shard(0, 1), None)?;
+    let mut generator = open(plan)?;
     let from = if generator.save()?.is_none() { wanted.start } else { plan.spec.window().start };
     for piece in [Window { start: from, end: wanted.start }, wanted] {
         let mut windows = Windows::new(piece, plan.simulation.step_us);

@@ -74,18 +74,15 @@ pub(super) struct Progress {
     pub(super) state: Option<Vec<u8>>,
 }
 
-/// What the shards of a run are made of: all that a worker has to know of its plan.
-pub(super) struct Making<'a> {
+/// What every instance of a plan's generator begins with.
+pub(super) struct Beginning<'a> {
     pub(super) generator: &'a Configured,
-    pub(super) segments: Vec<Window>,
-    pub(super) step_us: u64,
-    pub(super) layouts: &'a [TableLayout],
     pub(super) incidents: Vec<Incident>,
     pub(super) inputs: &'a [GuestBatch],
     pub(super) log: &'a LogSink,
 }
 
-impl Making<'_> {
+impl Beginning<'_> {
     /// Makes an instance ready for its first window: from a saved state or from the start, fed and warned.
     pub(super) fn begin(&self, shard: Shard, state: Option<Vec<u8>>) -> Result<Generator, RunError> {
         let Configured { plugin, config } = self.generator;
@@ -100,7 +97,17 @@ impl Making<'_> {
         generator.inject(&self.incidents)?;
         Ok(generator)
     }
+}
 
+/// What the shards of a run are made of: all that a worker has to know of its plan.
+pub(super) struct Making<'a> {
+    pub(super) beginning: Beginning<'a>,
+    pub(super) segments: Vec<Window>,
+    pub(super) step_us: u64,
+    pub(super) layouts: &'a [TableLayout],
+}
+
+impl Making<'_> {
     /// Runs `shard` from where `before` says to the end of the span.
     pub(super) fn run(
         &self,
@@ -127,7 +134,7 @@ impl Making<'_> {
         if rest.is_empty() {
             return Ok(());
         }
-        let mut generator = self.begin(shard, before.state)?;
+        let mut generator = self.beginning.begin(shard, before.state)?;
         for (index, segment) in rest.iter().enumerate() {
             let number = kept.len() + index;
             let mut writer = output.begin(shard.partition, number)?;

@@ -61,7 +61,7 @@ pub fn verify(
         Plan::make(&host.registry, stored_spec(&record)?, Some(&record.plugins), host.read_input, request.log.clone())?;
     let output = FingerprintOutput::new(plan.layouts.len());
     let watch = Watch::new(observer, cancel);
-    workers::make_shards(host, &plan, request, &|_| Progress::default(), &output, &watch)?;
+    workers::make_shards(&plan, request, &|_| Progress::default(), &output, &watch)?;
     let names = plan.layouts.iter().map(|layout| layout.table.name.clone());
     let mut found: BTreeMap<_, _> = names.zip(output.totals()).collect();
     for (layout, rows) in truth_rows(&plan)? {

@@ -2,12 +2,10 @@
 
 use super::apart;
 use super::error::RunError;
-use super::execute::{Host, Request};
+use super::execute::Request;
 use super::output::{Accept, Output};
 use super::plan::Plan;
 use super::shard::{Progress, Watch};
-use super::spec::{Isolation, SpecError};
-use crate::core::problem::Problem;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +15,6 @@ use std::sync::{Mutex, PoisonError};
 /// # Errors
 /// The first shard that fails.
 pub(super) fn make_shards(
-    host: &Host,
     plan: &Plan,
     request: &Request,
     before: &(dyn Fn(u32) -> Progress + Sync),
@@ -28,17 +25,13 @@ pub(super) fn make_shards(
     let making = plan.making();
     let pool = LocalWorkers::new(request.workers);
     let stop = || watch.stop();
-    match (plan.isolation, &host.worker) {
-        (Isolation::Process, Some(program)) => {
-            let shards = apart::Shards::new(host, plan, program, output.destination())?;
+    match &plan.processes {
+        Some(processes) => {
+            let shards = apart::Shards::new(plan, processes, output.destination())?;
             let work = |partition| shards.run(plan.shard(partition, partitions), before(partition), output, watch);
             pool.run(partitions, &work, &stop)
         }
-        (Isolation::Process, None) if plan.spec.spec().isolation.is_some() => {
-            let problem = Problem::new("isolation", "this program can't start worker processes");
-            Err(SpecError::Values(vec![problem]).into())
-        }
-        _ => {
+        None => {
             let work = |partition| making.run(plan.shard(partition, partitions), before(partition), output, watch);
             pool.run(partitions, &work, &stop)
         }

@@ -8,8 +8,10 @@ use super::spec::StreamSpec;
 use crate::batch::TableFingerprint;
 use crate::core::schema::Simulation;
 use crate::core::time::{Timestamp, Window};
-use crate::plugin::{Generator, LogSink, PluginError, Shard};
-use crate::run::{self, Cancel, Host, IncidentModels, PlacedIncident, Plan, PlannedIncident, RunError, Windows};
+use crate::plugin::{LogSink, PluginError, Shard};
+use crate::run::{
+    self, Cancel, Host, IncidentModels, OpenShard, PlacedIncident, Plan, PlannedIncident, RunError, Windows,
+};
 use crate::store::PluginUse;
 use arrow::array::RecordBatch;
 use std::collections::BTreeMap;
@@ -59,7 +61,7 @@ impl Standing {
 /// One partition.
 struct Part {
     shard: Shard,
-    generator: Generator,
+    generator: OpenShard,
     /// Steps of its next window.
     steps: u64,
     /// What it saved at the position.
@@ -107,11 +109,11 @@ impl Maker {
         opened_at: Timestamp,
         states: Vec<Option<Vec<u8>>>,
     ) -> Result<Vec<Part>, StreamError> {
-        let (incidents, partitions) = (self.known.bare(), self.spec.run.partitions);
+        let (incidents, partitions) = (plan.declared(self.known.bare()), self.spec.run.partitions);
         let span = Window { start: opened_at, end: Timestamp::MAX };
         let open = |(partition, state): (u32, Option<Vec<u8>>)| {
             let shard = Shard { seed: plan.spec.seed(), partition, partitions, span };
-            let generator = plan.begin_with(shard, state.clone(), &incidents)?;
+            let generator = OpenShard::open(plan, shard, state.clone(), incidents.clone())?;
             Ok(Part { shard, generator, steps: 1, state })
         };
         (0_u32..).zip(states).map(open).collect()
@@ -217,9 +219,9 @@ impl Maker {
             return Ok(());
         }
         self.known.forget(self.position);
-        let incidents = self.known.bare();
+        let incidents = self.plan.declared(self.known.bare());
         for part in &mut self.shards {
-            part.generator = self.plan.begin_with(part.shard, part.state.clone(), &incidents)?;
+            part.generator = OpenShard::open(&self.plan, part.shard, part.state.clone(), incidents.clone())?;
         }
         Ok(())
     }
@@ -264,12 +266,8 @@ impl Part {
                 return Err(StreamError::Interrupted);
             }
             let (partition, partitions) = (self.shard.partition, self.shard.partitions);
-            let failed = |source: PluginError| RunError::Shard {
-                partition,
-                partitions,
-                window: Some(window),
-                source: Box::new(source.into()),
-            };
+            let failed =
+                |source| RunError::Shard { partition, partitions, window: Some(window), source: Box::new(source) };
             let (mut rows, mut bytes) = (0, 0);
             for (table, batch) in self.generator.rows(&plan.layouts, window).map_err(failed)? {
                 rows += batch.num_rows() as u64;

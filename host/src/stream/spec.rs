@@ -5,7 +5,7 @@ use super::sinks::{self, SinkSpec};
 use crate::core::digest::Digest;
 use crate::core::document;
 use crate::core::time::{Length, Timestamp};
-use crate::run::{Isolation, ResolvedSpec, RunSpec};
+use crate::run::{ResolvedSpec, RunSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -115,10 +115,6 @@ impl StreamSpec {
     /// # Errors
     /// A span that leaves the range of time.
     pub fn resolve(mut self, now: Timestamp, random: u64) -> Result<Self, StreamError> {
-        if self.run.isolation == Some(Isolation::Process) {
-            let message = "a stream's plugins run on threads of this process: leave it out".to_owned();
-            return Err(StreamError::Spec { key: "isolation".to_owned(), message });
-        }
         let back = i64::try_from(self.run.duration.us()).unwrap_or(i64::MAX);
         let live_from = *self.settings.live_from.get_or_insert(now);
         // Times that people read: on the minute, or on the second where less than a minute is filled in.
@@ -248,7 +244,6 @@ mod tests {
             ("speed = 60", "speed = 0", "stream.speed"),
             ("speed = 60", "sped = 60", "sped"),
             ("speed = 60", "tick = \"1500ms\"", "stream.tick"),
-            ("dataset", "isolation = \"process\"\ndataset", "isolation"),
         ] {
             let spec = RunSpec::parse_open_ended(&TEXT.replace(from, to), false, "a").unwrap();
             let stepped = StreamSpec::of(spec).and_then(|spec| spec.resolve(Timestamp(0), 0)?.with_step(1_000_000));

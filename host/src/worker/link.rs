@@ -3,7 +3,8 @@
 use super::{Bounds, Frame};
 use serde::Serialize;
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -13,6 +14,7 @@ const ORPHANED: i32 = 3;
 /// The pipes to the process that started this worker.
 pub struct Link {
     out: Mutex<io::Stdout>,
+    asked: Mutex<Receiver<Frame>>,
 }
 
 impl Link {
@@ -23,15 +25,28 @@ impl Link {
     pub fn open(args: &[OsString]) -> io::Result<(Self, Frame)> {
         let misused = || io::Error::new(io::ErrorKind::InvalidInput, "telemill starts its workers itself");
         Bounds::from_args(args).ok_or_else(misused)?.apply()?;
-        let mut input = io::stdin();
+        let input = io::stdin();
         // The process that started this one is trusted, and what it sends is bounded by the worker's memory.
         let job = Frame::read(&mut input.lock(), u64::MAX)?.ok_or_else(misused)?;
+        // Nobody asks twice before there is an answer, so the thread is never kept from seeing the other side's end.
+        let (sender, asked) = mpsc::sync_channel(1);
         thread::Builder::new().name("worker-leash".into()).spawn(move || {
-            // Nothing more is sent: reading ends when the other side does.
-            drop(input.read(&mut [0]));
+            while let Ok(Some(frame)) = Frame::read(&mut input.lock(), u64::MAX) {
+                // A job that asks for nothing more hears nothing.
+                drop(sender.send(frame));
+            }
             std::process::exit(ORPHANED);
         })?;
-        Ok((Self { out: Mutex::new(io::stdout()) }, job))
+        Ok((Self { out: Mutex::new(io::stdout()), asked: Mutex::new(asked) }, job))
+    }
+
+    /// Waits for what is asked next. Where nothing is, the process ends.
+    ///
+    /// # Errors
+    /// It is ending.
+    pub fn hear(&self) -> io::Result<Frame> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.recv().map_err(|_| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Says something; waits while the other side does not read.

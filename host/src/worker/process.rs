@@ -89,8 +89,8 @@ pub struct Process {
     child: Child,
     frames: Receiver<io::Result<Frame>>,
     words: Option<JoinHandle<String>>,
-    /// Holds the worker's standard input open.
-    _leash: Sender<()>,
+    /// What it is told; holds its standard input open.
+    leash: Sender<Frame>,
 }
 
 impl Process {
@@ -114,9 +114,9 @@ impl Process {
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (leash, held) = mpsc::channel();
         let (said, frames) = mpsc::sync_channel(BACKLOG);
-        let mut process = Self { child, frames, words: None, _leash: leash };
+        let mut process = Self { child, frames, words: None, leash };
         if let (Some(stdin), Some(stdout), Some(stderr)) = pipes {
-            spawn("worker-in", move || hand_over(stdin, &frame, &held))?;
+            spawn("worker-in", move || hand_over(stdin, frame, &held))?;
             spawn("worker-out", move || listen(stdout, most_bytes, &said))?;
             process.words = Some(spawn("worker-words", move || last_words(stderr))?);
         }
@@ -126,6 +126,11 @@ impl Process {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Tells it something more, after its job. One that has ended does not hear it, which shows in what it says.
+    pub fn tell(&self, frame: Frame) {
+        drop(self.leash.send(frame));
     }
 
     /// Waits for what it says next, for at most `patience`.
@@ -183,12 +188,13 @@ fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'stati
     thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-/// Writes the job, and holds the pipe open until the process is given up.
-fn hand_over(stdin: ChildStdin, frame: &Frame, held: &Receiver<()>) {
+/// Writes the job and what it is told then, and holds the pipe open until the process is given up.
+fn hand_over(stdin: ChildStdin, job: Frame, told: &Receiver<Frame>) {
     let mut pipe = BufWriter::new(stdin);
-    // A worker that does not read its job has ended, which shows on its other side.
-    drop(frame.write(&mut pipe));
-    let _ended = held.recv();
+    for frame in std::iter::once(job).chain(told) {
+        // A worker that does not read has ended, which shows on its other side.
+        drop(frame.write(&mut pipe));
+    }
 }
 
 fn listen(stdout: ChildStdout, most_bytes: u64, said: &SyncSender<io::Result<Frame>>) {

@@ -1,39 +1,15 @@
 //! Shards in processes of their own: the same rows as on threads, whatever becomes of the processes.
 
-use std::fs;
-use std::process::Command;
-
 use serde_json::Value;
 use telemill_tests::guest;
 
 use super::{hostile, resumed, run, running, shop};
-use crate::program::{Place, wait_until};
+use crate::program::{Place, alive, kill, wait_until, workers};
 
 /// Twelve segments of two partitions, with an incident, in processes.
 fn isolated(isolation: &str) -> String {
     let spec = shop("15:00", "2h", 2, "20m");
     spec.replacen("[generator]", &format!("isolation = \"{isolation}\"\n[generator]"), 1)
-}
-
-/// Workers that make shards in the data folder of `place`: their process ids.
-fn workers(host: u32) -> Vec<u32> {
-    let found = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()?;
-        let words = fs::read_to_string(entry.path().join("cmdline")).ok()?;
-        (parent == host && words.contains("worker\0shard")).then_some(id)
-    });
-    found.collect()
-}
-
-fn kill(id: u32) {
-    // It may have ended by itself.
-    drop(Command::new("kill").args(["-9", &id.to_string()]).output());
-}
-
-fn alive(id: u32) -> bool {
-    fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[test]
@@ -58,7 +34,7 @@ fn workers_that_are_killed_change_no_row() {
     let (mut killed, mut finished, mut looks) = (0, usize::MAX, 0);
     wait_until("the run is over", || {
         let files = place.parquet("shop", "transactions").len();
-        match workers(host.id()).first() {
+        match workers(host.id(), "shard").first() {
             Some(id) if finished != files && looks >= killed * 3 => {
                 kill(*id);
                 (killed, finished, looks) = (killed + 1, files, 0);
@@ -82,7 +58,7 @@ fn a_shard_whose_workers_all_die_has_failed_and_can_be_resumed() {
     let place = Place::new();
     let mut host = running(&place, &isolated("process"), &["--workers", "1"]);
     wait_until("the run gives up", || {
-        workers(host.id()).into_iter().for_each(kill);
+        workers(host.id(), "shard").into_iter().for_each(kill);
         host.has_ended()
     });
     host.answer().refused(&["partition 0 of 2", "a worker process failed", "killed by signal 9", "2 before it"]);
@@ -99,7 +75,7 @@ fn workers_end_with_the_process_that_started_them() {
     let mut host = running(&place, &isolated("process"), &["--workers", "2"]);
     let mut found = Vec::new();
     wait_until("workers are at work", || {
-        found = workers(host.id());
+        found = workers(host.id(), "shard");
         !found.is_empty() || host.has_ended()
     });
     host.kill();
@@ -114,8 +90,8 @@ fn workers_end_with_the_process_that_started_them() {
 fn a_run_in_processes_is_stopped_as_any_other() {
     let place = Place::new();
     let mut host = running(&place, &isolated("process"), &["--workers", "2"]);
-    wait_until("workers are at work", || !workers(host.id()).is_empty() || host.has_ended());
-    let found = workers(host.id());
+    wait_until("workers are at work", || !workers(host.id(), "shard").is_empty() || host.has_ended());
+    let found = workers(host.id(), "shard");
     host.interrupt();
     host.answer().refused(&["the run was stopped", "telemill run resume"]);
     assert!(!found.iter().any(|id| alive(*id)));

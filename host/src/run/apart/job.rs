@@ -2,30 +2,58 @@
 
 use crate::batch::{GuestBatch, TableFingerprint};
 use crate::core::incident::Incident;
+use crate::core::problem::chain;
 use crate::core::schema::Table;
 use crate::core::time::Window;
 use crate::plugin::{ErrorForm, Limits, LineForm, Shard};
+use crate::run::error::RunError;
 use crate::run::output::{Destination, FilesByTable};
+use crate::run::plan::Configured;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
 
-/// What a worker is asked to make. The frame's blobs: the component, what [`pack`] made, and the saved state.
+/// The instance that a worker is asked to begin with. The frame's blobs: the component, what [`pack`] made, and the saved
+/// state.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Job {
+pub(super) struct Opening {
     pub(super) origin: String,
     pub(super) config: Value,
     pub(super) shard: Shard,
+    /// Whether there is a saved state.
+    pub(super) saved: bool,
+    pub(super) limits: Limits,
+    pub(super) cache_dir: Option<PathBuf>,
+}
+
+impl Opening {
+    /// An instance of `generator` for `shard`.
+    ///
+    /// # Errors
+    /// The folder of compiled code can't be named for a process that stands elsewhere.
+    pub(super) fn of(generator: &Configured, shard: Shard, saved: bool) -> io::Result<Self> {
+        let plugin = &generator.plugin;
+        Ok(Self {
+            origin: plugin.id().name.clone(),
+            config: generator.config.clone(),
+            shard,
+            saved,
+            limits: plugin.limits().clone(),
+            cache_dir: plugin.cache_dir().map(std::path::absolute).transpose()?,
+        })
+    }
+}
+
+/// What a worker is asked to make.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Job {
+    pub(super) opening: Opening,
     pub(super) segments: Vec<Window>,
     /// Segments that are finished.
     pub(super) kept: usize,
-    /// Whether the last of them saved a state.
-    pub(super) saved: bool,
     pub(super) step_us: u64,
     pub(super) tables: Vec<Table>,
-    pub(super) limits: Limits,
-    pub(super) cache_dir: Option<PathBuf>,
     /// Where rows go; nowhere where they are only summed.
     pub(super) destination: Option<Destination>,
 }
@@ -49,6 +77,50 @@ pub(super) enum Failure {
     Other(String),
 }
 
+impl From<&RunError> for Failure {
+    fn from(error: &RunError) -> Self {
+        match error {
+            RunError::Plugin(error) => Self::Plugin(ErrorForm::from(error)),
+            other => Self::Other(chain(other)),
+        }
+    }
+}
+
+impl From<Failure> for RunError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Plugin(form) => Self::Plugin(form.into()),
+            Failure::Other(message) => Self::Worker { message },
+        }
+    }
+}
+
+/// What an open instance in a process is asked.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Ask {
+    /// To know incidents; the blob is what [`pack`] made of them.
+    Inject,
+    /// For the rows of a window.
+    Advance(Window),
+    /// For its state.
+    Save,
+}
+
+/// What it answers.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// The guest logged something; the answer follows.
+    Line(LineForm),
+    /// It is open, or knows.
+    Done,
+    /// Rows as the guest handed them over; the blob is what [`pack_rows`] made of them.
+    Rows,
+    /// The state is the blob, where there is one.
+    Saved,
+    /// It has failed, as it would anywhere, and ends.
+    Failed(Failure),
+}
+
 /// Incidents and inputs as bytes: numbers keep every bit, and buffers their size.
 pub(super) fn pack(incidents: &[Incident], inputs: &[GuestBatch]) -> io::Result<Vec<u8>> {
     postcard::to_stdvec(&(incidents, inputs)).map_err(io::Error::other)
@@ -56,6 +128,16 @@ pub(super) fn pack(incidents: &[Incident], inputs: &[GuestBatch]) -> io::Result<
 
 /// What [`pack`] packed.
 pub(super) fn unpack(bytes: &[u8]) -> io::Result<(Vec<Incident>, Vec<GuestBatch>)> {
+    postcard::from_bytes(bytes).map_err(io::Error::other)
+}
+
+/// Rows as bytes.
+pub(super) fn pack_rows(batches: &[GuestBatch]) -> io::Result<Vec<u8>> {
+    postcard::to_stdvec(batches).map_err(io::Error::other)
+}
+
+/// What [`pack_rows`] packed.
+pub(super) fn unpack_rows(bytes: &[u8]) -> io::Result<Vec<GuestBatch>> {
     postcard::from_bytes(bytes).map_err(io::Error::other)
 }
 

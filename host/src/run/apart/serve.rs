@@ -1,15 +1,15 @@
-//! The worker's side of a shard: an engine of its own, the same loop over segments and windows as on a thread, and files of
+//! The worker's side of a shard that is made to its end: an engine of its own, the same loop over segments and windows as on a thread, and files of
 //! the lake under their final names.
 
-use super::job::{Failure, Job, Word, unpack};
+use super::begin::{Begun, broken};
+use super::job::{Failure, Job, Word};
 use crate::batch::TableLayout;
 use crate::core::cancel::Cancel;
-use crate::core::problem::chain;
+use crate::core::time::Window;
 use crate::lake::LakeFiles;
-use crate::plugin::{Engine, ErrorForm, LineForm, LogSink};
+use crate::plugin::{LineForm, LogSink};
 use crate::run::error::RunError;
 use crate::run::output::{Destination, Output, SegmentFiles, SegmentOutput};
-use crate::run::plan::Configured;
 use crate::run::shard::{Making, Observer, Progress, SegmentDone, Watch};
 use crate::worker::{Frame, Link};
 use arrow::array::RecordBatch;
@@ -30,21 +30,12 @@ pub fn serve(link: Link, job: Frame) -> io::Result<()> {
     }
 }
 
-fn failed(window: Option<crate::core::time::Window>, error: &RunError) -> Word {
-    let failure = match error {
-        RunError::Plugin(error) => Failure::Plugin(ErrorForm::from(error)),
-        other => Failure::Other(chain(other)),
-    };
-    Word::Failed { window, failure }
+fn failed(window: Option<Window>, error: &RunError) -> Word {
+    Word::Failed { window, failure: Failure::from(error) }
 }
 
-fn make(link: &Arc<Link>, mut frame: Frame) -> Result<(), RunError> {
+fn make(link: &Arc<Link>, frame: Frame) -> Result<(), RunError> {
     let job: Job = frame.head().map_err(broken)?;
-    let mut blob = || frame.blobs.pop().ok_or_else(|| broken(io::ErrorKind::UnexpectedEof.into()));
-    let (state, given, component) = (blob()?, blob()?, blob()?);
-    let (incidents, inputs) = unpack(&given).map_err(broken)?;
-    let engine = Engine::new(job.limits, job.cache_dir.as_deref())?;
-    let plugin = engine.load(&job.origin, &component)?;
     let sink = {
         let link = Arc::clone(link);
         // A line that nobody takes any more is lost with the process.
@@ -58,23 +49,12 @@ fn make(link: &Arc<Link>, mut frame: Frame) -> Result<(), RunError> {
         None => None,
     };
     let output = PipeOutput { link, layouts: &layouts, runtime: runtime.handle(), destination };
-    let generator = Configured { plugin, config: job.config };
-    let making = Making {
-        generator: &generator,
-        segments: job.segments,
-        step_us: job.step_us,
-        layouts: &layouts,
-        incidents,
-        inputs: &inputs,
-        log: &sink,
-    };
+    let mut begun = Begun::new(job.opening, frame.blobs, sink)?;
     let (observer, cancel) = (PipeObserver(link), Cancel::default());
-    let before = Progress { segments: job.kept, state: job.saved.then_some(state) };
-    making.run(job.shard, before, &output, &Watch::new(&observer, &cancel))
-}
-
-fn broken(error: io::Error) -> RunError {
-    RunError::Worker { message: error.to_string() }
+    let before = Progress { segments: job.kept, state: begun.state.take() };
+    let making =
+        Making { beginning: begun.beginning(), segments: job.segments, step_us: job.step_us, layouts: &layouts };
+    making.run(begun.shard, before, &output, &Watch::new(&observer, &cancel))
 }
 
 /// Tells the run how far this shard is.
