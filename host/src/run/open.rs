@@ -14,7 +14,7 @@ use arrow::array::RecordBatch;
 pub struct OpenShard(Place);
 
 enum Place {
-    Here(Generator),
+    Here(Box<Generator>),
     Apart(Box<Remote>),
 }
 
@@ -27,7 +27,7 @@ impl OpenShard {
     pub fn open(plan: &Plan, shard: Shard, state: Option<Vec<u8>>, incidents: Vec<Incident>) -> Result<Self, RunError> {
         Ok(Self(match &plan.processes {
             Some(processes) => Place::Apart(Box::new(Remote::open(plan, processes, shard, state, incidents)?)),
-            None => Place::Here(plan.beginning(incidents).begin(shard, state)?),
+            None => Place::Here(Box::new(plan.beginning(incidents).begin(shard, state)?)),
         }))
     }
 
