@@ -24,6 +24,7 @@ use crate::run::Host;
 use crate::store::{self, StoreError};
 use arrow::error::ArrowError;
 use serde::Serialize;
+use source::Fetched;
 use std::path::{Path, PathBuf};
 
 /// What to collect, and where to.
@@ -159,14 +160,13 @@ pub fn collect(
     now: Timestamp,
 ) -> Result<Collected, CollectError> {
     id::check_identifier("table", &collection.table)?;
-    let raw = collection.source.fetch(at)?;
+    let Fetched { raw, rows } = collection.source.fetch(at)?;
     let url = collection.source.url.clone();
-    let flat = flat::rows(&raw, collection).map_err(|problem| CollectError::Unfit { url, problem })?;
+    let flat = flat::rows(&rows, collection).map_err(|problem| CollectError::Unfit { url, problem })?;
     let stamp = clock::stamp(at);
     let file = |kind: &str| collection.output_dir.join(kind).join(format!("{}_{stamp}.{kind}", collection.table));
     let (json, csv) = (file("json"), file("csv"));
-    let text = serde_json::to_vec_pretty(&raw).unwrap_or_default();
-    write(&json, &text)?;
+    write(&json, &raw)?;
     write(&csv, flat::csv(&flat).as_bytes())?;
     if let Some(path) = &collection.database {
         if let Some(folder) = path.parent() {

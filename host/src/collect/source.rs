@@ -47,9 +47,18 @@ pub enum Question {
     },
 }
 
+/// What a source answered.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    /// JSON as it came; of Flux, whose answers are CSV, the rows as JSON.
+    pub(super) raw: Vec<u8>,
+    /// The same, parsed.
+    pub(super) rows: Value,
+}
+
 impl Source {
     /// What it says of the instant `at`; rows of Flux are an array of objects.
-    pub(super) fn fetch(&self, at: Timestamp) -> Result<Value, CollectError> {
+    pub(super) fn fetch(&self, at: Timestamp) -> Result<Fetched, CollectError> {
         let base = self.url.trim_end_matches('/');
         let request = |url: &str, media: &str| Request::post(url).header("content-type", media);
         match &self.question {
@@ -57,7 +66,7 @@ impl Source {
                 let mut body = body.clone();
                 body.insert("current_time".to_owned(), json!(at.to_string()));
                 let answer = self.answer(request(&self.url, "application/json"), Value::Object(body).to_string())?;
-                self.json(&answer)
+                self.json(answer)
             }
             Question::InfluxQl { database, query } => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
@@ -65,7 +74,7 @@ impl Source {
                 let form = form.finish();
                 let media = "application/x-www-form-urlencoded";
                 let answer = self.answer(request(&format!("{base}/query"), media), form)?;
-                self.json(&answer)
+                self.json(answer)
             }
             Question::Flux { org, query } => {
                 let dialect = json!({ "annotations": ["datatype", "group", "default"], "header": true });
@@ -74,7 +83,9 @@ impl Source {
                 let target = format!("{base}/api/v2/query?{}", org_of.append_pair("org", org).finish());
                 let request = request(&target, "application/json").header("accept", "application/csv");
                 let answer = self.answer(request, body)?;
-                flux::rows(answer.into()).map_err(|problem| CollectError::Unfit { url: self.url.clone(), problem })
+                let unfit = |problem| CollectError::Unfit { url: self.url.clone(), problem };
+                let rows = flux::rows(answer.into()).map_err(unfit)?;
+                Ok(Fetched { raw: rows.to_string().into_bytes(), rows })
             }
         }
     }
@@ -112,8 +123,11 @@ impl Source {
         Ok(bytes)
     }
 
-    fn json(&self, answer: &[u8]) -> Result<Value, CollectError> {
-        serde_json::from_slice(answer).map_err(|error| self.failed(&format!("its answer is no JSON: {error}")))
+    fn json(&self, raw: Vec<u8>) -> Result<Fetched, CollectError> {
+        match serde_json::from_slice(&raw) {
+            Ok(rows) => Ok(Fetched { raw, rows }),
+            Err(error) => Err(self.failed(&format!("its answer is no JSON: {error}"))),
+        }
     }
 
     fn failed(&self, reason: &dyn std::fmt::Display) -> CollectError {

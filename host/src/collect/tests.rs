@@ -84,7 +84,8 @@ fn an_instant_is_kept_raw_flat_and_by_key() {
         assert!(header.split(',').any(|found| found == name), "{header}");
     }
     assert!(csv.contains("\"ATM, big\""));
-    assert!(folder.path().join("json/segment_timeseries_20261109_142500.json").is_file());
+    let raw = std::fs::read_to_string(folder.path().join("json/segment_timeseries_20261109_142500.json")).unwrap();
+    assert_eq!(raw, ROWS.replace("COUNT", "6"), "it is kept as it came");
     // The second answer replaced the first, by key.
     let output = std::process::Command::new("python3")
         .args(["-c", "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\nprint(c.execute('select count(*), sum(count) from segment_timeseries').fetchone())"])

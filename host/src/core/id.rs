@@ -8,6 +8,9 @@ use std::str::FromStr;
 /// Longest name of a dataset, table, column or plugin, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
 
+/// What SQL calls its own tables about tables; a dataset of that name could not be asked for.
+pub const SQL_SCHEMA: &str = "information_schema";
+
 /// A name that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} name {name:?} can't be used: {reason}")]
@@ -42,6 +45,9 @@ fn check(what: &'static str, name: &str, separator: char, allowed: &'static str)
 /// # Errors
 /// Which rule the name breaks.
 pub fn check_identifier(what: &'static str, name: &str) -> Result<(), BadName> {
+    if name == SQL_SCHEMA {
+        return Err(BadName { what, name: name.to_owned(), reason: "SQL itself has a schema of that name" });
+    }
     check(what, name, '_', "only lower-case letters, digits and underscores are allowed")
 }
 

@@ -1,5 +1,6 @@
-//! Who may ask for what: loopback without a token, everybody else with one; and the `Host` header on loopback, so that
-//! a page in a browser can't reach the server under a name of its own.
+//! Who may ask for what: loopback without a token, everybody else with one; and on loopback the `Host` header, so that
+//! a page in a browser can't reach the server under a name of its own, and `Origin`, so that it can't change anything here
+//! under the server's.
 
 use super::Shared;
 use super::error::Problem;
@@ -65,6 +66,9 @@ pub(super) async fn check(
 ) -> Result<Response, Problem> {
     if services.access == Access::Loopback {
         check_host(request.headers(), request.uri().host())?;
+        if !request.method().is_safe() {
+            check_origin(request.headers())?;
+        }
     }
     if OPEN_PATHS.contains(&request.uri().path()) {
         return Ok(next.run(request).await);
@@ -82,6 +86,11 @@ pub(super) async fn check(
 /// Whether a request only reads, whatever its method.
 pub(super) fn reads(method: &Method, path: &str) -> bool {
     method.is_safe() || READING_POSTS.contains(&path)
+}
+
+/// Whether the query of such a path may hold a password.
+pub(super) fn may_hold_credentials(path: &str) -> bool {
+    QUERY_CREDENTIALS.contains(&path)
 }
 
 fn needed(method: &Method, path: &str) -> Scope {
@@ -113,7 +122,7 @@ fn credentials(request: &Request) -> Credentials {
     if let Some(header) = request.headers().get(AUTHORIZATION) {
         return Credentials { given: true, secret: header.to_str().ok().and_then(secret) };
     }
-    if !QUERY_CREDENTIALS.contains(&request.uri().path()) {
+    if !may_hold_credentials(request.uri().path()) {
         return Credentials::default();
     }
     let secret = Query::<InQuery>::try_from_uri(request.uri()).ok().and_then(|Query(query)| query.p);
@@ -161,6 +170,21 @@ fn check_host(headers: &HeaderMap, uri_host: Option<&str>) -> Result<(), Problem
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
 }
 
+/// Refuses what a page from elsewhere lets a browser of this machine send: without a token, nothing else tells it from a
+/// program's request.
+fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let foreign = text("origin").is_some_and(|origin| {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        !is_loopback_name(host)
+    });
+    if foreign || text("sec-fetch-site") == Some("cross-site") {
+        let detail = "a page from elsewhere can't change anything here; listen with tokens where one has to";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    Ok(())
+}
+
 /// Whether `host`, with or without a port, names this machine to itself.
 fn is_loopback_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
@@ -183,6 +207,25 @@ mod tests {
         for host in ["", "example.org", "localhost.example.org:80", "10.0.0.1", "0.0.0.0:80", "[::2]:1"] {
             assert!(!is_loopback_name(host), "{host}");
         }
+    }
+
+    #[test]
+    fn pages_from_elsewhere_change_nothing() {
+        let passes = |name: &'static str, value: &'static str| {
+            check_origin(&HeaderMap::from_iter([(
+                axum::http::HeaderName::from_static(name),
+                axum::http::HeaderValue::from_static(value),
+            )]))
+            .is_ok()
+        };
+        assert!(check_origin(&HeaderMap::new()).is_ok(), "programs send none");
+        for origin in ["http://localhost:8080", "http://127.0.0.1", "https://[::1]:3000"] {
+            assert!(passes("origin", origin), "{origin}");
+        }
+        for origin in ["http://evil.example", "null", "", "http://localhost.evil.example", "file://"] {
+            assert!(!passes("origin", origin), "{origin}");
+        }
+        assert!(passes("sec-fetch-site", "same-origin") && !passes("sec-fetch-site", "cross-site"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reading requests: JSON bodies, queries and paths whose faults name the field.
 
 use super::error::Problem;
+use crate::core::problem::Problem as Fault;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Request};
 use axum::http::StatusCode;
@@ -22,13 +23,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if media != "application/json" && !media.ends_with("+json") {
-            let detail = format!("the body must be JSON, with Content-Type application/json instead of {media:?}");
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        let is_json = media == "application/json" || media.ends_with("+json");
+        if !is_json && !media.is_empty() {
+            return Err(not_json(&media));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
-        parse_json(&bytes).map(Self)
+        match (is_json, bytes.is_empty()) {
+            (true, _) => parse_json(&bytes).map(Self),
+            // Where nothing has to be said, nothing has to be sent.
+            (false, true) => parse_json(b"{}").map(Self),
+            (false, false) => Err(not_json(&media)),
+        }
     }
+}
+
+fn not_json(media: &str) -> Problem {
+    let detail = format!("the body must be JSON, with Content-Type application/json instead of {media:?}");
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
 }
 
 /// A value from JSON; faults name the field.
@@ -39,9 +50,8 @@ pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem
 
 /// What is wrong with a value, and where serde met it.
 fn bad_value<E: Display>(error: &serde_path_to_error::Error<E>) -> Problem {
-    let path = error.path().to_string();
-    let field = if path == "." { String::new() } else { path };
-    Problem::bad_field(field, error.inner().to_string())
+    let fault = Fault::of_serde(&error.path().to_string(), error.inner().to_string());
+    Problem::bad_field(fault.path, fault.message)
 }
 
 /// A body as it is.

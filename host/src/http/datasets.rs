@@ -136,9 +136,9 @@ async fn show(State(services): State<Shared>, Path(name): Path<String>) -> Resul
     Ok(Json(services.host.lake.dataset(&name, None).await?.into()))
 }
 
-/// Takes a dataset away; older snapshots keep it until they expire.
+/// Takes a dataset away that no stream writes; older snapshots keep it until they expire.
 #[utoipa::path(delete, path = "/api/v1/datasets/{dataset}", tag = "data", params(("dataset" = String, Path)),
-    responses((status = 200, body = Dropped), (status = 404, body = ProblemDocument)))]
+    responses((status = 200, body = Dropped), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 async fn remove(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Dropped>, Problem> {
     Ok(Json(blocking(&services, move |host| task::drop_dataset(host, &name, run::now())).await?))
 }

@@ -198,8 +198,10 @@ impl From<QueryError> for Problem {
         let detail = error.to_string();
         match error {
             QueryError::UnknownDataset { .. } | QueryError::UnknownTable { .. } => Self::not_found(detail),
+            QueryError::UnknownColumn { .. } | QueryError::NoNumbers { .. } => {
+                Self::bad_request(&detail).with_errors(vec![core_problem::Problem::new("column", detail)])
+            }
             QueryError::NoDataset { .. }
-            | QueryError::UnknownColumn { .. }
             | QueryError::NoTimeField { .. }
             | QueryError::NotReadOnly { .. }
             | QueryError::Invalid(_)
@@ -219,9 +221,11 @@ impl From<SpecError> for Problem {
         let detail = error.to_string();
         match error {
             SpecError::Values(problems) => Self::bad_request(detail).with_errors(problems),
-            SpecError::Read { .. } | SpecError::Syntax { .. } | SpecError::Unknown { .. } | SpecError::Set { .. } => {
-                Self::bad_request(detail)
-            }
+            SpecError::Syntax { message, .. } => match core_problem::Problem::of_text(&message) {
+                Some(problem) => Self::bad_request(detail).with_errors(vec![problem]),
+                None => Self::bad_request(detail),
+            },
+            SpecError::Read { .. } | SpecError::Unknown { .. } | SpecError::Set { .. } => Self::bad_request(detail),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Plugins: what there is, uploads, and which version a name means.
 
 use super::Shared;
+use super::audit::Outcome;
 use super::body::{Json as Body, Path, Query, Raw};
 use super::error::{Problem, ProblemDocument};
 use super::work::blocking;
@@ -12,11 +13,11 @@ use crate::run::{self, Host};
 use crate::versions::{
     self, Comparing, Comparison, Followed, Found, Listing, Removed, Stated, Switched, VersionsError,
 };
-use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -26,6 +27,8 @@ use utoipa_axum::routes;
 
 /// Largest upload, whatever `limits.component_bytes` says: the body is held in memory.
 pub(super) const MAX_UPLOAD_BYTES: usize = 256 << 20;
+/// How a reference by digest starts.
+const BY_DIGEST: &str = "sha256:";
 /// Components that are checked at once: each takes a core for as long as a check may take.
 static CHECKS: Semaphore = Semaphore::const_new(2);
 
@@ -132,7 +135,9 @@ async fn inspect(
     Path(name): Path<String>,
     Query(query): Query<VersionQuery>,
 ) -> Result<Json<Listed>, Problem> {
-    Ok(Json(blocking(&services, move |host| host.registry.describe(&reference(&name, query.version)?)).await?))
+    let described =
+        move |host: &Host| Ok::<_, VersionsError>(host.registry.describe(&reference(host, &name, query.version)?)?);
+    Ok(Json(blocking(&services, described).await?))
 }
 
 /// Makes a version what its name means, in one step: runs under way keep theirs, the next one takes this, and so do streams
@@ -145,31 +150,37 @@ async fn activate(
     State(services): State<Shared>,
     Path(name): Path<String>,
     Body(body): Body<Activate>,
-) -> Result<Json<Followed>, Problem> {
-    switch(&services, move |host| versions::enable(host, &reference(&name, body.version)?, run::now())).await
+) -> Result<Response, Problem> {
+    switch(&services, move |host| versions::enable(host, &reference(host, &name, body.version)?, run::now())).await
 }
 
 /// Makes a name mean the plugin that ships again, or nothing; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/disable", tag = "plugins", params(("name" = String, Path)),
     responses((status = 200, body = Followed), (status = 404, body = ProblemDocument)))]
-async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
+async fn disable(State(services): State<Shared>, Path(name): Path<String>) -> Result<Response, Problem> {
     switch(&services, move |host| versions::disable(host, &name, run::now())).await
 }
 
 /// Makes a name mean what it meant before the last change; streams follow as with an activation.
 #[utoipa::path(post, path = "/api/v1/plugins/{name}/rollback", tag = "plugins", params(("name" = String, Path)),
     responses((status = 200, body = Followed), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
-async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Json<Followed>, Problem> {
+async fn rollback(State(services): State<Shared>, Path(name): Path<String>) -> Result<Response, Problem> {
     switch(&services, move |host| versions::rollback(host, &name, run::now())).await
 }
 
 /// Changes what a name means, and lets streams follow.
-async fn switch<F>(services: &Shared, f: F) -> Result<Json<Followed>, Problem>
+async fn switch<F>(services: &Shared, f: F) -> Result<Response, Problem>
 where
     F: FnOnce(&Host) -> Result<Switched, VersionsError> + Send + 'static,
 {
     let streams = services.streams.clone();
-    Ok(Json(blocking(services, move |host| versions::follow(&streams, f(host)?)).await?))
+    let followed = blocking(services, move |host| versions::follow(&streams, f(host)?)).await?;
+    let Switched { name, active, .. } = &followed.switched;
+    let outcome = match active {
+        Some(digest) => format!("{name} means {BY_DIGEST}{digest}"),
+        None => format!("{name} means what ships, or nothing"),
+    };
+    Ok((Extension(Outcome(outcome)), Json(followed)).into_response())
 }
 
 /// Forgets a version that nothing uses.
@@ -180,7 +191,7 @@ async fn remove(
     State(services): State<Shared>,
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Json<Removed>, Problem> {
-    Ok(Json(blocking(&services, move |host| versions::remove(host, &reference(&name, Some(version))?)).await?))
+    Ok(Json(blocking(&services, move |host| versions::remove(host, &reference(host, &name, Some(version))?)).await?))
 }
 
 /// Runs two versions of a generator over the same seed and window, and holds their rows side by side.
@@ -193,7 +204,7 @@ async fn compare(
     Body(body): Body<Compare>,
 ) -> Result<Json<Comparison>, Problem> {
     let compared = move |host: &Host| {
-        let load = |version| host.registry.load(&reference(&name, version)?);
+        let load = |version| Ok::<_, VersionsError>(host.registry.load(&reference(host, &name, version)?)?);
         let (first, second): (Plugin, Plugin) = (load(body.first)?, load(Some(body.second))?);
         let defaults = CheckOptions::default();
         let comparing = Comparing {
@@ -207,13 +218,25 @@ async fn compare(
     Ok(Json(blocking(&services, compared).await?))
 }
 
-/// How a version of a plugin is named; a name has neither slash nor dot, so that no path is among them.
-fn reference(name: &str, version: Option<String>) -> Result<String, PluginError> {
+/// How a version of a plugin is named; a name has neither slash nor dot, so that no path is among them. A digest, with or
+/// without `sha256:`, is one of that plugin's.
+fn reference(host: &Host, name: &str, version: Option<String>) -> Result<String, VersionsError> {
     let not_found = |message: &str| PluginError::NotFound { reference: name.to_owned(), message: message.to_owned() };
     crate::core::id::check_plugin_name(name).map_err(|error| not_found(error.reason))?;
-    match version {
-        None => Ok(name.to_owned()),
-        Some(digest) if digest.starts_with("sha256:") => Ok(digest),
-        Some(version) => Ok(format!("{name}@{version}")),
+    let Some(version) = version else { return Ok(name.to_owned()) };
+    let digest = match version.strip_prefix(BY_DIGEST) {
+        Some(digest) => digest,
+        None if version.parse::<Digest>().is_ok() => &version,
+        None => return Ok(format!("{name}@{version}")),
+    };
+    let digest = match digest.parse::<Digest>() {
+        Ok(digest) => digest,
+        Err(_) => versions::version(host, &format!("{BY_DIGEST}{digest}"))?.digest,
+    };
+    let exact = format!("{BY_DIGEST}{digest}");
+    let named = host.registry.describe(&exact)?.descriptor.name;
+    if named != name {
+        return Err(not_found(&format!("the component {} is a version of {named}", digest.short())).into());
     }
+    Ok(exact)
 }

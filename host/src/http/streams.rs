@@ -6,6 +6,7 @@ mod tail;
 
 use super::Shared;
 use super::access::Caller;
+use super::audit::Outcome;
 use super::body::{Json as Body, Path, Query};
 use super::error::{Problem, ProblemDocument};
 use super::page::{Page, PageQuery};
@@ -18,11 +19,11 @@ use crate::plugin::log_to_tracing;
 use crate::run::Host;
 use crate::store::{Scope, StreamSink, StreamSwap};
 use crate::stream::{self, StreamError, StreamSpec, StreamStats, StreamVerification, StreamView, Streams, Trigger};
-use axum::Json;
-use axum::extract::{Extension, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -165,8 +166,9 @@ async fn speed(
     State(services): State<Shared>,
     Path(id): Path<StreamId>,
     Body(Speed { speed }): Body<Speed>,
-) -> Result<Json<StreamView>, Problem> {
-    changed(&services, id, move |streams, id| streams.set_speed(id, speed)).await
+) -> Result<(Extension<Outcome>, Json<StreamView>), Problem> {
+    let view = changed(&services, id, move |streams, id| streams.set_speed(id, speed)).await?;
+    Ok((Extension(Outcome(format!("speed {speed}"))), view))
 }
 
 /// The stream ends, for good; its rows stay.

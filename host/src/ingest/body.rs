@@ -110,6 +110,7 @@ pub fn append(log: &Log, body: &Body) -> Result<PendingRows, IngestError> {
         }
     };
     let most = log.settings().unfolded_bytes;
+    let _room = log.room_for(&body.bytes);
     let source = Source::of_body(body.bytes.clone(), body.format, body.delimiter, most);
     let mut attempt = 0;
     loop {

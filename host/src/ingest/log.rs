@@ -7,6 +7,7 @@
 mod frame;
 mod image;
 mod mover;
+mod room;
 mod segments;
 mod settings;
 mod tables;
@@ -27,6 +28,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use frame::TableRef;
 use image::Image;
+use room::Room;
 use segments::Segments;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
@@ -34,7 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tables::Tables;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// What rows take as columns for each byte that they had as text, but for odd ones.
 const COLUMNS_OF_TEXT: usize = 2;
@@ -204,6 +206,7 @@ pub struct Log {
     tables: Tables,
     host: LogHost,
     settings: LogSettings,
+    room: Room,
     writer: SyncSender<writer::Message>,
     mover: SyncSender<mover::Message>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -245,7 +248,8 @@ impl Log {
         let threads = threads.into_iter().collect::<Result<Vec<_>, _>>();
         let threads = threads.map_err(|source| LogError::Io { path: folder.clone(), source })?;
         let tables = Tables::new(host.lake.clone(), host.runtime.clone());
-        Ok(Self { folder, image, tables, host, settings, writer, mover, threads: Mutex::new(threads) })
+        let room = Room::new(settings.unfolded_bytes);
+        Ok(Self { folder, image, tables, host, settings, room, writer, mover, threads: Mutex::new(threads) })
     }
 
     /// The rows that are not in the lake yet, for queries.
@@ -256,6 +260,11 @@ impl Log {
     /// The settings in force.
     pub fn settings(&self) -> &LogSettings {
         &self.settings
+    }
+
+    /// Waits until there is room for what a compressed body may become; it is free again when what this gives is dropped.
+    pub fn room_for(&self, body: &[u8]) -> Option<OwnedSemaphorePermit> {
+        self.room.wait_for(body)
     }
 
     /// The wall clock.

@@ -154,6 +154,7 @@ pub fn append_lines(log: &Log, lines: &Lines) -> Result<PendingLines, IngestErro
         }
         Begun::New(ticket) => ticket,
     };
+    let _room = log.room_for(&lines.body);
     let source = Source::of_body(lines.body.clone(), Format::Influx, b',', log.settings().unfolded_bytes);
     let mut bytes = Vec::new();
     source.open()?.read_to_end(&mut bytes).map_err(|error| source.unreadable(error))?;

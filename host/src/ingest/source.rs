@@ -81,7 +81,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    fn of(first: &[u8]) -> Self {
+    pub(super) fn of(first: &[u8]) -> Self {
         match first {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,

@@ -1,5 +1,6 @@
 //! Why a query failed, and what its author does next.
 
+use crate::core::schema::DataType;
 use crate::lake::LakeError;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
@@ -41,6 +42,16 @@ pub enum QueryError {
         column: String,
         /// The columns that there are.
         known: Vec<String>,
+    },
+    /// Numbers were asked for where there are none.
+    #[error("column {table}.{column} holds {data_type:?}, and a series is made of numbers")]
+    NoNumbers {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What it holds.
+        data_type: DataType,
     },
     /// A window of time was asked of a table whose rows have no time.
     #[error("table {dataset}.{table} has no time field, so no window of time can be taken of it")]

@@ -1,6 +1,7 @@
 //! A column over time, cut into as many points as a picture has room for.
 
 use super::{Engine, QueryError, Rows, quoted};
+use crate::core::schema::DataType;
 use crate::core::time::{Timestamp, Window};
 use arrow::array::{Array, AsArray as _};
 use arrow::datatypes::{Float64Type, Int64Type};
@@ -79,9 +80,15 @@ impl Engine {
     ) -> Result<Option<Series>, QueryError> {
         let view = self.dataset(dataset).await?.table(table)?.clone();
         let declared = &view.layout.table;
-        if declared.field_index(column).is_none() {
+        let named = || (table.to_owned(), column.to_owned());
+        let Some(field) = declared.fields.iter().find(|field| field.name == column) else {
             let known = declared.fields.iter().map(|field| field.name.clone()).collect();
-            return Err(QueryError::UnknownColumn { table: table.to_owned(), column: column.to_owned(), known });
+            let (table, column) = named();
+            return Err(QueryError::UnknownColumn { table, column, known });
+        };
+        if !matches!(field.data_type, DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64) {
+            let (table, column) = named();
+            return Err(QueryError::NoNumbers { table, column, data_type: field.data_type });
         }
         let Some(time) = &declared.time_field else {
             return Err(QueryError::NoTimeField { dataset: dataset.to_owned(), table: table.to_owned() });

@@ -4,6 +4,7 @@ use super::catalog::CATALOG;
 use super::scan::read_ahead;
 use super::view::DatasetView;
 use super::{BatchStream, Engine, QueryError, Rows};
+use crate::core::id::SQL_SCHEMA;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -21,9 +22,6 @@ use std::time::{Duration, Instant};
 
 /// Longest SQL text: what people and programs write is far shorter, and a parser's time grows with it.
 pub(super) const MAX_SQL_BYTES: usize = 1 << 20;
-
-/// Where SQL keeps what there is.
-const INFORMATION_SCHEMA: &str = "information_schema";
 
 impl Engine {
     /// Runs one SQL statement that reads. Rows come as they are found; dropping them stops the query.
@@ -73,7 +71,7 @@ impl Engine {
                 return Err(QueryError::UnknownDataset { name: table.to_string() });
             }
             let name = match table.schema().or(self.default_dataset()) {
-                Some(INFORMATION_SCHEMA) => {
+                Some(SQL_SCHEMA) => {
                     all = true;
                     continue;
                 }

@@ -83,9 +83,12 @@ impl IncidentModels {
         let mut planned = Vec::new();
         for day in spec.window().days() {
             planned.append(&mut self.day(day)?);
+            // Looked at as they come: a span of centuries would be planned for hours, and in all the memory there is.
+            check_number(planned.len(), day.end)?;
         }
         for incident in &spec.spec().incident {
             planned.append(&mut self.trigger(incident)?);
+            check_number(planned.len(), spec.window().end)?;
         }
         // What starts behind the span is nobody's business either.
         planned.retain(|planned| planned.incident.window.start < spec.window().end);
@@ -122,6 +125,15 @@ fn take(
     Ok(())
 }
 
+/// A run has no more incidents than its shards can take.
+fn check_number(incidents: usize, until: Timestamp) -> Result<(), RunError> {
+    if incidents <= MAX_INCIDENTS {
+        return Ok(());
+    }
+    let message = format!("{incidents} incidents until {until} alone; at most {MAX_INCIDENTS} are allowed in a run");
+    Err(RunError::Incidents { model: "all models".to_owned(), problems: vec![Problem::new("duration", message)] })
+}
+
 /// Ids are unique, and a cause that lies outside the span is not named.
 fn check_ids(planned: &mut [PlannedIncident]) -> Result<(), RunError> {
     let mut ids = BTreeSet::new();
@@ -130,10 +142,6 @@ fn check_ids(planned: &mut [PlannedIncident]) -> Result<(), RunError> {
             let problems = vec![Problem::new(format!("incident {}", incident.id), "the id is given twice in one run")];
             return Err(RunError::Incidents { model: model.clone(), problems });
         }
-    }
-    if ids.len() > MAX_INCIDENTS {
-        let problems = vec![Problem::new("", format!("{} incidents; at most {MAX_INCIDENTS} are allowed", ids.len()))];
-        return Err(RunError::Incidents { model: "all models".to_owned(), problems });
     }
     for PlannedIncident { incident, .. } in planned {
         incident.cause = incident.cause.take().filter(|cause| ids.contains(cause));

@@ -20,10 +20,13 @@ pub struct AuditEntry {
     pub caller: String,
     /// The method.
     pub method: String,
-    /// The path.
+    /// The path, with what stood behind its question mark.
     pub path: String,
     /// The status of the answer.
     pub status: u16,
+    /// What came of it, where the answer says so: the path of what was made, or what something was changed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
 }
 
 impl WriteTx {
@@ -32,9 +35,10 @@ impl WriteTx {
     /// # Errors
     /// SQLite failed.
     pub async fn insert_audit(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        let insert = sqlx::query("INSERT INTO audit (at, caller, method, path, status) VALUES (?, ?, ?, ?, ?)");
+        let insert =
+            sqlx::query("INSERT INTO audit (at, caller, method, path, status, outcome) VALUES (?, ?, ?, ?, ?, ?)");
         let insert = insert.bind(entry.at.0).bind(&entry.caller).bind(&entry.method).bind(&entry.path);
-        let id = insert.bind(entry.status).execute(self.connection()).await?.last_insert_rowid();
+        let id = insert.bind(entry.status).bind(&entry.outcome).execute(self.connection()).await?.last_insert_rowid();
         sqlx::query("DELETE FROM audit WHERE id <= ?").bind(id - KEPT).execute(self.connection()).await?;
         Ok(())
     }
@@ -61,5 +65,6 @@ fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         method: row.try_get("method")?,
         path: row.try_get("path")?,
         status: row.try_get("status")?,
+        outcome: row.try_get("outcome")?,
     })
 }

@@ -16,7 +16,7 @@ macro_rules! file {
 }
 
 /// The files in their order; the first has the number 1. A file that shipped never changes.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     file!("0001_ducklake"),
     file!("0002_records"),
     file!("0003_http"),
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 7] = [
     file!("0005_streams"),
     file!("0006_schedules_alerts"),
     file!("0007_plugins"),
+    file!("0008_audit"),
 ];
 
 /// All of them.

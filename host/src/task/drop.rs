@@ -21,11 +21,14 @@ pub struct Dropped {
 /// Takes the dataset `name` away; older snapshots keep it until they expire. `now` is the time of the snapshot.
 ///
 /// # Errors
-/// There is no such dataset, or the catalog can't be written.
+/// There is no such dataset, a stream writes it, or the catalog can't be written.
 pub fn drop_dataset(host: &Host, name: &str, now: Timestamp) -> Result<Dropped, TaskError> {
     host.runtime.block_on(async {
         let dataset = host.lake.dataset(name, None).await?;
         let rows = dataset.tables.iter().map(|table| table.rows).sum();
+        if let Some(stream) = host.store.unfinished_stream(name).await.map_err(crate::lake::LakeError::from)? {
+            return Err(TaskError::Streamed { dataset: name.to_owned(), stream: stream.id });
+        }
         let mut tx = host.store.write().await.map_err(crate::lake::LakeError::from)?;
         let snapshot = host.lake.drop_dataset(&mut tx, name, now, "telemill").await?;
         tx.commit().await.map_err(crate::lake::LakeError::from)?;

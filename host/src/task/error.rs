@@ -1,6 +1,7 @@
 //! Why a task was not done.
 
 use crate::clean::{CleanError, RecipeError};
+use crate::core::id::StreamId;
 use crate::ingest::IngestError;
 use crate::lake::LakeError;
 use crate::plugin::{PluginError, TextError};
@@ -22,6 +23,14 @@ pub enum TaskError {
     /// Somebody stopped it.
     #[error("it was stopped")]
     Stopped,
+    /// Stop the stream first.
+    #[error("the stream {stream} writes {dataset}; `telemill stream stop {stream}` ends it")]
+    Streamed {
+        /// The dataset.
+        dataset: String,
+        /// The stream.
+        stream: StreamId,
+    },
     /// A recipe, a profile or the like can't be had.
     #[error(transparent)]
     Text(#[from] TextError),

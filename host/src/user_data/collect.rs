@@ -145,7 +145,7 @@ fn append(
         line += batch.num_rows() as u64;
         Ok(())
     };
-    let most = log.settings().unfolded_bytes;
+    let (most, _room) = (log.settings().unfolded_bytes, log.room_for(&body.bytes));
     let read = ingest::each_of_body(body.bytes.clone(), body.format, most, &samples::file_table(), &mut emit);
     if let Err(error) = read {
         problems.add_of(body.place, error)?;

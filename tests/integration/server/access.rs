@@ -51,6 +51,21 @@ fn tokens_open_as_much_as_their_scope_says() {
     assert!(callers.contains(&(json!("writer"), json!(201))), "{audit}");
 }
 
+/// A browser sends such requests without asking the server first, whatever page they come from.
+#[test]
+fn a_page_from_elsewhere_changes_nothing() {
+    let place = Place::new();
+    let server = place.serve([]);
+    let write = |header: (&str, &str)| {
+        let headers = [header, ("content-type", "text/plain")];
+        server.send("POST", "/write?db=metrics&precision=s", &headers, b"cpu,host=a usage=0.5 1794234300").status
+    };
+    assert_eq!(write(("origin", "http://evil.example")), 403);
+    assert_eq!(write(("sec-fetch-site", "cross-site")), 403);
+    assert_eq!(server.get("/api/v1/datasets").json(), json!([]));
+    assert_eq!(write(("origin", &server.url)), 204);
+}
+
 #[test]
 fn clients_of_influx_1_send_user_and_password_in_the_query() {
     let place = Place::new();

@@ -118,7 +118,12 @@ fn a_series_has_few_points_and_loses_no_peak() {
         part["points"].as_array().unwrap().iter().all(|p| p["at"].as_str().unwrap().starts_with("2026-11-09T00:1"))
     );
     server.get(&format!("{path}&max_points=0")).with_status(400);
-    server.get("/api/v1/datasets/ecommerce/tables/transactions/series?column=none").with_status(400);
+    for (column, said) in [("none", "has no column"), ("service", "made of numbers")] {
+        let path = format!("/api/v1/datasets/ecommerce/tables/transactions/series?column={column}");
+        let refused = server.get(&path).with_status(400).json();
+        assert_eq!(refused["errors"][0]["path"], "column", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains(said), "{refused}");
+    }
 }
 
 #[test]

@@ -52,6 +52,18 @@ fn a_refused_upload_leaves_everything_as_it_was() {
     assert_eq!(refused["errors"][0]["path"], "readings.flag", "{refused}");
     let (_, after) = state();
     assert_eq!((&after["active"], &after["history"]), (&before.1["active"], &before.1["history"]));
+    // A digest may stand without its kind, and is one of the plugin that the path names.
+    let activate = |name: &str, version: &str| {
+        server.post(&format!("/api/v1/plugins/{name}/activate"), &json!({ "version": version }))
+    };
+    activate("hostile", &digest).with_status(200);
+    assert!(activate("ecommerce", &digest).with_status(404).text().contains("a version of hostile"));
+    let inspected = server.get(&format!("/api/v1/plugins/hostile/inspect?version=sha256:{}", &digest[..12]));
+    assert_eq!(inspected.with_status(200).json()["digest"], digest.as_str());
+    let foreign = server.send("DELETE", &format!("/api/v1/plugins/ecommerce/versions/{exact}"), &[], &[]);
+    foreign.with_status(404);
+    let audit = server.get("/api/v1/audit").json().to_string();
+    assert!(audit.contains(&format!("hostile means sha256:{digest}")), "{audit}");
     // The same again is there already.
     assert_eq!(upload("", &good).with_status(200).json()["installed"]["new"], false);
 }

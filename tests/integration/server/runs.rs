@@ -108,6 +108,20 @@ fn a_bad_spec_names_its_field_and_files_can_not_be_named() {
         assert_eq!(reply.header("content-type"), Some("application/problem+json"));
         assert!(reply.text().contains(part), "{part} is missing in {}", reply.text());
     }
+    for (spec, path) in [
+        (json!({ "scenario": "ecommerce", "seed": "x" }), "seed"),
+        (json!({ "scenario": "ecommerce", "duration": "1x" }), "duration"),
+        (json!({ "dataset": "a", "duration": "1h", "generator": {} }), "generator.plugin"),
+        (json!({ "dataset": "information_schema", "scenario": "ecommerce" }), "dataset"),
+    ] {
+        let reply = server.post("/api/v1/runs", &spec).with_status(400).json();
+        assert_eq!(reply["errors"][0]["path"], path, "{reply}");
+    }
+    // Refused once there are too many, not once they are all made.
+    let centuries = json!({ "scenario": "ecommerce", "duration": "999999d", "validators": [],
+        "incident_models": [{ "plugin": "service-incidents", "config": { "incidents_per_day": "400-400", "scenarios": false } }] });
+    let reply = server.post("/api/v1/runs", &centuries).with_status(422).json();
+    assert_eq!(reply["errors"][0]["path"], "duration", "{reply}");
     assert_eq!(server.get("/api/v1/runs").json()["items"], json!([]), "a refused spec leaves no run");
     server.get("/api/v1/runs/r0000000000000000").with_status(404);
     server.get("/api/v1/runs/nothing").with_status(404);

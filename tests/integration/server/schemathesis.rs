@@ -17,6 +17,14 @@ const NAMES: &str = r#"
 "path.name" = "ecommerce"
 "query.dataset" = "ecommerce"
 "query.column" = "response_time_ms"
+"path.id" = "RUN"
+
+[[operations]]
+include-path-regex = "/streams/"
+[operations.parameters]
+"path.id" = "STREAM"
+"path.sink" = "lines"
+"path.name" = "ecommerce"
 "#;
 
 #[test]
@@ -24,9 +32,14 @@ fn whatever_is_sent_no_answer_says_that_the_server_failed() {
     let python = python::environment("schemathesis-venv", &PACKAGES).unwrap();
     let place = Place::new();
     place.good(["run", "start", "ecommerce", "--duration", "1m", "--seed", "7", "--quiet"]);
-    place.file("none.toml", "");
-    place.file("names.toml", NAMES);
     let served = place.serve([]);
+    let stream = serde_json::json!({ "scenario": "ecommerce", "dataset": "live", "stream": { "speed": 1,
+        "sinks": [{ "name": "lines", "type": "file", "path": "lines.ndjson" }] } });
+    let stream = served.post("/api/v1/streams", &stream).with_status(201).json();
+    let run = served.get("/api/v1/runs").json();
+    let id = |of: &serde_json::Value| of["id"].as_str().unwrap().to_owned();
+    place.file("none.toml", "");
+    place.file("names.toml", NAMES.replace("RUN", &id(&run["items"][0])).replace("STREAM", &id(&stream)));
     let schemathesis = python.parent().unwrap().join("schemathesis");
     // What is there must not be removed while it is asked for.
     for (config, more) in [("names.toml", ["--exclude-method", "DELETE"].as_slice()), ("none.toml", &[])] {

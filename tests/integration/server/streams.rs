@@ -103,6 +103,9 @@ fn a_stream_that_is_paused_made_slower_and_given_an_incident_has_the_rows_of_a_r
     assert_eq!(stats["speed"], 600.0, "{stats}");
     assert!(stats["rows"]["transactions"].as_u64() > Some(0) && stats["rows_per_minute"].as_u64() > Some(0), "{stats}");
     server.post(&format!("{path}/speed"), &json!({ "speed": 7200 })).with_status(200);
+    let dataset = show(&server, &path)["dataset"].as_str().unwrap().to_owned();
+    let kept = server.send("DELETE", &format!("/api/v1/datasets/{dataset}"), &[], &[]).with_status(409).json();
+    assert!(kept["detail"].as_str().unwrap().contains("telemill stream stop"), "{kept}");
     comes_to(&server, &path, "2026-11-10T01:00:00Z");
     ask(&server, &path, "stop");
     for what in ["stop", "pause", "resume"] {
@@ -111,6 +114,10 @@ fn a_stream_that_is_paused_made_slower_and_given_an_incident_has_the_rows_of_a_r
     holds(&server, &path);
     let audit = server.get("/api/v1/audit").json().to_string();
     assert!(audit.contains(&incidents), "who changed it is known: {audit}");
+    assert!(
+        audit.contains(r#""outcome":"speed 7200""#) && audit.contains(&format!(r#""outcome":"{path}""#)),
+        "{audit}"
+    );
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl From<TaskError> for Problem {
             TaskError::Table(_) | TaskError::Request(_) | TaskError::Text(_) | TaskError::Recipe(_) => {
                 Self::bad_request(detail)
             }
-            TaskError::Stopped => Self::new(StatusCode::CONFLICT, detail),
+            TaskError::Stopped | TaskError::Streamed { .. } => Self::new(StatusCode::CONFLICT, detail),
             TaskError::Spec(error) => error.into(),
             TaskError::Run(error) => error.into(),
             // What a request names that is not there is a fault of the request.

@@ -18,7 +18,7 @@ pub struct LogSettings {
     pub keep_free_bytes: u64,
     /// How long an idempotency key is remembered, in hours. Default 24.
     pub key_hours: u64,
-    /// Most bytes that a compressed body may unfold to. Default 512 MiB.
+    /// Most bytes that a compressed body may unfold to; twice as many are unfolded at once. Default 128 MiB.
     pub unfolded_bytes: u64,
 }
 
@@ -31,7 +31,7 @@ impl Default for LogSettings {
             segment_bytes: 64 << 20,
             keep_free_bytes: 256 << 20,
             key_hours: 24,
-            unfolded_bytes: 512 << 20,
+            unfolded_bytes: 128 << 20,
         }
     }
 }

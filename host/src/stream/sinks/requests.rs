@@ -11,8 +11,8 @@ use crate::sink::Credentials;
 use crate::sink::ndjson::{NdjsonEncoder, Nulls};
 use crate::sink::{Columns, Encoder as _};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use minijinja::Environment;
 use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -107,6 +107,8 @@ impl RequestSink {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(TEMPLATE_FUEL));
+    // A column that there is not would be an empty part of a path, and the call another one.
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment
 }
 
@@ -259,9 +261,11 @@ mod tests {
         let loops = "{% for a in range(9000) %}{% for b in range(9000) %}x{% endfor %}{% endfor %}";
         templates.add_template("body", loops).unwrap();
         templates.add_template("path", "/orders/{{ id }}{% for a in range(100) %}-{{ a }}{% endfor %}").unwrap();
+        templates.add_template("typo", "/orders/{{ ids }}").unwrap();
         let row = serde_json::json!({"id": 7});
         let render = |name: &str| templates.get_template(name).unwrap().render(Serde(&row));
         assert_eq!(render("body").unwrap_err().kind(), minijinja::ErrorKind::OutOfFuel);
         assert!(render("path").unwrap().ends_with("-98-99"));
+        assert_eq!(render("typo").unwrap_err().kind(), minijinja::ErrorKind::UndefinedError);
     }
 }
