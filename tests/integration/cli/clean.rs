@@ -112,6 +112,20 @@ fn what_is_cleaned_is_a_table_as_good_as_the_one_before() {
 }
 
 #[test]
+fn missing_values_are_told_of_columns_that_steps_name() {
+    let place = readings();
+    let recipe = |condition: &str| {
+        let step = format!("[[steps]]\nname = \"some\"\nsql = \"SELECT * FROM input WHERE {condition}\"\n");
+        place.file("recipe.toml", format!("summary = \"s\"\ntable = \"readings\"\n{step}"));
+        let told = place.json(["clean", "raw", "--recipe", "recipe.toml", "-o", "tidy", "--replace", "--json"]);
+        told["steps"][0]["missing_gone"].clone()
+    };
+    assert_eq!(recipe("link <> 'fibre'"), json!({}), "nobody asked for round trips and losses");
+    assert_eq!(recipe("loss IS NOT NULL")["rtt_ms"], json!(null));
+    assert!(recipe("loss IS NOT NULL")["loss"].as_u64() > Some(0));
+}
+
+#[test]
 fn columns_may_come_and_go() {
     let place = readings();
     place.file(
