@@ -10,7 +10,7 @@ mod scratch;
 mod tally;
 
 pub use recipe::{Recipe, RecipeError, Step};
-pub use tally::Class;
+pub use tally::{Class, FilledClass};
 
 use crate::core::cancel::Cancel;
 use crate::core::id::{self, BadName};
@@ -83,7 +83,10 @@ pub struct StepReport {
     /// Values that are there now and were missing, by column. Only of a step that kept the number of rows: where rows
     /// went, nobody can tell a missing value that was filled from one that went with its row.
     pub filled: BTreeMap<String, u64>,
-    /// Missing values less than before, by column, of a step that removed or added rows.
+    /// The same by class and column; empty where a column of the recipe's classes is gone, or rows went from one class to another.
+    pub filled_by_class: Vec<FilledClass>,
+    /// Missing values less than before, by column, of a step that removed or added rows. Only of columns that some step of the
+    /// recipe names: of the others nobody asked whether they have values.
     pub missing_gone: BTreeMap<String, u64>,
     /// Missing values more than before, by column.
     pub emptied: BTreeMap<String, u64>,
@@ -217,7 +220,7 @@ pub fn clean(
             Ok(Rows { tally: counted(&input)?, input })
         };
         let next = run().map_err(|error| CleanError::Step { step: step.name.clone(), source: Box::new(error) })?;
-        steps.push(report(step, &rows.tally, &next.tally, &recipe.classes));
+        steps.push(report(step, recipe, &rows.tally, &next.tally));
         scratch.forget(index);
         rows = next;
     }
@@ -244,19 +247,25 @@ fn refuse_existing(lake: &Lake, runtime: &Handle, request: &Request) -> Result<(
     Ok(())
 }
 
-fn report(step: &Step, before: &Tally, after: &Tally, classes: &[String]) -> StepReport {
+fn report(step: &Step, recipe: &Recipe, before: &Tally, after: &Tally) -> StepReport {
     let signed = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-    let fewer = before.fewer_missing(after);
-    let (filled, missing_gone) =
-        if before.rows == after.rows { (fewer, BTreeMap::new()) } else { (BTreeMap::new(), fewer) };
+    let (mut filled, mut filled_by_class, mut missing_gone) =
+        (before.fewer_missing(after), Vec::new(), BTreeMap::new());
+    if before.rows == after.rows {
+        filled_by_class = before.filled(after, &recipe.classes);
+    } else {
+        missing_gone = std::mem::take(&mut filled);
+        missing_gone.retain(|column, _| recipe.names(column));
+    }
     StepReport {
         name: step.name.clone(),
         summary: step.summary.clone(),
         rows_in: before.rows,
         rows_out: after.rows,
         removed: signed(before.rows) - signed(after.rows),
-        removed_by_class: before.removed(after, classes),
+        removed_by_class: before.removed(after, &recipe.classes),
         filled,
+        filled_by_class,
         missing_gone,
         emptied: after.fewer_missing(before),
     }

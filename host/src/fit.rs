@@ -5,6 +5,7 @@
 //! column its distribution, its levels by entity, hour and weekday, how it remembers, and the column before it that it is a
 //! linear function of, where there is one.
 
+mod clock;
 mod closeness;
 mod columns;
 mod comparison;
@@ -64,6 +65,14 @@ pub enum FitError {
     NoRows {
         /// The file.
         file: String,
+    },
+    /// Name another column.
+    #[error("{column} can't be the rows' time: {reason}")]
+    TimeField {
+        /// The column that was named.
+        column: String,
+        /// Why, and what it needs.
+        reason: &'static str,
     },
     /// Name another column.
     #[error("{column} can't be the entity: {reason}")]
@@ -127,9 +136,13 @@ impl Report {
 pub fn fit(request: &Request) -> Result<Fitted, FitError> {
     let name = name_of(&request.file);
     let (mut sample, table) = read(request, &name)?;
-    let rows = Rows::of(&sample, table.time_field.as_deref(), request.entity.as_deref())?;
+    let (time, note) = match request.time_field.as_deref() {
+        Some(name) => clock::named(&mut sample, name).map(|(time, note)| (Some(time), note))?,
+        None => (table.time_field.as_deref().and_then(|name| sample.find(name)), None),
+    };
+    let rows = Rows::of(&sample, time, request.entity.as_deref())?;
     sample.relative_to(&rows.times, rows.time);
-    let mut notes = rows.notes.clone();
+    let mut notes: Vec<String> = note.into_iter().chain(rows.notes.iter().cloned()).collect();
     if sample.total > sample.rows as u64 {
         notes.push(format!("the file has {} rows, of which the first {MOST_ROWS} were looked at", sample.total));
     }
@@ -266,14 +279,13 @@ fn pairs(rows: &Rows, sample: &Sample) -> Option<Pairs> {
 
 fn read(request: &Request, name: &str) -> Result<(Sample, crate::core::schema::Table), FitError> {
     let (mut sample, mut failed) = (None, None);
-    let table =
-        ingest::explore(&request.file, request.format, name, request.time_field.as_deref(), &mut |table, batch| {
-            let sample = sample.get_or_insert_with(|| Sample::new(&table.fields));
-            if let Err(error) = sample.add(&batch, MOST_ROWS) {
-                failed = Some(error);
-            }
-            Ok(())
-        })?;
+    let table = ingest::explore(&request.file, request.format, name, &mut |table, batch| {
+        let sample = sample.get_or_insert_with(|| Sample::new(&table.fields));
+        if let Err(error) = sample.add(&batch, MOST_ROWS) {
+            failed = Some(error);
+        }
+        Ok(())
+    })?;
     match (failed, sample) {
         (Some(error), _) => Err(error),
         (None, Some(sample)) => Ok((sample, table)),

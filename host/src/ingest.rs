@@ -56,6 +56,9 @@ use tokio::runtime::Handle;
 /// Bad rows that are listed; the rest are counted.
 pub const LISTED_BAD_ROWS: usize = 20;
 
+/// Takes a batch of rows, with the line that each of them begins in; no lines where a format has none.
+pub type Emit<'a> = dyn FnMut(RecordBatch, &[u64]) -> Result<(), IngestError> + 'a;
+
 /// What to take in, and where to.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -180,7 +183,7 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request, cancel: &Cancel) -
     let layout = TableLayout::new(plan.table.clone());
     let mut writer =
         TableWriter::new(lake.files(), runtime, &layout, &request.dataset, &stem(request), request.writer.clone());
-    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch| {
+    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch, _| {
         writer.write(&batch).map_err(IngestError::from)
     })?;
     let rows = writer.rows();
@@ -213,28 +216,23 @@ pub fn file(lake: &Lake, runtime: &Handle, request: &Request, cancel: &Cancel) -
 /// Bad rows (all are looked at, the first are listed), and a file that does not fit or can't be read.
 pub fn rows(file: &Path, table: &Table) -> Result<Vec<RecordBatch>, IngestError> {
     let mut batches = Vec::new();
-    each(file, table, &mut |batch| {
+    each(file, table, &mut |batch, _| {
         batches.push(batch);
         Ok(())
     })?;
     Ok(batches)
 }
 
-/// Hands on the rows of a file as those of `table`, batch by batch; see [`rows`]. What was handed on before an error is of no use.
+/// Hands on the rows of a file as those of `table`, batch by batch; see [`rows`]. Good rows are handed on beside bad ones, so that
+/// they can be looked at, too; what was handed on before an error is of no other use.
 ///
 /// # Errors
 /// As [`rows`], and what `emit` fails with.
-pub fn each(
-    file: &Path,
-    table: &Table,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
-) -> Result<(), IngestError> {
-    let source = source::Source::new(file, None)?;
-    let plan = mapping::Plan::of_table(table.clone(), profile::Reading::default());
-    read(&source, &TableLayout::new(table.clone()), &plan, &mut BadRows::default(), emit)
+pub fn each(file: &Path, table: &Table, emit: &mut Emit<'_>) -> Result<(), IngestError> {
+    read_all(&source::Source::new(file, None)?, table, emit)
 }
 
-/// Hands on the rows of a body in `format` as those of `table`, batch by batch; see [`rows`].
+/// Hands on the rows of a body in `format` as those of `table`, batch by batch; see [`each`].
 ///
 /// # Errors
 /// As [`rows`], and what `emit` fails with.
@@ -243,11 +241,20 @@ pub fn each_of_body(
     format: Format,
     most_bytes: u64,
     table: &Table,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+    emit: &mut Emit<'_>,
 ) -> Result<(), IngestError> {
-    let source = source::Source::of_body(body, format, b',', most_bytes);
+    read_all(&source::Source::of_body(body, format, b',', most_bytes), table, emit)
+}
+
+/// All rows of `source` as those of `table`, the good ones beside the bad.
+fn read_all(source: &source::Source, table: &Table, emit: &mut Emit<'_>) -> Result<(), IngestError> {
     let plan = mapping::Plan::of_table(table.clone(), profile::Reading::default());
-    read(&source, &TableLayout::new(table.clone()), &plan, &mut BadRows::default(), emit)
+    let mut bad = BadRows::new(true);
+    read(source, &TableLayout::new(table.clone()), &plan, &mut bad, emit)?;
+    match bad.listed() {
+        (0, _) => Ok(()),
+        (total, first) => Err(IngestError::BadRows { file: source.name(), total, first: first.to_vec() }),
+    }
 }
 
 /// What others call a dataset, as a name that it may have: `My-Bucket` is `my_bucket`.
@@ -264,13 +271,12 @@ pub fn explore(
     file: &Path,
     format: Option<Format>,
     table: &str,
-    time_field: Option<&str>,
     emit: &mut dyn FnMut(&Table, RecordBatch) -> Result<(), IngestError>,
 ) -> Result<Table, IngestError> {
     let source = source::Source::new(file, format)?;
-    let plan = mapping::Plan::of_new_table(&source, profile::Reading::default(), table, time_field, false)?;
+    let plan = mapping::Plan::of_new_table(&source, profile::Reading::default(), table, None, false)?;
     let layout = TableLayout::new(plan.table.clone());
-    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch| emit(&layout.table, batch))?;
+    read(&source, &layout, &plan, &mut BadRows::default(), &mut |batch, _| emit(&layout.table, batch))?;
     Ok(plan.table)
 }
 
@@ -280,7 +286,7 @@ fn read(
     layout: &TableLayout,
     plan: &mapping::Plan,
     bad: &mut BadRows,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+    emit: &mut Emit<'_>,
 ) -> Result<(), IngestError> {
     match source.format() {
         Format::Parquet => parquet::read(source, layout, plan, bad, emit)?,

@@ -16,6 +16,7 @@ mod convert;
 mod descriptor;
 mod engine;
 mod error;
+mod fault;
 mod files;
 mod generator;
 mod handed;

@@ -25,6 +25,7 @@ use crate::query::QueryError;
 use crate::sink::SinkError;
 use crate::store::StoreError;
 use arrow::error::ArrowError;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// The dataset of users' data, where none is named.
@@ -106,17 +107,27 @@ impl Problems {
         }
     }
 
-    /// Takes over what ingesting said of `file`; whatever is no fault of its rows is passed on.
+    /// Takes over what ingesting said of `file`; whatever is no fault of what stands in it is passed on.
     fn add_of(&mut self, file: &str, error: IngestError) -> Result<(), IngestError> {
         let (total, first) = match error {
             IngestError::BadRows { total, first, .. } => (total, first),
             IngestError::BadFile { problems, .. } => (problems.len() as u64, problems),
+            IngestError::Read { source, .. } if source.kind() == ErrorKind::InvalidData => {
+                (1, vec![Problem::new("", source.to_string())])
+            }
             other => return Err(other),
         };
         let unlisted = total - first.len() as u64;
-        first.into_iter().for_each(|problem| self.add(format!("{file}: {}", problem.path), problem.message));
+        for Problem { path, message } in first {
+            self.add(if path.is_empty() { file.to_owned() } else { format!("{file}: {path}") }, message);
+        }
         self.total += unlisted;
         Ok(())
+    }
+
+    /// Adds that `file` has no samples: nothing would tell later that it was taken in.
+    fn add_empty(&mut self, file: &str) {
+        self.add(file.to_owned(), "has no sample, only a header: take it away, or fill it first");
     }
 
     fn check(self) -> Result<(), UserDataError> {

@@ -90,6 +90,67 @@ fn one_bad_row_keeps_all_files_out_and_is_named() {
 }
 
 #[test]
+fn all_faults_of_a_file_are_told_at_their_lines() {
+    let place = Place::new();
+    let good = "85.5,30.2,2.1,5.2,2.1,1.0,0.8,cpu_bound,u,web,normal";
+    // A blank line counts as one; a row that does not parse hides no other.
+    place.file(
+        "given/u_web_20240101_130000.csv",
+        format!(
+            "{HEADER}\n0,{good}\n\n1,{good}\nzero,{good}\n3,{}\n4,{}\n",
+            good.replace("85.5", "185.5"),
+            good.replace("2.1,5.2", "inf,5.2")
+        ),
+    );
+    place.file("given/v_web_20240101_130000.csv", format!("{HEADER}\n"));
+    let mut text = format!("{HEADER}\n0,{good}\n").into_bytes();
+    text.extend(b"1,85.5,30.2,2.1,5.2,2.1,1.0,0.8,cpu\xff,u,web,normal\n");
+    place.file("given/u_web_20240102_130000.csv", text);
+    place.file("given/u_web_20240103_130000.csv", b"timestamp,cpu\xffpercent\n1,2\n".to_vec());
+    let told = place.json_with_code(1, ["import", "user-data", "given", "--json"]);
+    let first: Vec<String> =
+        told["first"].as_array().unwrap().iter().map(|p| format!("{}: {}", p["path"], p["message"])).collect();
+    let all = first.join("\n");
+    for part in [
+        "u_web_20240101_130000.csv: line 5",
+        "u_web_20240101_130000.csv: line 6\": \"column cpu_percent: 185.5 is not 0 to 100",
+        "u_web_20240101_130000.csv: line 7\": \"column memory_used_gb: inf is no finite number",
+        "u_web_20240102_130000.csv: line 3",
+        "u_web_20240103_130000.csv",
+        "v_web_20240101_130000.csv\": \"has no sample",
+    ] {
+        assert!(all.contains(part), "{part} is missing in:\n{all}");
+    }
+    assert_eq!(told["problems"], 6, "{all}");
+    assert_eq!(place.json(["dataset", "list", "--json"]), json!([]), "nothing half imported");
+}
+
+/// Times of the samples in a dataset, by user and the time since its start.
+const TIMES: &str = "SELECT user_id, timestamp, time FROM user_data.user_metrics WHERE timestamp >= 20 ORDER BY 1, 2";
+
+#[test]
+fn a_part_that_is_exported_is_taken_in_at_its_own_times() {
+    let place = Place::new();
+    give(&place, "user_001", "external", "20240101_120000", 60);
+    give(&place, "user_002", "web", "20240101_120010", 50);
+    place.good(["import", "user-data", "given"]);
+    let profile = ["--profile", "user-workloads/user_data", "--output-dir", "part"];
+    let span = ["--from", "2024-01-01T12:00:30Z"];
+    place.good(["export", "user_data"].into_iter().chain(profile).chain(span));
+    let mut names: Vec<String> = fs::read_dir(place.path().join("part"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["user_001_external_20240101_120000.csv", "user_002_web_20240101_120010.csv"]);
+
+    let other = Place::new();
+    other.good(["import", "user-data", &place.path().join("part").display().to_string()]);
+    let rows = place.sql(TIMES).into_iter().filter(|row| row["time"].as_str() >= Some("2024-01-01T12:00:30"));
+    assert_eq!(other.sql(TIMES), rows.collect::<Vec<_>>());
+}
+
+#[test]
 fn a_file_that_changed_under_its_name_is_refused() {
     let place = Place::new();
     give(&place, "user_001", "external", "20240101_120000", 3);

@@ -66,6 +66,13 @@ impl Recipe {
             None => Ok(recipe),
         }
     }
+
+    /// Whether a step's SELECT has the name of a column in it.
+    pub(super) fn names(&self, column: &str) -> bool {
+        let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
+        let words = |step: &Step| step.sql.split(|c| !part_of_name(c)).any(|word| word.eq_ignore_ascii_case(column));
+        self.steps.iter().any(words)
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +81,14 @@ mod tests {
     use super::*;
 
     const RECIPE: &str = "summary = \"s\"\ntable = \"t\"\n[[steps]]\nname = \"a\"\nsql = \"SELECT * FROM input\"\n";
+
+    #[test]
+    fn columns_are_named_by_steps_as_whole_words() {
+        let recipe =
+            Recipe::parse(&RECIPE.replace("SELECT *", "SELECT coalesce(t.RTT_ms, 0), 'x'"), "mine.toml").unwrap();
+        assert!(recipe.names("rtt_ms") && recipe.names("t"));
+        assert!(!recipe.names("rtt") && !recipe.names("incident_id"));
+    }
 
     #[test]
     fn a_wrong_key_is_named_with_recipe_and_place() {

@@ -18,8 +18,16 @@ pub(super) struct Tally {
     pub(super) rows: u64,
     /// Missing values of each column, in the order of the columns.
     missing: Vec<(String, u64)>,
-    /// Rows of each class, by the values of the classes' columns; none where one of these columns is gone.
-    classes: Option<BTreeMap<Vec<Option<String>>, u64>>,
+    /// What there is of each class, by the values of the classes' columns; none where one of these columns is gone.
+    classes: Option<BTreeMap<Vec<Option<String>>, Count>>,
+}
+
+/// Counts of one class.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Count {
+    rows: u64,
+    /// Missing values of each column, in the order of the columns.
+    missing: Vec<u64>,
 }
 
 /// Rows of one class that a step removed.
@@ -29,6 +37,15 @@ pub struct Class {
     pub class: BTreeMap<String, Option<String>>,
     /// How many rows; less than zero where rows were added.
     pub rows: i64,
+}
+
+/// Values of one class that a step filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FilledClass {
+    /// The values of the recipe's classes; null is a class of its own.
+    pub class: BTreeMap<String, Option<String>>,
+    /// How many values, by column.
+    pub columns: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -64,15 +81,14 @@ impl Tally {
             let mut counts = counts.iter().map(|counts| counts.value(row).unsigned_abs());
             let rows = counts.next().unwrap_or_default();
             self.rows += rows;
-            for ((_, missing), values) in self.missing.iter_mut().zip(counts) {
-                *missing += rows.saturating_sub(values);
-            }
+            let missing: Vec<u64> = counts.map(|values| rows.saturating_sub(values)).collect();
+            self.missing.iter_mut().zip(&missing).for_each(|((_, sum), missing)| *sum += missing);
             if let Some(classes) = &mut self.classes {
                 let value = |key: &ArrayRef| {
                     let key = key.as_string::<i32>();
                     key.is_valid(row).then(|| key.value(row).to_owned())
                 };
-                classes.insert(keys.iter().map(value).collect(), rows);
+                classes.insert(keys.iter().map(value).collect(), Count { rows, missing });
             }
         }
         Ok(())
@@ -100,14 +116,36 @@ impl Tally {
         if names.is_empty() {
             return Vec::new();
         }
-        let signed = |rows: Option<&u64>| i64::try_from(rows.copied().unwrap_or(0)).unwrap_or(i64::MAX);
+        let signed = |count: Option<&Count>| count.map_or(0, |count| i64::try_from(count.rows).unwrap_or(i64::MAX));
         let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
-        let classes = keys.map(|key| Class {
-            class: names.iter().cloned().zip(key.iter().cloned()).collect(),
-            rows: signed(before.get(key)) - signed(after.get(key)),
-        });
+        let classes =
+            keys.map(|key| Class { class: named(names, key), rows: signed(before.get(key)) - signed(after.get(key)) });
         classes.filter(|class| class.rows != 0).collect()
     }
+
+    /// The values that `after` lacks no more, by class and column; nothing where rows went from one class to another, for it can't
+    /// be told then.
+    pub(super) fn filled(&self, after: &Self, names: &[String]) -> Vec<FilledClass> {
+        let (Some(before), Some(now)) = (&self.classes, &after.classes) else { return Vec::new() };
+        let rows = |classes: &BTreeMap<_, Count>| classes.values().map(|count| count.rows).collect::<Vec<_>>();
+        if names.is_empty() || !before.keys().eq(now.keys()) || rows(before) != rows(now) {
+            return Vec::new();
+        }
+        let place = |column: &str| after.missing.iter().position(|(name, _)| name == column);
+        let columns = |(key, count): (&Vec<Option<String>>, &Count)| {
+            let now = now.get(key).map(|count| count.missing.as_slice()).unwrap_or_default();
+            let filled = self.missing.iter().zip(&count.missing).filter_map(|((column, _), missing)| {
+                let filled = missing.saturating_sub(*now.get(place(column)?)?);
+                (filled > 0).then(|| (column.clone(), filled))
+            });
+            FilledClass { class: named(names, key), columns: filled.collect() }
+        };
+        before.iter().map(columns).filter(|class| !class.columns.is_empty()).collect()
+    }
+}
+
+fn named(names: &[String], key: &[Option<String>]) -> BTreeMap<String, Option<String>> {
+    names.iter().cloned().zip(key.iter().cloned()).collect()
 }
 
 /// The SELECT that counts.

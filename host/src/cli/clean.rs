@@ -6,14 +6,15 @@ use super::run::on_ctrl_c;
 use super::span::Span;
 use crate::api::{CleanRequest, Text};
 use crate::app::App;
-use crate::clean::{Class, Cleaned, StepReport};
+use crate::clean::{Class, Cleaned, FilledClass, StepReport};
 use crate::{plugin, run, task};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Classes that are listed of one step.
+/// Classes that are listed of what one step removed, and of what it filled in one column; `--json` lists all.
 const LISTED_CLASSES: usize = 10;
+const FILLED_CLASSES: usize = 4;
 
 /// Clean a table by a recipe of SQL steps, into a dataset of its own
 ///
@@ -82,12 +83,36 @@ fn tell(out: &mut dyn Write, cleaned: &Cleaned) -> io::Result<()> {
                 writeln!(out, "  and {} classes more; --json lists all", classes.len() - LISTED_CLASSES)?;
             }
         }
-        values(out, &format!("filled by {}", step.name), &step.filled)?;
+        filled(out, step)?;
         values(out, &format!("missing values that went by {}", step.name), &step.missing_gone)?;
         values(out, &format!("emptied by {}", step.name), &step.emptied)?;
     }
     let (kept, all) = (grouped(cleaned.rows_out), grouped(cleaned.rows_in));
     writeln!(out, "\n{kept} of {all} rows are in {}.{}", cleaned.dataset, cleaned.table)
+}
+
+/// What a step filled, by column and class; the columns alone where classes can't be told.
+fn filled(out: &mut dyn Write, step: &StepReport) -> io::Result<()> {
+    let title = format!("filled by {}", step.name);
+    let Some(first) = step.filled_by_class.first() else { return values(out, &title, &step.filled) };
+    let names: Vec<&str> = first.class.keys().map(String::as_str).collect();
+    let row = |(column, count): (&String, &u64)| {
+        let of = |class: &FilledClass| class.columns.get(column).copied().unwrap_or(0);
+        let mut classes: Vec<&FilledClass> = step.filled_by_class.iter().filter(|class| of(class) > 0).collect();
+        classes.sort_by_key(|class| std::cmp::Reverse(of(class)));
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+        let told = |class: &&FilledClass| {
+            format!("{} {}", class.class.values().map(value).collect::<Vec<_>>().join("/"), grouped(of(class)))
+        };
+        let mut told: Vec<String> = classes.iter().take(FILLED_CLASSES).map(told).collect();
+        if let Some(more @ 1..) = classes.len().checked_sub(FILLED_CLASSES) {
+            told.push(format!("and {more} more"));
+        }
+        vec![format!("  {column}"), grouped(*count), told.join(", ")]
+    };
+    writeln!(out, "\n{title}")?;
+    let rows: Vec<_> = step.filled.iter().map(row).collect();
+    table(out, &["  column", "values", &format!("by {}", names.join("/"))], &rows)
 }
 
 fn values(out: &mut dyn Write, title: &str, columns: &BTreeMap<String, u64>) -> io::Result<()> {

@@ -34,7 +34,7 @@ pub(super) struct Fit {
     /// Write the spec even where there is a file
     #[arg(long)]
     replace: bool,
-    /// The column that places rows in time
+    /// The column that places rows in time: times, numbers since 1970 in seconds or finer, or seconds since a start
     #[arg(long, value_name = "COLUMN")]
     time_field: Option<String>,
     /// The column of text that says what a row is about, such as a host, where rows come at regular times

@@ -5,7 +5,7 @@ use super::output::{Output, grouped, table};
 use crate::api::RunWithReports;
 use crate::app::App;
 use crate::core::incident::Severity;
-use crate::core::report::Report;
+use crate::core::report::{Finding, Report};
 use crate::remote::Server;
 use crate::run::{Host, Judgement, Outcome};
 use crate::store::{ReportRecord, RunRecord};
@@ -136,17 +136,19 @@ pub(super) fn verdict(out: &mut dyn Write, plugin: &str, passed: bool, report: &
     let mut worst: Vec<_> = report.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
     worst.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for finding in worst.iter().take(MAX_FINDINGS) {
-        let severity = finding.severity;
-        writeln!(
-            out,
-            "    {severity}: {}: {} ({} of {})",
-            finding.rule, finding.message, finding.failed, finding.checked
-        )?;
+        let Finding { severity, rule, message, failed, checked, .. } = finding;
+        writeln!(out, "    {severity}: {rule}: {}{message} ({failed} of {checked})", place(finding))?;
     }
     if worst.len() > MAX_FINDINGS {
         writeln!(out, "    and {} more", worst.len() - MAX_FINDINGS)?;
     }
     Ok(())
+}
+
+/// The table and the column that a finding is about, as far as it has them, with what parts them from its message.
+fn place(finding: &Finding) -> String {
+    let names: Vec<&str> = [&finding.table, &finding.column].into_iter().flatten().map(String::as_str).collect();
+    if names.is_empty() { String::new() } else { format!("{}: ", names.join(".")) }
 }
 
 /// What a command needs that shall look into the same data folder, with a space before it; nothing where it is the default.
@@ -212,4 +214,43 @@ fn incidents(host: &Host, dataset: &str) -> anyhow::Result<Vec<IncidentLine>> {
         }
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_names_its_table_and_column() {
+        let finding = |table: Option<&str>, column: Option<&str>| Finding {
+            rule: "required".to_owned(),
+            severity: Severity::High,
+            table: table.map(str::to_owned),
+            column: column.map(str::to_owned),
+            message: "rows are null".to_owned(),
+            failed: 3,
+            checked: 40,
+            samples: Vec::new(),
+        };
+        let findings = vec![
+            finding(Some("metrics"), Some("rtt_ms")),
+            finding(Some("metrics"), None),
+            finding(None, Some("rtt_ms")),
+            finding(None, None),
+        ];
+        let mut told = Vec::new();
+        verdict(&mut told, "table-rules", false, &Report { findings, metrics: Vec::new() }).unwrap();
+        let told = String::from_utf8(told).unwrap();
+        let lines: Vec<&str> = told.lines().skip(1).map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "high: required: metrics.rtt_ms: rows are null (3 of 40)",
+                "high: required: metrics: rows are null (3 of 40)",
+                "high: required: rtt_ms: rows are null (3 of 40)",
+                "high: required: rows are null (3 of 40)",
+            ]
+        );
+    }
 }

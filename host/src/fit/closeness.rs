@@ -111,9 +111,9 @@ fn total_variation(a: &BTreeMap<&str, f64>, b: &BTreeMap<&str, f64>) -> Option<f
 pub(super) fn pairs(columns: &[&str], wanted: &Sample, made: &Sample) -> Vec<PairCloseness> {
     let ranks = |sample: &Sample, name: &str| {
         let numbers = sample.numbers(sample.find(name)?)?;
-        // Every so many rows, so that all of the sample is in it.
-        let step = numbers.len().div_ceil(PAIRED_ROWS).max(1);
-        Some(series::ranks(&numbers.iter().copied().step_by(step).collect::<Vec<f64>>()))
+        // From all over the sample, the same rows of each column. Not every so many: rows of a grid take turns, and some entities
+        // would never be seen.
+        Some(series::ranks(&series::mixed(numbers).take(PAIRED_ROWS).collect::<Vec<f64>>()))
     };
     let columns: Vec<_> = columns
         .iter()
@@ -139,6 +139,45 @@ pub(super) fn pairs(columns: &[&str], wanted: &Sample, made: &Sample) -> Vec<Pai
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::schema::{DataType, Field};
+
+    /// Rows of two columns of numbers, `a` and `b`.
+    fn two_columns(rows: &[(f64, f64)]) -> Sample {
+        let column = |name: &str, numbers: Vec<f64>| Column {
+            field: Field {
+                name: name.to_owned(),
+                data_type: DataType::Float64,
+                nullable: true,
+                unit: None,
+                summary: String::new(),
+                attributes: Vec::new(),
+            },
+            values: Values::Numbers(numbers),
+            odd: 0,
+        };
+        let (a, b) = rows.iter().copied().unzip();
+        Sample { rows: rows.len(), total: rows.len() as u64, columns: vec![column("a", a), column("b", b)] }
+    }
+
+    #[test]
+    fn pairs_see_all_devices_of_a_grid() {
+        // Two columns that go together, but on every fifth of forty devices, which is where every 35th row is.
+        let of = |device: usize, step: usize| {
+            let a = (device * 7 + step * 11) as f64 % 101.0;
+            (a, if device % 5 == 0 { -a } else { a })
+        };
+        let row = |row: usize| of(row % 40, row / 40);
+        let wanted: Vec<(f64, f64)> = (0..700_000).map(row).collect();
+        assert_eq!(wanted.len().div_ceil(PAIRED_ROWS), 35);
+        // The same rows, from another device on.
+        let made: Vec<(f64, f64)> = (1..700_001).map(row).collect();
+        assert_eq!(pairs(&["a", "b"], &two_columns(&wanted), &two_columns(&made)), []);
+        // And what differs is still told, with its figure over all devices.
+        let apart: Vec<(f64, f64)> = wanted.iter().map(|(a, _)| (*a, *a)).collect();
+        let told = pairs(&["a", "b"], &two_columns(&wanted), &two_columns(&apart));
+        assert_eq!(told.len(), 1);
+        assert!((0.5..0.7).contains(&told[0].sample) && told[0].made > 0.99, "{told:?}");
+    }
 
     #[test]
     fn shares_are_apart_by_their_differences() {

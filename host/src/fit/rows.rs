@@ -28,7 +28,7 @@ const BINS_AN_HOUR: usize = 4;
 pub(super) const HOURS_FROM_DAYS: f64 = 2.0;
 pub(super) const WEEKDAYS_FROM_DAYS: f64 = 14.0;
 /// The start of a sample without times: any day serves.
-const NO_TIME: f64 = 1_767_225_600e6;
+pub(super) const NO_TIME: f64 = 1_767_225_600e6;
 
 /// When there are rows.
 #[derive(Debug)]
@@ -54,15 +54,15 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Of `sample`, whose time is in the column `time_field`, or in the first that has a time in every row; `entity` is a column that
-    /// was named.
+    /// Of `sample`, whose time is in the column `time`, or in the first that has a time in every row; `entity` is a column that was
+    /// named.
     ///
     /// # Errors
     /// An entity column that can't be one.
-    pub(super) fn of(sample: &Sample, time_field: Option<&str>, entity: Option<&str>) -> Result<Self, FitError> {
+    pub(super) fn of(sample: &Sample, time: Option<usize>, entity: Option<&str>) -> Result<Self, FitError> {
         let named = entity.map(|name| entity_column(sample, name)).transpose()?;
         let mut notes = Vec::new();
-        let time = time_field.and_then(|name| sample.find(name)).or_else(|| {
+        let time = time.or_else(|| {
             let whole = |column: &&super::sample::Column| {
                 column.field.data_type == DataType::Timestamp && column.missing() == 0
             };
@@ -90,6 +90,7 @@ impl Rows {
         };
         (rows.time, rows.times, rows.timed) = (Some(time), times, true);
         notes.append(&mut rows.notes);
+        notes.extend(rows.too_short());
         rows.notes = notes;
         Ok(rows)
     }
@@ -108,6 +109,15 @@ impl Rows {
     /// When a row is, as far as seasons go.
     pub(super) fn moment(&self, row: usize) -> Moment {
         Moment::of(self.times.get(row).copied().unwrap_or(self.start as f64))
+    }
+
+    /// What is said of a sample that is too short for its hours to be told.
+    fn too_short(&self) -> Option<String> {
+        let days = self.days();
+        let span = if days < 1.0 { format!("{:.1} hours", days * 24.0) } else { format!("{days:.2} days") };
+        (days < HOURS_FROM_DAYS).then(|| {
+            format!("the sample spans {span}: a daily profile is told from {HOURS_FROM_DAYS} days on, so the configuration has none")
+        })
     }
 
     /// How many days the sample spans.

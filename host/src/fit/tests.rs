@@ -171,6 +171,53 @@ fn rows_at_random_and_without_times() {
 }
 
 #[test]
+fn numbers_that_are_named_are_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.csv");
+    let fitted = |of: &dyn Fn(u64) -> String| {
+        let rows: String = (0..200).map(|i| format!("{},{}\n", of(i), i * i % 17)).collect();
+        std::fs::write(&file, format!("seen,x\n{rows}")).unwrap();
+        fit(&Request { time_field: Some("seen".to_owned()), ..request(file.clone()) })
+    };
+    // 9 November 2026, every thirty seconds.
+    let second = |i: u64| 1_794_182_400 + 30 * i;
+    let cases: [(&dyn Fn(u64) -> String, &str, &str); 4] = [
+        (&|i| second(i).to_string(), "2026-11-09T00:00:00Z", "as seconds since 1970"),
+        (&|i| (second(i) * 1000).to_string(), "2026-11-09T00:00:00Z", "as milliseconds since 1970"),
+        (&|i| format!("{}.0", second(i)), "2026-11-09T00:00:00Z", "as seconds since 1970"),
+        (&|i| (30 * i).to_string(), "2026-01-01T00:00:00Z", "as seconds since a start"),
+    ];
+    for (of, start, told) in cases {
+        let fitted = fitted(of).unwrap();
+        let spec: Json = document::from_toml(&fitted.document).unwrap();
+        assert_eq!((&spec["start"], &table(&spec)["rows"]), (&json!(start), &json!({ "every": 30 })));
+        assert_eq!(column(&spec, "seen")["value"], "time");
+        assert!(fitted.notes[0].contains(told), "{:?}", fitted.notes);
+    }
+    for (of, told) in [
+        (&(|_| "soon".to_owned()) as &dyn Fn(u64) -> String, "times in RFC 3339 in every row, or numbers"),
+        (&|i| if i == 7 { String::new() } else { second(i).to_string() }, "some row has no time"),
+    ] {
+        let error = fitted(of).unwrap_err().to_string();
+        assert!(error.contains("seen can't be the rows' time") && error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn a_sample_that_is_too_short_for_hours_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.csv");
+    let notes = |minutes: u32| {
+        let rows: String = (0..minutes).map(|i| format!("{},{}\n", minute(i), i % 60)).collect();
+        std::fs::write(&file, format!("time,x\n{rows}")).unwrap();
+        fit(&request(file.clone())).unwrap().notes.join("\n")
+    };
+    assert!(notes(1440).contains("spans 1.00 days: a daily profile is told from 2 days on"), "{}", notes(1440));
+    assert!(notes(90).contains("spans 1.5 hours"), "{}", notes(90));
+    assert!(!notes(2 * 1440).contains("daily profile"));
+}
+
+#[test]
 fn texts_that_last_have_memory() {
     let mut even = even(5);
     let mut place = 0;

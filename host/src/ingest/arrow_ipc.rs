@@ -3,12 +3,12 @@
 //! Both are read from front to back, so that a file needs no place to seek in: neither a body nor what gzip and zstd unfold has one.
 //! What stands behind a file's rows is looked at nevertheless, since it tells a whole file from one that was cut off.
 
-use super::IngestError;
 use super::bad_rows::BadRows;
 use super::columnar::{Fitting, file_columns};
 use super::mapping::{FileColumn, Plan};
 use super::profile::Reading;
 use super::source::Source;
+use super::{Emit, IngestError};
 use crate::batch::TableLayout;
 use crate::core::problem::Problem;
 use arrow::datatypes::SchemaRef;
@@ -49,7 +49,7 @@ pub(super) fn read(
     layout: &TableLayout,
     plan: &Plan,
     bad: &mut BadRows,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+    emit: &mut Emit<'_>,
 ) -> Result<(), IngestError> {
     let batches = Batches::open(source)?;
     let mut fitting = Fitting::new(&batches.schema(), layout, plan).map_err(|problems| source.bad(problems))?;

@@ -151,7 +151,7 @@ impl Read {
         let layout = TableLayout::new(plan.table.clone());
         let mut bad = BadRows::new(body.partial);
         let (mut batches, mut bytes) = (Vec::new(), 0);
-        super::read(source, &layout, &plan, &mut bad, &mut |batch| {
+        super::read(source, &layout, &plan, &mut bad, &mut |batch, _| {
             // Also a file of columns unfolds, whether it is compressed as a whole or not.
             bytes += batch.get_array_memory_size() as u64;
             if bytes > most {

@@ -1,10 +1,10 @@
 //! The way of formats that hold columns: batches with other types are taken in where nothing is lost but what is finer than a
 //! microsecond.
 
-use super::IngestError;
 use super::bad_rows::BadRows;
 use super::mapping::{FileColumn, Plan};
 use super::profile::{Column, Meant, Reading};
+use super::{Emit, IngestError};
 use crate::batch::{TableLayout, logical_type};
 use crate::core::problem::Problem;
 use crate::core::schema::{DataType, Field};
@@ -79,7 +79,7 @@ impl<'a> Fitting<'a> {
         &mut self,
         batch: &RecordBatch,
         all: &mut BadRows,
-        emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+        emit: &mut Emit<'_>,
     ) -> Result<(), IngestError> {
         let rows = batch.num_rows();
         let mut bad = Bad { all, before: self.rows, keep: vec![true; rows] };
@@ -102,7 +102,7 @@ impl<'a> Fitting<'a> {
             columns = columns.iter().map(|column| filter(column, &keep)).collect::<Result<_, _>>()?;
         }
         let options = RecordBatchOptions::new().with_row_count(Some(kept));
-        emit(RecordBatch::try_new_with_options(Arc::clone(&self.layout.schema), columns, &options)?)
+        emit(RecordBatch::try_new_with_options(Arc::clone(&self.layout.schema), columns, &options)?, &[])
     }
 
     fn column(

@@ -1,17 +1,16 @@
 //! Parquet files and bodies.
 
-use super::IngestError;
 use super::bad_rows::BadRows;
 use super::columnar::{Fitting, file_columns};
 use super::mapping::{FileColumn, Plan};
 use super::profile::Reading;
 use super::source::{Chunks, Source};
+use super::{Emit, IngestError};
 use crate::batch::TableLayout;
 use crate::core::problem::Problem;
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use ::parquet::errors::ParquetError;
 use arrow::datatypes::Field as ArrowField;
-use arrow::record_batch::RecordBatch;
 
 /// Rows of a batch.
 const BATCH_ROWS: usize = 16_384;
@@ -29,7 +28,7 @@ pub(super) fn read(
     layout: &TableLayout,
     plan: &Plan,
     bad: &mut BadRows,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+    emit: &mut Emit<'_>,
 ) -> Result<(), IngestError> {
     let builder = open(source)?;
     let mut fitting = Fitting::new(builder.schema(), layout, plan).map_err(|problems| source.bad(problems))?;

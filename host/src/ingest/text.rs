@@ -1,6 +1,5 @@
 //! The way of text files: records, looked at once for their types where the table is new, then built into batches.
 
-use super::IngestError;
 use super::bad_rows::BadRows;
 use super::columns::Columns;
 use super::csv::CsvReader;
@@ -11,8 +10,8 @@ use super::mapping::Plan;
 use super::profile::Reading;
 use super::record::{Found, Record};
 use super::source::{Format, Source};
+use super::{Emit, IngestError};
 use crate::batch::TableLayout;
-use arrow::record_batch::RecordBatch;
 
 /// A reader of one of the text formats.
 enum Reader<'p> {
@@ -86,7 +85,7 @@ pub(super) fn read(
     layout: &TableLayout,
     plan: &Plan,
     bad: &mut BadRows,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+    emit: &mut Emit<'_>,
 ) -> Result<(), IngestError> {
     let mut reader = Reader::open(source, &plan.reading)?;
     let (cells, names, null_is_nan) = match &mut reader {
@@ -106,7 +105,7 @@ pub(super) fn read(
         }
     };
     let mut columns = Columns::new(layout, &cells, null_is_nan);
-    let (mut record, mut plain) = (Record::default(), Record::default());
+    let (mut record, mut plain, mut lines) = (Record::default(), Record::default(), Vec::new());
     let forms = plan.reading.has_forms();
     loop {
         source.unless_stopped()?;
@@ -125,34 +124,30 @@ pub(super) fn read(
                 } else {
                     add(&record)
                 };
-                if let Err(message) = added {
-                    bad.add(place(line), &message);
+                match added {
+                    Ok(()) => lines.push(line),
+                    Err(message) => bad.add(place(line), &message),
                 }
             }
             Found::Bad(line, message) => bad.add(place(line), &message),
             Found::End => break,
         }
         if columns.is_full() {
-            flush(&mut columns, bad, emit)?;
+            flush(&mut columns, &mut lines, bad, emit)?;
         }
     }
-    flush(&mut columns, bad, emit)
+    flush(&mut columns, &mut lines, bad, emit)
 }
 
 /// Hands on the rows so far, where all rows so far were good; else nothing will become visible anyway.
-fn flush(
-    columns: &mut Columns,
-    bad: &BadRows,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
-) -> Result<(), IngestError> {
+fn flush(columns: &mut Columns, lines: &mut Vec<u64>, bad: &BadRows, emit: &mut Emit<'_>) -> Result<(), IngestError> {
     if bad.stop() {
         columns.clear();
-        return Ok(());
+    } else if let Some(batch) = columns.take()? {
+        emit(batch, lines)?;
     }
-    match columns.take()? {
-        Some(batch) => emit(batch),
-        None => Ok(()),
-    }
+    lines.clear();
+    Ok(())
 }
 
 fn place(line: u64) -> String {

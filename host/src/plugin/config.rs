@@ -2,6 +2,7 @@
 //! from the plugin and is not trusted: nothing is fetched for it, its patterns run in linear time, and what its defaults
 //! add is bounded.
 
+use super::fault;
 use super::log::printable;
 use crate::core::problem::Problem;
 use serde_json::{Map, Value};
@@ -67,10 +68,8 @@ impl ConfigSchema {
         if weight(&effective) > MAX_CONFIG_BYTES {
             return Err(vec![Problem::new("", format!("larger than {MAX_CONFIG_BYTES} bytes"))]);
         }
-        let faults = self.validator.iter_errors(&effective).take(MAX_PROBLEMS);
-        let problems: Vec<_> = faults
-            .map(|fault| Problem::new(fault.instance_path().to_string(), printable(&fault.to_string())))
-            .collect();
+        let faults = self.validator.iter_errors(&effective);
+        let problems: Vec<_> = faults.flat_map(|fault| fault::problems(&fault)).take(MAX_PROBLEMS).collect();
         if problems.is_empty() { Ok(effective) } else { Err(problems) }
     }
 }
@@ -326,6 +325,69 @@ mod tests {
         assert!(faults.iter().any(|fault| fault.path == "/rates/1"), "{faults:?}");
         assert!(faults.iter().any(|fault| fault.message.contains("typo")), "{faults:?}");
         assert!(schema.effective(&json!([])).is_err());
+    }
+
+    #[test]
+    fn of_alternatives_the_one_that_was_meant_is_told() {
+        let object = |key: &str, of: Value| json!({"type": "object", "required": [key], "additionalProperties": false, "properties": {key: of}});
+        let lognormal = json!({
+            "type": "object", "additionalProperties": false, "required": ["median"],
+            "properties": {"median": {"type": "number"}, "sigma": {"type": "number"}},
+        });
+        let tagged = |kind: &str, field: &str| {
+            json!({
+                "type": "object", "required": ["kind"],
+                "properties": {"kind": {"const": kind}, field: {"type": "number", "minimum": 0}},
+            })
+        };
+        let schema = schema(&json!({
+            "type": "object", "additionalProperties": false,
+            "properties": {
+                "value": {"oneOf": [
+                    {"type": "string", "enum": ["time", "entity"]},
+                    object("lognormal", json!({"$ref": "#/$defs/Lognormal"})),
+                    object("constant", json!({"type": "number"})),
+                ]},
+                "selection": {"$ref": "#/$defs/Selection"},
+                "maybe": {"anyOf": [{"$ref": "#/$defs/Selection"}, {"type": "null"}]},
+                "shape": {"anyOf": [tagged("circle", "radius"), tagged("square", "side"), tagged("point", "z")]},
+                "most": {"anyOf": [{"type": "number", "maximum": 1}, {"type": "null"}]},
+            },
+            "$defs": {
+                "Lognormal": lognormal,
+                "Selection": {"oneOf": [{"type": "string", "const": "policy"}, {"type": "string", "const": "random"}]},
+            },
+        }));
+        let told = |config: Value| {
+            let faults = schema.effective(&config).unwrap_err();
+            faults.iter().map(Problem::to_string).collect::<Vec<_>>()
+        };
+        let typo = told(json!({"value": {"lognormal": {"median": 12, "sgma": 0.4}}}));
+        assert_eq!(typo.len(), 1, "{typo:?}");
+        assert!(typo[0].starts_with("/value/lognormal: ") && typo[0].contains("'sgma'"), "{typo:?}");
+        let kinds = "a table with one of the keys constant, lognormal";
+        for (config, expected) in [
+            (json!({"selection": "best"}), r#"/selection: must be "policy" or "random", not "best""#.to_owned()),
+            (json!({"maybe": "best"}), r#"/maybe: must be "policy" or "random", not "best""#.to_owned()),
+            (
+                json!({"value": {"lognorml": {"median": 1}}}),
+                format!(r#"/value: must be "time", "entity" or {kinds}, not a table with lognorml"#),
+            ),
+            (json!({"value": "tme"}), r#"/value: must be "time", "entity" or a table, not "tme""#.to_owned()),
+            (
+                json!({"shape": {"kind": "star"}}),
+                "/shape: must be a table with one of kind = \"circle\", kind = \"point\", kind = \"square\", not a table \
+                 with kind = \"star\""
+                    .to_owned(),
+            ),
+            (
+                json!({"shape": {"kind": "square", "side": -1}}),
+                "/shape/side: -1 is less than the minimum of 0".to_owned(),
+            ),
+            (json!({"most": 2}), "/most: 2 is greater than the maximum of 1".to_owned()),
+        ] {
+            assert_eq!(told(config), [expected]);
+        }
     }
 
     #[test]

@@ -84,8 +84,25 @@ fn text(column: Option<&arrow::array::ArrayRef>) -> Result<Option<String>, Query
     match column {
         Some(column) if !column.is_empty() && column.is_valid(0) => {
             let formatter = ArrayFormatter::try_new(column.as_ref(), &FormatOptions::default())?;
-            Ok(Some(formatter.value(0).to_string()))
+            let text = formatter.value(0).to_string();
+            // Files keep the least zero as a negative one, whichever it was.
+            Ok(Some(if column.data_type().is_floating() && text == "-0.0" { "0.0".to_owned() } else { text }))
         }
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Float64Array, StringArray};
+
+    #[test]
+    fn a_least_zero_has_no_sign() {
+        let shown = |column: ArrayRef| text(Some(&column)).unwrap().unwrap();
+        assert_eq!(shown(Arc::new(Float64Array::from(vec![-0.0]))), "0.0");
+        assert_eq!(shown(Arc::new(Float64Array::from(vec![-0.5]))), "-0.5");
+        assert_eq!(shown(Arc::new(StringArray::from(vec!["-0.0"]))), "-0.0");
     }
 }

@@ -1,5 +1,6 @@
-//! Names of exported files: text with `{column}`, which makes a file for each distinct value, and `{start:%Y%m%d}`,
-//! the first time in the file.
+//! Names of exported files: text with `{column}`, which makes a file for each distinct value, `{start:%Y%m%d}`, the first
+//! time in the file, and `{start-column:%Y%m%d}`, that time less the seconds in a column of the same row: when what the
+//! column counts from began, whichever rows are in the file.
 
 use crate::core::time::Timestamp;
 use crate::core::time_format::TimeFormat;
@@ -7,12 +8,14 @@ use serde::{Deserialize, Deserializer};
 use std::path::{Component, Path, PathBuf};
 
 /// What the first time in the file is called.
-const START: &str = "start:";
+const START: &str = "start";
 
 /// A name with gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName {
     parts: Vec<Part>,
+    /// The column of seconds that the start is told by.
+    elapsed: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,26 +25,43 @@ enum Part {
     Start(TimeFormat),
 }
 
+/// What a gap for the start says: how it is written, and the column of seconds that it is told by.
+fn start_gap(gap: &str) -> Option<(&str, Option<&str>)> {
+    let (what, pattern) = gap.strip_prefix(START)?.split_once(':')?;
+    match what.strip_prefix('-') {
+        Some(column) => Some((pattern, Some(column))),
+        None if what.is_empty() => Some((pattern, None)),
+        None => None,
+    }
+}
+
 impl FileName {
     /// The name `text`, without gaps.
     pub(super) fn plain(text: String) -> Self {
-        Self { parts: vec![Part::Text(text)] }
+        Self { parts: vec![Part::Text(text)], elapsed: None }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let mut parts = Vec::new();
+        let (mut parts, mut starts) = (Vec::new(), Vec::new());
         let mut rest = text;
         while let Some((before, gap)) = rest.split_once('{') {
             let (gap, after) = gap.split_once('}').ok_or("a { is not closed")?;
             parts.push(Part::Text(before.to_owned()));
-            parts.push(match gap.strip_prefix(START) {
-                Some(pattern) => Part::Start(TimeFormat::parse(pattern)?),
+            parts.push(match start_gap(gap) {
+                Some((pattern, elapsed)) => {
+                    starts.push(elapsed);
+                    Part::Start(TimeFormat::parse(pattern)?)
+                }
                 None => Part::Column(gap.to_owned()),
             });
             rest = after;
         }
         parts.push(Part::Text(rest.to_owned()));
-        let name = Self { parts };
+        if starts.windows(2).any(|pair| matches!(pair, [a, b] if a != b)) {
+            return Err("its gaps for the start name different columns".to_owned());
+        }
+        let elapsed = starts.into_iter().flatten().next().map(str::to_owned);
+        let name = Self { parts, elapsed };
         let sample = vec!["x".to_owned(); name.columns().count()];
         name.path(&sample, Some(Timestamp(0)))?;
         Ok(name)
@@ -53,6 +73,11 @@ impl FileName {
             Part::Column(name) => Some(name.as_str()),
             _ => None,
         })
+    }
+
+    /// The column of seconds that the start is told by; none where the start is the first time.
+    pub(super) fn elapsed(&self) -> Option<&str> {
+        self.elapsed.as_deref()
     }
 
     /// Whether it holds the first time in the file.
@@ -101,6 +126,18 @@ impl<'de> Deserialize<'de> for FileName {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_may_be_told_by_a_column() {
+        let elapsed = |text: &str| FileName::parse(text).unwrap().elapsed().map(str::to_owned);
+        assert_eq!(elapsed("{user}_{start-timestamp:%Y%m%d}.csv"), Some("timestamp".to_owned()));
+        assert_eq!(elapsed("{start-a:%Y}/{start-a:%m}.csv"), Some("a".to_owned()));
+        assert_eq!(elapsed("{start:%Y}.csv"), None);
+        assert!(FileName::parse("{start-a:%Y}/{start-b:%m}.csv").is_err());
+        assert!(FileName::parse("{start-a:%Y}/{start:%m}.csv").is_err());
+        let column = FileName::parse("{started:at}.csv").unwrap();
+        assert_eq!(column.columns().collect::<Vec<_>>(), ["started:at"]);
+    }
 
     #[test]
     fn gaps_are_filled_and_stay_below_the_folder() {

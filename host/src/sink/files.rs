@@ -7,7 +7,7 @@ use crate::batch::TableLayout;
 use crate::core::time::Timestamp;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, min, take_record_batch};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Most files of one profile.
 const MAX_FILES: usize = 100_000;
+
+/// Microseconds of a second.
+const SECOND_US: f64 = 1e6;
 
 /// Numbers files that are not whole, so that those of two profiles never meet.
 static PARTIALS: AtomicU64 = AtomicU64::new(0);
@@ -53,6 +56,8 @@ pub struct ProfileFiles {
     name: FileName,
     /// Columns of the table whose values tell files apart.
     keys: Vec<usize>,
+    /// The column of seconds that the start in the name is told by.
+    elapsed: Option<usize>,
     sequence: Sequence,
     open: BTreeMap<Key, Partial>,
     /// Files that are whole, with the values that made them or whose they are.
@@ -96,6 +101,7 @@ impl ProfileFiles {
         if name.has_start() && layout.table.time_field.is_none() {
             return Err(profile.bad("file", format!("{} has no time field for {{start}}", layout.table.name)));
         }
+        let elapsed = name.elapsed().map(|column| elapsed_column(profile, layout, column)).transpose()?;
         if profile.format == ProfileFormat::Parquet && !keys.is_empty() && sequence == Sequence::Mixed {
             let message = "many Parquet files can't be written side by side; make a run, then export it";
             return Err(profile.bad("file", message));
@@ -107,6 +113,7 @@ impl ProfileFiles {
             folder: folder.to_owned(),
             name,
             keys,
+            elapsed,
             sequence,
             open: BTreeMap::new(),
             whole: BTreeMap::new(),
@@ -203,9 +210,7 @@ impl ProfileFiles {
             self.open.insert(key.clone(), partial);
         }
         let Some(partial) = self.open.get_mut(key) else { return Ok(()) };
-        let times = self.layout.table.time_index().and_then(|index| batch.columns().get(index));
-        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
-        let first = times.and_then(min).map(Timestamp);
+        let first = first_start(&self.layout, self.elapsed, batch)?;
         partial.start = [partial.start, first].into_iter().flatten().min();
         partial.rows += batch.num_rows() as u64;
         self.buffer.clear();
@@ -253,6 +258,38 @@ impl Drop for ProfileFiles {
             let _ = fs::remove_file(&partial.path);
         }
     }
+}
+
+/// The column of seconds that a name tells its start by.
+fn elapsed_column(profile: &Profile, layout: &TableLayout, name: &str) -> Result<usize, SinkError> {
+    let table = &layout.table;
+    let bad = |what: &str| profile.bad("file", format!("{} has no column {name:?} {what}", table.name));
+    let index = table.field_index(name).ok_or_else(|| bad("for {start}"))?;
+    let numeric = layout.schema.fields().get(index).is_some_and(|field| field.data_type().is_numeric());
+    if numeric { Ok(index) } else { Err(bad("of numbers, which the seconds of {start} are")) }
+}
+
+/// The first time of a batch, or the first of its times less the seconds in the column `elapsed`, to the nearest second: files
+/// may hold the seconds rounded.
+fn first_start(
+    layout: &TableLayout,
+    elapsed: Option<usize>,
+    batch: &RecordBatch,
+) -> Result<Option<Timestamp>, SinkError> {
+    let times = layout.table.time_index().and_then(|index| batch.columns().get(index));
+    let Some(times) = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>()) else {
+        return Ok(None);
+    };
+    let Some(seconds) = elapsed.and_then(|index| batch.columns().get(index)) else {
+        return Ok(min(times).map(Timestamp));
+    };
+    let column = |source| SinkError::Column { column: "start".to_owned(), source };
+    let seconds = cast(seconds, &DataType::Float64).map_err(column)?;
+    let starts = times.iter().zip(seconds.as_primitive::<Float64Type>()).filter_map(|(time, seconds)| {
+        let start = time? as f64 / SECOND_US - seconds?;
+        start.is_finite().then(|| Timestamp((start.round() * SECOND_US) as i64))
+    });
+    Ok(starts.min())
 }
 
 fn add(path: &Path, bytes: &[u8]) -> Result<(), SinkError> {

@@ -11,14 +11,12 @@ use crate::ingest::log::{Begun, Key, Log, Receipt, Ticket};
 use crate::ingest::{self, Format, IngestError};
 use crate::run::Host;
 use arrow::compute::concat_batches;
+use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Mutex;
 use std::sync::PoisonError;
-
-/// The line of a file's first row: the header stands above it.
-const FIRST_LINE: u64 = 2;
 
 /// Samples that a user sent.
 #[derive(Debug, Clone, Deserialize)]
@@ -75,7 +73,7 @@ pub fn collect(log: &Log, dataset: &str, sent: Sent, key: Option<Key>) -> Result
     let alone = key.is_none().then(|| next_start(log.now()));
     let named = |at| FileName { user_id: user_id.clone(), source: source.clone(), start: alone.unwrap_or(at) };
     let made = |name: &FileName| name.made(key.map(|key| key.digest()));
-    let body = Rows { bytes: lines.into(), format: Format::Ndjson, place: "metrics", first: 1 };
+    let body = Rows { bytes: lines.into(), format: Format::Ndjson, place: "metrics" };
     let receipt = match log.begin(key, body.bytes.len()).map_err(IngestError::from)? {
         Begun::Repeated(receipt) => receipt,
         Begun::New(ticket) => {
@@ -110,7 +108,7 @@ pub fn upload(host: &Host, log: &Log, dataset: &str, file: &str, bytes: Bytes) -
         }
         return Err(UserDataError::Changed(file.to_owned()));
     }
-    let body = Rows { bytes, format: Format::Csv, place: file, first: FIRST_LINE };
+    let body = Rows { bytes, format: Format::Csv, place: file };
     let receipt = match log.begin(None, body.bytes.len()).map_err(IngestError::from)? {
         Begun::Repeated(receipt) => receipt,
         Begun::New(ticket) => append(log, dataset, &name, file, &body, ticket)?,
@@ -124,8 +122,6 @@ struct Rows<'a> {
     format: Format,
     /// What they are called in problems.
     place: &'a str,
-    /// The number of the first.
-    first: u64,
 }
 
 fn append(
@@ -139,16 +135,17 @@ fn append(
     let digest = Digest::of(&body.bytes).to_string();
     let layout = TableLayout::new(table(SAMPLES));
     let origin = Origin { place: body.place, file, digest: &digest, name, at: log.now() };
-    let (mut problems, mut batches, mut line) = (Problems::default(), Vec::new(), body.first);
-    let mut emit = |batch: arrow::record_batch::RecordBatch| {
-        batches.push(samples::rows(&batch, line, &origin, &layout, &mut problems)?);
-        line += batch.num_rows() as u64;
+    let (mut problems, mut batches) = (Problems::default(), Vec::new());
+    let mut emit = |batch: RecordBatch, lines: &[u64]| {
+        batches.push(samples::rows(&batch, lines, &origin, &layout, &mut problems)?);
         Ok(())
     };
     let (most, _room) = (log.settings().unfolded_bytes, log.room_for(&body.bytes));
     let read = ingest::each_of_body(body.bytes.clone(), body.format, most, &samples::file_table(), &mut emit);
-    if let Err(error) = read {
-        problems.add_of(body.place, error)?;
+    match read {
+        Ok(()) if batches.is_empty() => problems.add_empty(body.place),
+        Ok(()) => {}
+        Err(error) => problems.add_of(body.place, error)?,
     }
     problems.check()?;
     let rows = concat_batches(&layout.schema, &batches)?;

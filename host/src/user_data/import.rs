@@ -11,12 +11,10 @@ use crate::core::time::Timestamp;
 use crate::ingest::{self, IngestError};
 use crate::lake::{Commit, Mode, TableFiles, TableWriter};
 use crate::run::Host;
+use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// The line of a file's first row: the header stands above it.
-const FIRST_LINE: u64 = 2;
 
 /// What was taken in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -66,15 +64,16 @@ pub fn import(host: &Host, dataset: &str, dir: &Path, at: Timestamp) -> Result<I
             None => {}
         }
         let origin = Origin { place: &file, file: &file, digest: &digest, name: &name, at };
-        let mut line = FIRST_LINE;
-        let mut emit = |batch: arrow::record_batch::RecordBatch| {
-            let rows = samples::rows(&batch, line, &origin, &layout, &mut problems)?;
-            line += batch.num_rows() as u64;
-            writer.write(&rows)?;
+        let mut samples = 0;
+        let mut emit = |batch: RecordBatch, lines: &[u64]| {
+            writer.write(&samples::rows(&batch, lines, &origin, &layout, &mut problems)?)?;
+            samples += batch.num_rows();
             Ok(())
         };
-        if let Err(error) = ingest::each(&path, &file_table, &mut emit) {
-            problems.add_of(&file, error)?;
+        match ingest::each(&path, &file_table, &mut emit) {
+            Ok(()) if samples == 0 => problems.add_empty(&file),
+            Ok(()) => {}
+            Err(error) => problems.add_of(&file, error)?,
         }
         imported.files += 1;
     }

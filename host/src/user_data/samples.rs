@@ -56,11 +56,10 @@ const PERCENTAGES: [&str; 2] = ["cpu_percent", "memory_percent"];
 /// Longest time since the start: a hundred years.
 const MAX_SECONDS: f64 = 3.2e9;
 
-/// Rows of `layout` from rows of a file, of which `first_line` is the first one's line. Bad values go to `problems`, and the
-/// result is of no use then.
+/// Rows of `layout` from rows of a file, which begin in `lines`. Bad values go to `problems`, and the result is of no use then.
 pub(super) fn rows(
     batch: &RecordBatch,
-    first_line: u64,
+    lines: &[u64],
     origin: &Origin<'_>,
     layout: &TableLayout,
     problems: &mut Problems,
@@ -74,9 +73,9 @@ pub(super) fn rows(
         source: batch.column(NUMBERS + 2).as_string(),
         label: batch.column(NUMBERS + 3).as_string(),
     };
-    for row in 0..batch.num_rows() {
+    for (row, line) in (0..batch.num_rows()).zip(lines) {
         if let Err(message) = columns.check(row, origin) {
-            problems.add(format!("{}: line {}", origin.place, first_line + row as u64), message);
+            problems.add(format!("{}: line {line}", origin.place), message);
         }
     }
     let n = batch.num_rows();
@@ -107,7 +106,9 @@ impl Columns<'_> {
                 () if PERCENTAGES.contains(name) => 100.0,
                 () => f64::MAX,
             };
-            // Also where it is no number.
+            if !value.is_finite() {
+                return Err(format!("column {name}: {value} is no finite number"));
+            }
             if !(0.0..=most).contains(&value) {
                 let range = if most == f64::MAX { "at least 0".to_owned() } else { format!("0 to {most}") };
                 return Err(format!("column {name}: {value} is not {range}"));

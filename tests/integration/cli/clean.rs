@@ -12,6 +12,7 @@ use crate::program::Place;
 /// fills.
 const EXPECTED: [(i64, i64); 4] = [(252, 240), (240, 226), (226, 204), (204, 204)];
 const FILLED: u64 = 8;
+const FILLED_BY_LINK: [(&str, u64); 2] = [("fibre", 7), ("satellite", 1)];
 const CLASSES: [&str; 3] = ["fibre", "radio", "satellite"];
 
 fn data(name: &str) -> String {
@@ -55,8 +56,25 @@ fn a_recipe_leaves_the_rows_that_pandas_leaves() {
     assert_eq!(steps[1]["missing_gone"]["rtt_ms"], 9);
     assert_eq!((&steps[1]["filled"], &steps[3]["filled"]), (&json!({}), &json!({ "loss": FILLED })));
 
+    // By class, it is what pandas' `df[df["loss"].isna()].groupby("link").size()` says before the last step.
+    let filled: Vec<(&str, u64)> = steps[3]["filled_by_class"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|class| (class["class"]["link"].as_str().unwrap(), class["columns"]["loss"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(filled, FILLED_BY_LINK);
+    assert_eq!(steps[1]["filled_by_class"], json!([]), "rows went");
+
     let text = place.good(["clean", "raw", "--recipe", &recipe, "-o", "tidy", "--replace"]);
-    for part in ["removed by rtt", "link=fibre", "filled by loss", "rows are in tidy.readings"] {
+    for part in [
+        "removed by rtt",
+        "link=fibre",
+        "filled by loss",
+        "by link",
+        "fibre 7, satellite 1",
+        "rows are in tidy.readings",
+    ] {
         assert!(text.contains(part), "{part:?} is missing in {text}");
     }
 }
@@ -91,6 +109,20 @@ fn what_is_cleaned_is_a_table_as_good_as_the_one_before() {
          WHERE timestamp >= '2026-11-09T15:20:00Z' AND timestamp < '2026-11-09T15:25:00Z'",
     );
     assert_eq!(told["rows_in"], count[0]["n"]);
+}
+
+#[test]
+fn missing_values_are_told_of_columns_that_steps_name() {
+    let place = readings();
+    let recipe = |condition: &str| {
+        let step = format!("[[steps]]\nname = \"some\"\nsql = \"SELECT * FROM input WHERE {condition}\"\n");
+        place.file("recipe.toml", format!("summary = \"s\"\ntable = \"readings\"\n{step}"));
+        let told = place.json(["clean", "raw", "--recipe", "recipe.toml", "-o", "tidy", "--replace", "--json"]);
+        told["steps"][0]["missing_gone"].clone()
+    };
+    assert_eq!(recipe("link <> 'fibre'"), json!({}), "nobody asked for round trips and losses");
+    assert_eq!(recipe("loss IS NOT NULL")["rtt_ms"], json!(null));
+    assert!(recipe("loss IS NOT NULL")["loss"].as_u64() > Some(0));
 }
 
 #[test]
