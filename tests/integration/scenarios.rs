@@ -77,7 +77,7 @@ fn validators_find_what_was_spoilt() {
     place.file("spoilt.csv", spoilt);
     place.good(["ingest", "spoilt.user_metrics", "spoilt.csv", "--time-field", "time"]);
     let judge = |dataset: &str, code| {
-        let words = ["validate", dataset, "--with", "phase-signatures", "--interval-seconds", "5", "--json"];
+        let words = ["validate", dataset, "--with", "phase-signatures", "--json"];
         place.json_with_code(code, words)
     };
     judge("user_workloads", 0);

@@ -29,6 +29,9 @@ pub struct TableCoverage {
     pub time: Option<String>,
     /// Expected rows per minute.
     pub per_minute: Option<f64>,
+    /// Factors on `per_minute` from Monday to Sunday, for data that are scarcer on some days; empty where all days are alike. Days are
+    /// those of UTC.
+    pub weekday_multipliers: Vec<f64>,
     /// How far the rate of a period may be off, as a share of the expected one. Four standard errors of a count come on top, so that
     /// few rows do not fail by chance.
     pub tolerance: f64,
@@ -53,6 +56,7 @@ impl Default for TableCoverage {
             severity: Severity::default(),
             time: None,
             per_minute: None,
+            weekday_multipliers: Vec::new(),
             tolerance: 0.25,
             per: Period::Day,
             max_gap_minutes: None,
@@ -118,6 +122,12 @@ impl Config {
             let at = |key: &str| format!("/tables/{i}/{key}");
             hold(!table.table.is_empty(), at("table"), "must name a table");
             hold(positive(table.per_minute), at("per_minute"), "must be above 0");
+            let factors = &table.weekday_multipliers;
+            hold(
+                factors.is_empty() || factors.len() == 7 && factors.iter().all(|factor| positive(Some(*factor))),
+                at("weekday_multipliers"),
+                "must be seven numbers above 0, Monday first, or left out",
+            );
             hold(table.tolerance.is_finite() && table.tolerance >= 0.0, at("tolerance"), "must not be negative");
             hold(
                 table.max_gap_minutes.is_none_or(|minutes| minutes.is_finite() && minutes >= 1.0),

@@ -131,6 +131,25 @@ fn rates_are_judged_by_whole_periods() {
 }
 
 #[test]
+fn rates_may_differ_by_weekday() {
+    // 1970-01-01 was a Thursday: of eleven days, the two Sundays have half as many rows.
+    let window = Window::new(0, 11 * DAY);
+    let sunday = |t: i64| (t.div_euclid(DAY) + 3) % 7 == 6;
+    let rows = data(window, 4, |t| !sunday(t) || t % (2 * MINUTE) == 0);
+    let rate = |rules: &str| rule(&judge(&readings(rules), window, &rows), "rate");
+    let blind = rate(r#""per_minute": 4"#);
+    assert_eq!(verdict(&blind), (Severity::High, 2, 11));
+    assert!(blind.message.contains("2880 rows from 1970-01-04 00:00, and 5760"), "{}", blind.message);
+    let factors = |per: &str| format!(r#""per_minute": 4, "weekday_multipliers": [1, 1, 1, 1, 1, 1, 0.5], {per}"#);
+    assert_eq!(verdict(&rate(&factors(r#""tolerance": 0"#))), (Severity::Info, 0, 11));
+    assert_eq!(verdict(&rate(&factors(r#""tolerance": 0, "per": "hour""#))), (Severity::Info, 0, 11 * 24));
+    // A Sunday as busy as other days, and a Monday that is not, are off.
+    let even = data(window, 4, |t| !(4 * DAY..5 * DAY).contains(&t) || t % (2 * MINUTE) == 0);
+    let off = rule(&judge(&readings(&factors(r#""tolerance": 0.25"#)), window, &even), "rate");
+    assert_eq!(verdict(&off), (Severity::High, 3, 11));
+}
+
+#[test]
 fn days_that_are_asked_for_must_be_there() {
     for (config, days, fails) in [
         (r#"{"min_days": 1}"#, 1, false),
@@ -205,6 +224,10 @@ fn a_configuration_that_makes_no_sense_is_refused() {
     let problem = |config: &str| native::judge::<Coverage>(config, &tables(), DAYS, &[]).unwrap_err().to_string();
     assert!(problem(r#"{"min_days": -1}"#).contains("/min_days"));
     assert!(problem(r#"{"tables": [{"table": "a", "per_minute": 0}]}"#).contains("/tables/0/per_minute"));
+    for factors in ["[1, 1]", "[1, 1, 1, 1, 1, 1, 0]"] {
+        let config = format!(r#"{{"tables": [{{"table": "a", "weekday_multipliers": {factors}}}]}}"#);
+        assert!(problem(&config).contains("/tables/0/weekday_multipliers"));
+    }
     assert!(
         problem(r#"{"tables": [{"table": "a", "entities": {"table": "b", "column": "c"}}]}"#)
             .contains("/tables/0/entity")

@@ -98,8 +98,8 @@ impl Timeline {
         periods
     }
 
-    /// The periods whose rate is off, and how many were judged.
-    pub(crate) fn off(&self, per: Period, per_minute: f64, tolerance: f64) -> (Vec<Off>, u64) {
+    /// The periods whose rate is off, and how many were judged. `weekdays` are factors on the rate from Monday on, empty for none.
+    pub(crate) fn off(&self, per: Period, per_minute: f64, weekdays: &[f64], tolerance: f64) -> (Vec<Off>, u64) {
         let minutes = match per {
             Period::Hour => 60.0,
             Period::Day => 1_440.0,
@@ -108,7 +108,9 @@ impl Timeline {
         let (mut off, mut judged) = (Vec::new(), 0);
         for (start, rows, covered) in periods {
             judged += 1;
-            let expected = per_minute * minutes * covered;
+            // 1970-01-01 was a Thursday.
+            let weekday = (start.div_euclid(DAY) + 3).rem_euclid(7) as usize;
+            let expected = per_minute * weekdays.get(weekday).copied().unwrap_or(1.0) * minutes * covered;
             if (rows as f64 - expected).abs() > tolerance * expected + TOLERANCE * expected.sqrt() {
                 off.push(Off { start, rows, expected });
             }
@@ -164,9 +166,9 @@ mod tests {
         assert_eq!(timeline.rows(), 42 * 6);
         let days = timeline.periods(Period::Day);
         assert_eq!(days.iter().map(|day| (day.0, day.1)).collect::<Vec<_>>(), [(0, 108), (DAY, 144)]);
-        assert_eq!(timeline.off(Period::Day, 0.1, 0.0), (vec![], 1), "the first day is not whole");
-        assert_eq!(timeline.off(Period::Hour, 0.1, 0.0).1, 42);
-        let off = timeline.off(Period::Day, 0.2, 0.1).0;
+        assert_eq!(timeline.off(Period::Day, 0.1, &[], 0.0), (vec![], 1), "the first day is not whole");
+        assert_eq!(timeline.off(Period::Hour, 0.1, &[], 0.0).1, 42);
+        let off = timeline.off(Period::Day, 0.2, &[], 0.1).0;
         assert_eq!(off, [Off { start: DAY, rows: 144, expected: 288.0 }]);
         assert!(timeline.has_days(1.7) && !timeline.has_days(2.0));
     }

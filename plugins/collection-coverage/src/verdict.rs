@@ -69,7 +69,7 @@ impl Coverage {
             say("gaps", gaps.len() as u64, timeline.rows(), message);
         }
         if let Some(per_minute) = rules.per_minute {
-            let (off, judged) = timeline.off(rules.per, per_minute, rules.tolerance);
+            let (off, judged) = timeline.off(rules.per, per_minute, &rules.weekday_multipliers, rules.tolerance);
             let word = if rules.per == Period::Hour { "hours" } else { "days" };
             let message = match off.first() {
                 Some(first) => format!(
@@ -80,7 +80,10 @@ impl Coverage {
                     first.expected
                 ),
                 None if judged == 0 => format!("not judged, as the window has no whole {word}"),
-                None => format!("{judged} {word} have about {per_minute} rows a minute"),
+                None if rules.weekday_multipliers.is_empty() => {
+                    format!("{judged} {word} have about {per_minute} rows a minute")
+                }
+                None => format!("{judged} {word} have about {per_minute} rows a minute x the weekday's factor"),
             };
             say("rate", off.len() as u64, judged, message);
         }

@@ -128,28 +128,39 @@ pub struct Release {
     pub version: &'static str,
     /// Day of its release, counted from 1970.
     pub released: i64,
+    /// Last year in which machines are bought with it: before its maintenance ends, and some years after the next one is out.
+    pub until_year: i16,
 }
 
-const fn release(system: u8, version: &'static str, released: i64) -> Release {
-    Release { system, version, released }
+const fn release(system: u8, version: &'static str, released: i64, until_year: i16) -> Release {
+    Release { system, version, released, until_year }
 }
 
-/// All releases, the older ones of a family first. Of either, one was out before 2015.
+impl Release {
+    /// Whether machines are bought with it on a day of a year.
+    pub fn is_sold(&self, day: i64, year: i16) -> bool {
+        self.released <= day && year <= self.until_year
+    }
+}
+
+/// All releases, the older ones of a family first. Of either, one is sold on every day from 2015 on.
 pub const RELEASES: [Release; 10] = [
-    release(0, "14.4", 16_177), // 2014-04-17
-    release(0, "16.4", 16_912), // 2016-04-21
-    release(0, "18.4", 17_647), // 2018-04-26
-    release(0, "20.4", 18_375), // 2020-04-23
-    release(0, "22.4", 19_103), // 2022-04-21
-    release(0, "24.4", 19_838), // 2024-04-25
-    release(1, "7.0", 14_539),  // 2009-10-22
-    release(1, "8.1", 15_995),  // 2013-10-17
-    release(1, "10.0", 16_645), // 2015-07-29
-    release(1, "11.0", 18_905), // 2021-10-05
+    release(0, "14.4", 16_177, 2017),     // 2014-04-17
+    release(0, "16.4", 16_912, 2019),     // 2016-04-21
+    release(0, "18.4", 17_647, 2021),     // 2018-04-26
+    release(0, "20.4", 18_375, 2023),     // 2020-04-23
+    release(0, "22.4", 19_103, 2025),     // 2022-04-21
+    release(0, "24.4", 19_838, i16::MAX), // 2024-04-25
+    release(1, "7.0", 14_539, 2017),      // 2009-10-22
+    release(1, "8.1", 15_995, 2017),      // 2013-10-17
+    release(1, "10.0", 16_645, 2024),     // 2015-07-29
+    release(1, "11.0", 18_905, i16::MAX), // 2021-10-05
 ];
 
 #[cfg(test)]
 mod tests {
+    use telemill_sdk::time::Local;
+
     use super::*;
 
     #[test]
@@ -166,6 +177,30 @@ mod tests {
             }
         }
         assert!(MODELS.iter().all(|model| usize::from(model.supplier) < SUPPLIERS.len()));
-        assert!((0..2).all(|system| RELEASES.iter().any(|r| r.system == system && r.released < 16_436)));
+    }
+
+    #[test]
+    fn every_day_has_a_release_of_each_family_and_none_is_sold_without_maintenance() {
+        // 2015-01-01 to 2039-12-31.
+        for day in 16_436..25_567 {
+            let (year, ..) = Local { day, weekday: 0, micros: 0 }.date();
+            for system in 0..SYSTEMS.len() as u8 {
+                let sold = |release: &&Release| release.system == system && release.is_sold(day, year);
+                assert!(RELEASES.iter().find(sold).is_some(), "{} in {year}", SYSTEMS[usize::from(system)]);
+            }
+        }
+        // Years in which maintenance ended, of Windows the extended one.
+        for (version, ended) in [
+            ("14.4", 2019),
+            ("16.4", 2021),
+            ("18.4", 2023),
+            ("20.4", 2025),
+            ("7.0", 2020),
+            ("8.1", 2023),
+            ("10.0", 2025),
+        ] {
+            let release = RELEASES.iter().find(|release| release.version == version);
+            assert!(release.is_some_and(|release| release.until_year < ended), "{version}");
+        }
     }
 }

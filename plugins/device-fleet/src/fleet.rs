@@ -4,7 +4,7 @@ use telemill_sdk::time::{DAY, HOUR, Local, MINUTE};
 use telemill_sdk::{Process, Stream, Timestamp, Weighted, hash};
 
 use crate::branches::{Branch, branches};
-use crate::catalogue::{MODELS, RELEASES, TYPES, WINDOWS};
+use crate::catalogue::{MODELS, RELEASES, Release, TYPES, WINDOWS};
 use crate::config::Config;
 
 const DEVICE: Process = Process::named("device");
@@ -15,7 +15,7 @@ const EDGE: Process = Process::named("switched on and off");
 const SUBNET: u32 = 250;
 /// Odd, so that it scatters the 65,536 subnets of 10.0.0.0/8 without taking one twice.
 const SUBNET_STRIDE: u32 = 40_503;
-/// Share of machines that are set up with the newest release, and of the rest with the next one.
+/// Share of machines that are set up with the newest release, and of the rest with the next one that is still sold.
 const NEWEST_RELEASE: f64 = 0.65;
 /// More is bought in later years: days go with this power of the share of the machines.
 const GROWTH: f64 = 0.75;
@@ -135,9 +135,14 @@ fn workday(day: i64) -> i64 {
     day - ((day + 3).rem_euclid(7) - 4).max(0)
 }
 
+/// The year of a day.
+fn year_of(day: i64) -> i16 {
+    Local { day, weekday: 0, micros: 0 }.date().0
+}
+
 /// One of the models of a type that are sold on a day.
 fn model(machine_type: u8, day: i64, draw: &mut Stream) -> u8 {
-    let (year, ..) = Local { day, weekday: 0, micros: 0 }.date();
+    let year = year_of(day);
     let sold = || {
         MODELS.iter().enumerate().filter(|(_, model)| {
             model.machine_type == machine_type && (model.from_year..=model.until_year).contains(&year)
@@ -146,17 +151,17 @@ fn model(machine_type: u8, day: i64, draw: &mut Stream) -> u8 {
     sold().nth(draw.below(sold().count() as u64) as usize).map_or(0, |(at, _)| at as u8)
 }
 
-/// A release that was out on a day, most often the newest.
+/// A release that was sold on a day, most often the newest.
 fn release(machine_type: u8, day: i64, draw: &mut Stream) -> u8 {
     let windows = TYPES.get(usize::from(machine_type)).map_or(0.0, |t| t.windows);
     let system = if draw.chance(windows) { WINDOWS } else { 1 - WINDOWS };
+    let year = year_of(day);
     let mut chosen = 0;
-    for (at, release) in RELEASES.iter().enumerate().rev() {
-        if release.system == system && release.released <= day {
-            chosen = at as u8;
-            if draw.chance(NEWEST_RELEASE) {
-                break;
-            }
+    let sold = |release: &Release| release.system == system && release.is_sold(day, year);
+    for (at, _) in RELEASES.iter().enumerate().rev().filter(|(_, release)| sold(release)) {
+        chosen = at as u8;
+        if draw.chance(NEWEST_RELEASE) {
+            break;
         }
     }
     chosen

@@ -10,10 +10,11 @@ use telemill_sdk::Problem;
 pub struct Config {
     /// The table.
     pub table: String,
-    /// Seconds between two samples of a user; signatures are in MB per second.
-    pub interval_seconds: f64,
-    /// Whether the columns of data moved are counters since the user's start rather than amounts of a sample.
-    pub counters: bool,
+    /// Seconds between two samples of a user, as signatures are in MB per second; read off the rows where it is left out.
+    pub interval_seconds: Option<f64>,
+    /// Whether the columns of data moved are counters since the user's start rather than amounts of a sample; read off the rows where
+    /// it is left out.
+    pub counters: Option<bool>,
     /// The columns that must be there, with the range of their values.
     pub fields: Vec<FieldRange>,
     /// The signature of each phase.
@@ -104,8 +105,8 @@ impl Default for Config {
         let field = |column: &str, max: Option<f64>| FieldRange { column: column.to_owned(), min: Some(0.0), max };
         Self {
             table: "user_metrics".to_owned(),
-            interval_seconds: 1.0,
-            counters: false,
+            interval_seconds: None,
+            counters: None,
             fields: vec![
                 field("timestamp", None),
                 field("cpu_percent", Some(100.0)),
@@ -152,7 +153,8 @@ impl Config {
             (min, max) => min.or(max).is_none_or(|end| !end.is_nan()),
         };
         const ENDS: &str = "must not be above max";
-        require(self.interval_seconds > 0.0, "/interval_seconds".to_owned(), "must be above 0");
+        let interval = self.interval_seconds.is_none_or(|seconds| seconds.is_finite() && seconds > 0.0);
+        require(interval, "/interval_seconds".to_owned(), "must be above 0");
         require((0.0..=1.0).contains(&self.agree_at_least), "/agree_at_least".to_owned(), "is a share, from 0 to 1");
         for (i, field) in self.fields.iter().enumerate() {
             require(!field.column.is_empty(), format!("/fields/{i}/column"), "must name a column");

@@ -4,6 +4,7 @@
 pub mod config;
 pub mod model;
 pub mod rules;
+pub mod sampling;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +24,7 @@ impl Validator for Signatures {
                 .to_owned(),
             documentation: include_str!("../README.md").to_owned(),
             examples: vec![
-                Example::new("samples of a second", "{}"),
+                Example::new("sampled as the rows tell", "{}"),
                 Example::new("counters, a sample every five seconds", r#"{"interval_seconds": 5, "counters": true}"#),
                 Example::new(
                     "two phases of one's own",

@@ -6,21 +6,17 @@ use telemill_sdk::{Batch, Metric, Report, Selection, Table};
 
 use crate::config::{Config, Quantity};
 use crate::rules::{Findings, Tally};
+use crate::sampling::{Probe, Sampling};
 
 /// Columns that are read besides the fields, in this order.
 const PHASE: &str = "phase";
-const USER: &str = "user_id";
+pub(crate) const USER: &str = "user_id";
 const LABEL: &str = "label";
+/// Columns of data moved: disk read and written, network sent and received.
+pub(crate) const MOVED: [&str; 4] = ["disk_read_mb", "disk_write_mb", "network_sent_mb", "network_recv_mb"];
 /// The columns of a [`Sample`], in its order.
-const QUANTITIES: [&str; 7] = [
-    "cpu_percent",
-    "memory_percent",
-    "memory_used_gb",
-    "disk_read_mb",
-    "disk_write_mb",
-    "network_sent_mb",
-    "network_recv_mb",
-];
+const QUANTITIES: [&str; 7] =
+    ["cpu_percent", "memory_percent", "memory_used_gb", MOVED[0], MOVED[1], MOVED[2], MOVED[3]];
 /// The label of a row that an incident changed.
 const ANOMALY: &str = "anomaly";
 /// What orders a user's rows, where it is there.
@@ -43,6 +39,13 @@ struct User {
 #[derive(Clone, Debug)]
 pub struct Signatures {
     config: Config,
+    sampling: Sampling,
+    /// Reads off the rows of the first selection how they are sampled, where the configuration leaves that open.
+    probe: Option<Probe>,
+    /// The selection whose rows are judged.
+    judged: usize,
+    /// What was read off or, for want of rows, taken for granted.
+    assumed: Option<String>,
     missing: Vec<String>,
     rows: u64,
     ranges: Vec<Tally>,
@@ -81,14 +84,29 @@ impl Signatures {
         }
         // Differences of counters need the rows of a user one after the other.
         let time = if has(TIME) { TIME } else { "timestamp" };
-        let ordered = config.counters && has(USER) && has(time);
-        let order_by = if ordered { vec![USER.to_owned(), time.to_owned()] } else { Vec::new() };
-        let selections = if table.is_some() && !columns.is_empty() {
-            vec![Selection { table: config.table.clone(), columns, order_by }]
-        } else {
-            Vec::new()
-        };
+        let can_order = has(USER) && has(time);
+        let by_user = vec![USER.to_owned(), time.to_owned()];
+        let table = config.table.clone();
+        let mut selections = Vec::new();
+        let open = config.interval_seconds.is_none() || config.counters.is_none();
+        let probe = (open && can_order).then(|| Probe::new(time));
+        if probe.is_some() {
+            let read = MOVED.into_iter().filter(|name| has(name)).map(str::to_owned);
+            let columns = by_user.iter().cloned().chain(read).collect();
+            selections.push(Selection { table: table.clone(), columns, order_by: by_user.clone() });
+        }
+        let judged = selections.len();
+        if !columns.is_empty() {
+            let ordered = can_order && config.counters != Some(false);
+            selections.push(Selection { table, columns, order_by: if ordered { by_user } else { Vec::new() } });
+        }
+        let unknown =
+            "a sample every second, disk and network as amounts of each sample, since the rows have no user or no time";
         let model = Self {
+            sampling: Sampling::of(&config),
+            assumed: (open && !can_order).then(|| unknown.to_owned()),
+            probe,
+            judged,
             missing,
             rows: 0,
             ranges: vec![Tally::default(); config.fields.len()],
@@ -106,6 +124,13 @@ impl Signatures {
 
     /// Looks at rows.
     pub fn observe(&mut self, batch: &Batch) {
+        if batch.table() != self.judged {
+            if let Some(probe) = &mut self.probe {
+                probe.observe(batch);
+            }
+            return;
+        }
+        self.settle();
         let first = self.rows;
         self.rows += batch.rows() as u64;
         for (field, tally) in self.config.fields.iter().zip(&mut self.ranges) {
@@ -132,6 +157,14 @@ impl Signatures {
         }
     }
 
+    /// Ends the probe, once all of its rows were seen.
+    fn settle(&mut self) {
+        if let Some(probe) = self.probe.take() {
+            let (sampling, assumed) = probe.finish(&self.config);
+            (self.sampling, self.assumed) = (sampling, Some(assumed));
+        }
+    }
+
     /// Counts a row of a phase, and where its amounts are known, holds it to the signature.
     fn phase(&mut self, phase: &str, amounts: Option<[f64; 4]>, sample: &Sample, row: u64) {
         let at = self.config.signatures.iter().position(|signature| signature.phase == phase);
@@ -141,7 +174,7 @@ impl Signatures {
             *count += 1;
         }
         let Some(amounts) = amounts else { return };
-        let [read, written, sent, received] = amounts.map(|mb| mb / self.config.interval_seconds);
+        let [read, written, sent, received] = amounts.map(|mb| mb / self.sampling.interval_seconds);
         let agrees = signature.bounds.iter().all(|bound| {
             let value = match bound.quantity {
                 Quantity::CpuPercent => sample.cpu,
@@ -159,7 +192,7 @@ impl Signatures {
     /// Holds a row to its user's machine and to the counters before; gives the amounts of the sample, none where counters do not
     /// tell them yet.
     fn user(&mut self, user: Option<&str>, sample: &Sample, row: u64) -> Option<[f64; 4]> {
-        let counters = self.config.counters;
+        let counters = self.sampling.counters;
         let Sample { memory, used, moved, .. } = *sample;
         let Some(known) = user.and_then(|user| remember(&mut self.users, user)) else {
             return (!counters).then_some(moved);
@@ -186,13 +219,18 @@ impl Signatures {
     }
 
     /// What was found.
-    pub fn finish(&self) -> Report {
+    pub fn finish(&mut self) -> Report {
+        self.settle();
         let mut findings = Findings::new(&self.config.table);
         let none = Tally::default();
         let missing = self.missing.join(", ");
         let message =
             if missing.is_empty() { "all fields are there".to_owned() } else { format!("missing: {missing}") };
         findings.add("fields-present", None, missing.is_empty(), message, &none);
+        if let Some(assumed) = &self.assumed {
+            let message = format!("assumed: {assumed}; set `interval_seconds` and `counters` where that is wrong");
+            findings.add("sampling", None, true, message, &none);
+        }
         for (field, tally) in self.config.fields.iter().zip(&self.ranges) {
             let column = field.column.as_str();
             if self.missing.iter().any(|name| name == column) {
@@ -218,12 +256,12 @@ impl Signatures {
             memory.failed, memory.checked
         );
         findings.add("memory-agrees", Some("memory_used_gb"), memory.failed == 0, message, memory);
-        if self.config.counters {
+        if self.sampling.counters {
             let counters = &self.counters;
             let message = format!("{} of {} rows have a counter that went back", counters.failed, counters.checked);
             findings.add("counters-rise", None, counters.failed == 0, message, counters);
         }
-        let hours = self.rows as f64 * self.config.interval_seconds / 3600.0;
+        let hours = self.rows as f64 * self.sampling.interval_seconds / 3600.0;
         let enough = hours >= self.config.min_user_hours;
         for (signature, count) in self.config.signatures.iter().zip(&self.phases) {
             let phase = signature.phase.as_str();
@@ -253,7 +291,7 @@ fn remember<'a>(users: &'a mut BTreeMap<String, User>, user: &str) -> Option<&'a
 }
 
 /// The numbers of a named column, whatever their type; NaN where there is none.
-fn numbers(batch: &Batch, name: &str) -> Option<Vec<f64>> {
+pub(crate) fn numbers(batch: &Batch, name: &str) -> Option<Vec<f64>> {
     let data_type = batch.declaration()?.field(name)?.data_type;
     let mut values = vec![f64::NAN; batch.rows()];
     batch.named(name)?.each_number(data_type, batch.rows(), |row, value| {

@@ -1,7 +1,8 @@
 //! The rules on small tables, natively.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use telemill_sdk::time::HOUR;
+use telemill_sdk::batch::Values;
+use telemill_sdk::time::{HOUR, SECOND};
 use telemill_sdk::{
     Batch, DictionaryColumn, F64Column, Output, Report, Rows, Severity, TimestampColumn, Window, native, table,
 };
@@ -66,7 +67,7 @@ fn batches(rows: impl IntoIterator<Item = Row>) -> Vec<Batch> {
     metrics.user_id.set_values(["user_001"]);
     metrics.label.set_values(["normal", "anomaly"]);
     for (i, row) in rows.into_iter().enumerate() {
-        metrics.time.push(i as i64);
+        metrics.time.push(i as i64 * SECOND);
         metrics.timestamp.push(i as f64);
         metrics.cpu_percent.push(row.cpu);
         metrics.memory_percent.push(row.memory);
@@ -100,7 +101,7 @@ const JUDGE_ALL: &str = r#"{"min_user_hours": 0}"#;
 fn good_rows_pass_every_rule() {
     let report = judge(JUDGE_ALL, (0..1000).map(row));
     assert_eq!(broken(&report), Vec::<&str>::new(), "{:#?}", report.findings);
-    assert_eq!(report.findings.len(), 1 + 8 + 1 + 5 + 1 + 5 + 1);
+    assert_eq!(report.findings.len(), 1 + 1 + 8 + 1 + 5 + 1 + 5 + 1);
     let share = report.metrics.iter().find(|metric| metric.name == "share:anomaly").unwrap();
     assert!((share.value - 0.02).abs() < 1e-12);
 }
@@ -144,9 +145,55 @@ fn counters_are_differences_and_never_fall() {
         .collect();
     assert_eq!(broken(&judge(config, rising.clone())), Vec::<&str>::new());
     // Read as amounts, counters look like nothing but reading.
-    assert!(broken(&judge(JUDGE_ALL, rising.clone())).contains(&"signature:idle"));
+    let amounts = r#"{"min_user_hours": 0, "counters": false}"#;
+    assert!(broken(&judge(amounts, rising.clone())).contains(&"signature:idle"));
     rising[500].read -= 1000.0;
-    assert_eq!(broken(&judge(config, rising)), ["counters-rise"]);
+    assert_eq!(broken(&judge(config, rising.clone())), ["counters-rise"]);
+    // Rows tell by themselves that they count, also where a counter is spoilt.
+    let report = judge(JUDGE_ALL, rising);
+    assert_eq!(broken(&report), ["counters-rise"]);
+    let assumed = &report.findings[1];
+    assert_eq!((assumed.rule.as_str(), assumed.severity), ("sampling", Severity::Info));
+    assert!(assumed.message.contains("disk and network as counters"), "{}", assumed.message);
+}
+
+#[test]
+fn rows_tell_how_far_they_are_apart() {
+    // Five seconds apart, with five times the amounts; after every 90 samples, one is lost.
+    let rows: Vec<Row> = (0..1000).map(|i| Row { read: row(i).read * 5.0, ..row(i) }).collect();
+    let all = batches(rows);
+    let apart = |batch: &Batch| {
+        let mut columns = batch.columns().to_vec();
+        if let Values::Packed(bytes) = &mut columns[0].values {
+            for time in bytes.as_chunks_mut::<8>().0 {
+                let second = i64::from_le_bytes(*time) / SECOND;
+                *time = ((second * 5 + second / 90 * 5) * SECOND).to_le_bytes();
+            }
+        }
+        Batch::new(0, batch.rows() as u32, columns, vec![Metrics::table()].into())
+    };
+    let apart: Vec<Batch> = all.iter().map(apart).collect();
+    let judge = |config: &str| {
+        native::judge::<Signatures>(config, &[Metrics::table()], Window::new(0, 2 * HOUR), &apart).unwrap()
+    };
+    let report = judge(JUDGE_ALL);
+    assert_eq!(broken(&report), Vec::<&str>::new(), "{:#?}", report.findings);
+    let message = &report.findings[1].message;
+    assert!(message.contains("every 5 s (median of 999 steps), disk and network as amounts"), "{message}");
+    // What is configured is not guessed.
+    assert!(broken(&judge(r#"{"min_user_hours": 0, "interval_seconds": 60}"#)).contains(&"signature:io_bound"));
+    let told = judge(r#"{"min_user_hours": 0, "interval_seconds": 5, "counters": false}"#);
+    assert!(!told.failed() && told.findings.iter().all(|finding| finding.rule != "sampling"));
+}
+
+#[test]
+fn where_nothing_tells_a_second_is_assumed() {
+    let report = judge(JUDGE_ALL, (0..1).map(row));
+    assert!(report.findings[1].message.contains("every 1 s, since no rows tell"), "{}", report.findings[1].message);
+    let mut nameless = Metrics::table();
+    nameless.fields.retain(|field| field.name != "user_id");
+    let report = native::judge::<Signatures>("{}", &[nameless], Window::new(0, HOUR), &[]).unwrap();
+    assert!(report.findings[1].message.contains("no user or no time"), "{}", report.findings[1].message);
 }
 
 #[test]

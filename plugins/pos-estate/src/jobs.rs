@@ -4,7 +4,7 @@
 //! the state that the terminal is in when the job starts; both rows are written then, so their ids always link.
 
 use telemill_sdk::quantile::QuantileTable;
-use telemill_sdk::time::{MILLISECOND, MINUTE, SECOND};
+use telemill_sdk::time::{DAY, MILLISECOND, MINUTE, SECOND};
 use telemill_sdk::{
     Blame, DictionaryColumn, Effects, I32Column, I64Column, Nullable, Process, Stream, TextColumn, Timestamp,
     TimestampColumn, Weighted, hash, table,
@@ -71,16 +71,21 @@ table! {
         site_id: TextColumn,
         /// What changes.
         config_key: DictionaryColumn,
-        /// Its new value.
+        /// The value that the job sets.
         new_value: TextColumn,
         /// The user who asked for it; none for a roll-out.
         changed_by: Nullable<I64Column>,
         /// user or rollout.
         origin: DictionaryColumn,
+        /// How the job ended: succeeded, or failed, and the terminal keeps the value that it had.
+        status: DictionaryColumn,
     }
     time_field: "time",
     primary_key: ["job_id"],
-    moved_by: { "": [job_id, time, device_id, site_id, config_key, changed_by, origin] },
+    moved_by: {
+        "": [job_id, time, device_id, site_id, config_key, new_value, changed_by, origin],
+        "packet_loss, job_failures": [status],
+    },
 }
 
 /// A type of job.
@@ -88,27 +93,50 @@ table! {
 struct Kind {
     name: &'static str,
     weight: f64,
-    /// The key that it changes, with how many values it may have; none where it changes no configuration.
-    changes: Option<(&'static str, u64)>,
+    /// The key that it changes, and what that is set to; none where it changes no configuration.
+    changes: Option<(&'static str, Setting)>,
     median_seconds: f64,
 }
 
-const fn kind(name: &'static str, weight: f64, changes: Option<(&'static str, u64)>, median_seconds: f64) -> Kind {
+/// The values that a key is set to.
+#[derive(Clone, Copy, Debug)]
+enum Setting {
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// After a prefix, how many times so many microseconds have passed since 1970: it rises and never falls.
+    Counted(&'static str, i64),
+}
+
+const GATEWAY_TIMEOUTS_MS: &[&str] = &["2000", "3000", "5000", "8000", "10000", "15000"];
+const RECEIPT_TEMPLATES: &[&str] = &["standard", "compact", "bilingual", "large-print", "seasonal", "loyalty"];
+
+const fn kind(name: &'static str, weight: f64, changes: Option<(&'static str, Setting)>, median_seconds: f64) -> Kind {
     Kind { name, weight, changes, median_seconds }
 }
 
 /// The last is the roll-outs' own.
 const KINDS: [Kind; 8] = [
-    kind("Update POS payment config", 3.0, Some(("payment.gateway_timeout_ms", 40)), 14.0),
-    kind("Update tax rates", 1.5, Some(("tax.table_version", 200)), 9.0),
-    kind("Update receipt template", 1.2, Some(("receipt.template", 30)), 11.0),
-    kind("Rotate API credentials", 0.8, Some(("api.key_generation", 500)), 6.0),
+    kind(
+        "Update POS payment config",
+        3.0,
+        Some(("payment.gateway_timeout_ms", Setting::OneOf(GATEWAY_TIMEOUTS_MS))),
+        14.0,
+    ),
+    // A tax table a week.
+    kind("Update tax rates", 1.5, Some(("tax.table_version", Setting::Counted("v", 7 * DAY))), 9.0),
+    kind("Update receipt template", 1.2, Some(("receipt.template", Setting::OneOf(RECEIPT_TEMPLATES))), 11.0),
+    // A generation is numbered by the millisecond in which the key is made.
+    kind("Rotate API credentials", 0.8, Some(("api.key_generation", Setting::Counted("", MILLISECOND))), 6.0),
     kind("Restart POS application", 1.4, None, 35.0),
     kind("Sync product catalogue", 1.6, None, 48.0),
     kind("Collect diagnostics", 1.0, None, 60.0),
-    kind("Install software", 0.0, Some(("software.release", 0)), 180.0),
+    // A release a day.
+    kind("Install software", 0.0, Some(("software.release", Setting::Counted("r", DAY))), 180.0),
 ];
 const INSTALL: usize = 7;
+
+/// How a job ends.
+const STATUSES: [&str; 2] = ["succeeded", "failed"];
 
 const JOB: Process = Process::named("job");
 const RUN: Process = Process::named("job run");
@@ -163,7 +191,7 @@ impl JobLog {
     /// The log of a shard.
     pub fn new(seed: u64) -> Self {
         let mut outcomes = JobOutcomes::default();
-        outcomes.status.set_values(["succeeded", "failed"]);
+        outcomes.status.set_values(STATUSES);
         outcomes.job_type.set_values(KINDS.iter().map(|kind| kind.name));
         outcomes.failure_reason.inner_mut().set_values([
             "no_acknowledgement",
@@ -173,6 +201,7 @@ impl JobLog {
         let mut changes = ConfigHistory::default();
         changes.config_key.set_values(KINDS.iter().map(|kind| kind.changes.map_or("", |(key, _)| key)));
         changes.origin.set_values(["user", "rollout"]);
+        changes.status.set_values(STATUSES);
         Self {
             seed,
             kinds: Weighted::new(&KINDS.map(|kind| kind.weight)),
@@ -255,20 +284,26 @@ impl JobLog {
         rows.failure_reason.push_option(failure);
         rows.incident_id.push_option(blame.map(|blame| blame.incident as u32));
 
-        if let Some((_, values)) = kind.changes {
+        if let Some((_, setting)) = kind.changes {
             let rows = &mut self.changes;
             rows.job_id.push(job.id);
             rows.time.push(job.t);
             rows.device_id.push_str(&terminal.id);
             rows.site_id.push_str(site);
             rows.config_key.push(job.kind as u32);
-            match job.user {
-                Some(_) => rows.new_value.push_numbered("v", draw.below(values) + 1),
-                // A release a day.
-                None => rows.new_value.push_numbered("r", job.queued.div_euclid(1_440 * MINUTE) as u64),
+            match setting {
+                Setting::OneOf(values) => {
+                    let bits = hash(self.seed, JOB, job.id as u64, 4);
+                    let value = values.get((((bits >> 32) * values.len() as u64) >> 32) as usize);
+                    rows.new_value.push_str(value.copied().unwrap_or_default());
+                }
+                Setting::Counted(prefix, micros) => {
+                    rows.new_value.push_numbered(prefix, job.t.div_euclid(micros).max(0) as u64);
+                }
             }
             rows.changed_by.push_option(job.user);
             rows.origin.push(u32::from(job.user.is_none()));
+            rows.status.push(u32::from(failure.is_some()));
         }
     }
 }

@@ -22,6 +22,8 @@ struct Day {
     latencies: Vec<f64>,
     rollouts: Vec<(i64, String)>,
     changes: usize,
+    /// Seconds before clicks, searches and logouts; what follows a login or a search is opened at once.
+    think_times: Vec<f64>,
 }
 
 fn day() -> &'static Day {
@@ -33,6 +35,7 @@ fn day() -> &'static Day {
             latencies: Vec::new(),
             rollouts: Vec::new(),
             changes: 0,
+            think_times: Vec::new(),
         };
         let span = Window::new(WEDNESDAY, WEDNESDAY + DAY);
         Run::new("{}", span).seed(9).windows(HOUR).each::<PosEstate>(|batch| day.see(&batch)).unwrap();
@@ -65,6 +68,9 @@ impl Day {
                 }
                 "api_request_logs" if batch.i32("status", row).unwrap() < 400 => {
                     self.latencies.push(number("latency_ms"));
+                }
+                "user_activities" if ["click", "search", "logout"].contains(&batch.text("action", row).unwrap()) => {
+                    self.think_times.push(batch.i64("think_time_ms", row).unwrap() as f64 / 1_000.0);
                 }
                 "config_history" => {
                     self.changes += 1;
@@ -209,6 +215,23 @@ fn sales_drive_processor_and_network_and_terminals_are_their_own() {
     assert!(correlation(&quarters(a), &quarters(b)) > 0.5, "and one day for all");
     let memory = |device: &str| day().series(device, 1, 0..5);
     assert!(correlation(&memory(a), &memory(b)).abs() < 0.25, "memory at night");
+}
+
+#[test]
+fn think_times_are_lognormal() {
+    let mut logarithms: Vec<f64> = day().think_times.iter().map(|seconds| seconds.ln()).collect();
+    logarithms.sort_by(f64::total_cmp);
+    let quantile = |p: f64| logarithms[(p * logarithms.len() as f64) as usize];
+    let (median, sigma) = (quantile(0.5).exp(), (quantile(0.841_34) - quantile(0.158_66)) / 2.0);
+    eprintln!("think time of {} actions: median {median:.2} s, sigma {sigma:.3}", logarithms.len());
+    assert!(logarithms.len() > 5_000);
+    assert!((median / 13.0 - 1.0).abs() < 0.06, "median {median}");
+    assert!((sigma / 0.95 - 1.0).abs() < 0.05, "sigma {sigma}");
+    // Both tails are the law's: two sigmas from the median.
+    for (p, z) in [(0.022_75, -2.0), (0.977_25, 2.0)] {
+        let got = (quantile(p) - 13f64.ln()) / 0.95;
+        assert!((got - z).abs() < 0.15, "{p}: {got} sigmas");
+    }
 }
 
 #[test]

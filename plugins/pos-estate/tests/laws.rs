@@ -167,6 +167,62 @@ fn ids_link() {
 }
 
 #[test]
+fn every_job_that_changes_a_configuration_leaves_a_plausible_row_in_the_audit_trail() {
+    // Over the roll-out and the end of a day, and of a week: 2026-11-11 is a Wednesday, the last day of a week of the tax tables.
+    let span = span(4 * 60, 26 * 60);
+    let data = Data::of(&Run::new(r#"{"metrics_seconds": 300}"#, span).seed(4).windows(HOUR).incidents(troubled(span)));
+    let jobs: BTreeMap<i64, (String, String)> = data
+        .rows("job_outcomes", |batch, row| {
+            let text = |name: &str| batch.text(name, row).unwrap().to_owned();
+            (batch.i64("job_id", row).unwrap(), (text("job_type"), text("status")))
+        })
+        .into_iter()
+        .collect();
+    let changing = [
+        ("Update POS payment config", "payment.gateway_timeout_ms"),
+        ("Update tax rates", "tax.table_version"),
+        ("Update receipt template", "receipt.template"),
+        ("Rotate API credentials", "api.key_generation"),
+        ("Install software", "software.release"),
+    ];
+    let mut changes = data.rows("config_history", |batch, row| {
+        let text = |name: &str| batch.text(name, row).unwrap().to_owned();
+        let number = |name: &str| batch.i64(name, row).unwrap();
+        (number("time"), number("job_id"), text("device_id"), text("config_key"), text("new_value"), text("status"))
+    });
+    changes.sort();
+    let expected = jobs.values().filter(|(kind, _)| changing.iter().any(|(known, _)| known == kind)).count();
+    assert!(changes.len() == expected && expected > 2_000, "{} {expected}", changes.len());
+    let mut statuses: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (_, job, device, key, value, status) in &changes {
+        let (kind, outcome) = &jobs[job];
+        assert_eq!(outcome, status, "the audit trail tells how the job ended");
+        assert!(changing.contains(&(kind.as_str(), key.as_str())), "{kind} changes {key}");
+        *statuses.entry(status).or_default() += 1;
+        values.entry(key).or_default().insert(value);
+        let number = value.trim_start_matches(['v', 'r']).parse::<i64>();
+        match key.as_str() {
+            "payment.gateway_timeout_ms" => {
+                assert!((1_000..=30_000).contains(&value.parse::<i64>().unwrap()), "{value}")
+            }
+            "receipt.template" => assert!(number.is_err() && value.is_ascii(), "{value}"),
+            _ => {
+                let number = number.unwrap();
+                let before = last.insert((device.as_str(), key.as_str()), number).unwrap_or(0);
+                assert!(number >= before, "{key} of {device} falls from {before} to {number}");
+                assert!(key != "api.key_generation" || number > before, "a key's generation rises with each rotation");
+            }
+        }
+    }
+    assert!(statuses["succeeded"] > 5 * statuses["failed"] && statuses["failed"] > 30, "{statuses:?}");
+    assert_eq!(values.len(), 5);
+    assert!(values["tax.table_version"].len() == 2 && values["software.release"].len() == 2, "{values:?}");
+    assert!(values["receipt.template"].len() == 6 && values["payment.gateway_timeout_ms"].len() == 6);
+}
+
+#[test]
 fn sessions_begin_with_a_login_and_nothing_happens_outside_them() {
     let span = span(9 * 60, 180);
     let data = Data::of(&Run::new("{}", span).seed(4));

@@ -4,12 +4,14 @@ use telemill_sdk::distinct::Distinct;
 use telemill_sdk::random::hash_u64;
 use telemill_sdk::{Batch, Column, DataType, Finding, Severity};
 
+use crate::classes::Classes;
+use crate::config::Period;
 use crate::predicate::{Answer, Filter, Predicate};
 
 /// Failed rows that a finding names.
 const SAMPLES: usize = 5;
-/// Standard errors that a share may lie outside its band: with so many, chance does not fail a rule.
-const TOLERANCE: f64 = 4.0;
+/// Values that a finding names.
+const NAMED: usize = 5;
 
 /// What all findings have in common.
 #[derive(Clone, Debug)]
@@ -57,9 +59,11 @@ pub(crate) struct Check {
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// So many rows in so many whole and begun periods.
-    Rows { least: Option<f64>, most: Option<f64>, whole: f64, begun: f64, per: &'static str },
-    /// A share of rows whose answer is `bad`.
+    Rows { least: Option<f64>, most: Option<f64>, whole: f64, begun: f64, per: Period },
+    /// A share of rows with a certain answer.
     Share(Share),
+    /// The share that each value has.
+    EachClass { column: usize, data_type: DataType, band: Band, min_rows: u64, classes: Classes },
     /// Values that must differ.
     Unique { columns: Vec<(usize, DataType)>, seen: Option<Distinct>, hashes: Vec<Option<u64>>, share: f64 },
     /// Values that must not fall.
@@ -76,11 +80,53 @@ pub(crate) struct Share {
     pub(crate) counted: Answer,
     /// Whether nulls belong to the rows that are looked at.
     pub(crate) nulls_count: bool,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
+    pub(crate) band: Band,
     pub(crate) min_rows: u64,
     /// What the counted rows are, for the message: "are null".
     pub(crate) what: String,
+}
+
+/// The least and the greatest share, and how many standard errors it may lie outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Band {
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+    pub(crate) standard_errors: f64,
+}
+
+/// How a share lies outside its band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outside {
+    Below,
+    Above,
+}
+
+impl Band {
+    /// How a share of so many rows lies outside; none where it does not.
+    fn outside(&self, share: f64, rows: f64) -> Option<Outside> {
+        let leave = |end: f64| self.standard_errors * (end * (1.0 - end) / rows).max(0.0).sqrt();
+        if share > self.most + leave(self.most) {
+            Some(Outside::Above)
+        } else if share < self.least - leave(self.least) {
+            Some(Outside::Below)
+        } else {
+            None
+        }
+    }
+
+    /// What is asked for at the end that was passed.
+    fn asked(&self, outside: Outside) -> String {
+        match outside {
+            Outside::Below => format!("at least {} wanted", percent(self.least)),
+            Outside::Above => format!("at most {} allowed", percent(self.most)),
+        }
+    }
+
+    /// Rows, one at least, that a share lies outside by.
+    fn rows_outside(&self, share: f64, rows: f64) -> u64 {
+        let distance = (share - share.clamp(self.least, self.most)).abs();
+        ((distance * rows).round() as u64).max(1)
+    }
 }
 
 impl Check {
@@ -125,6 +171,11 @@ impl Check {
                         }
                     }
                 });
+            }
+            Kind::EachClass { column, data_type, classes, .. } => {
+                if let Some(column) = batch.column(*column) {
+                    classes.observe(column, *data_type, batch.rows(), keeps);
+                }
             }
             Kind::Unique { columns, seen, hashes, .. } => {
                 let Some(seen) = seen else { return };
@@ -189,11 +240,16 @@ impl Check {
         match self.kind {
             Kind::Rows { least, most, whole, begun, per } => {
                 let rows = checked as f64;
+                let each = match per {
+                    Period::Hour => "an hour",
+                    Period::Day => "a day",
+                    Period::Total => "in total",
+                };
                 if whole < 1.0 {
-                    let message = format!("{checked} rows; not judged, as the window is shorter than a {per}");
+                    let message = format!("{checked} rows; not judged, as the window is shorter than {each}");
                     return self.title.fine(message, 0, checked, Vec::new());
                 }
-                let message = |ends: &str, end: f64| format!("{checked} rows, {ends} {} a {per}", end.round());
+                let message = |ends: &str, end: f64| format!("{checked} rows, {ends} {} {each}", end.round());
                 match (least, most) {
                     (Some(least), _) if rows < least * whole => {
                         let missing = (least * whole - rows).ceil() as u64;
@@ -211,24 +267,27 @@ impl Check {
                     let message = format!("{checked} rows to look at; not judged");
                     return self.title.fine(message, 0, checked, Vec::new());
                 }
-                let n = checked as f64;
+                let (n, band) = (checked as f64, share.band);
                 let is = failed as f64 / n;
-                let margin = |end: f64| TOLERANCE * (end * (1.0 - end) / n).max(0.0).sqrt();
-                let message = |band: String| format!("{} of {checked} rows {}{band}", percent(is), share.what);
-                if is > share.most + margin(share.most) {
-                    let excess = if share.least > 0.0 { ((is - share.most) * n).round() as u64 } else { failed };
-                    let band = format!(", at most {} allowed", percent(share.most));
-                    self.title.broken(message(band), excess.max(1), checked, self.samples)
-                } else if is < share.least - margin(share.least) {
-                    let missing = ((share.least - is) * n).round() as u64;
-                    let band = format!(", at least {} wanted", percent(share.least));
-                    self.title.broken(message(band), missing.max(1), checked, Vec::new())
-                } else {
-                    // Of a class, the rows that count are no failures.
-                    let tolerated = if share.least > 0.0 || share.most >= 1.0 { 0 } else { failed };
-                    self.title.fine(message(String::new()), tolerated, checked, Vec::new())
+                let message = format!("{} of {checked} rows {}", percent(is), share.what);
+                match band.outside(is, n) {
+                    Some(Outside::Above) => {
+                        let excess = if band.least > 0.0 { band.rows_outside(is, n) } else { failed };
+                        let message = format!("{message}, {}", band.asked(Outside::Above));
+                        self.title.broken(message, excess, checked, self.samples)
+                    }
+                    Some(Outside::Below) => {
+                        let message = format!("{message}, {}", band.asked(Outside::Below));
+                        self.title.broken(message, band.rows_outside(is, n), checked, Vec::new())
+                    }
+                    None => {
+                        // Of a class, the rows that count are no failures.
+                        let tolerated = if band.least > 0.0 || band.most >= 1.0 { 0 } else { failed };
+                        self.title.fine(message, tolerated, checked, Vec::new())
+                    }
                 }
             }
+            Kind::EachClass { band, min_rows, classes, .. } => each_class(&self.title, band, min_rows, &classes),
             Kind::Unique { share, .. } => {
                 let of = if share < 1.0 {
                     format!("{checked} rows (a sample of {} of all values)", percent(share))
@@ -248,6 +307,35 @@ impl Check {
             },
         }
     }
+}
+
+/// What is said of the shares that each value has.
+fn each_class(title: &Title, band: Band, min_rows: u64, classes: &Classes) -> Finding {
+    let checked = classes.rows;
+    if classes.too_many {
+        let message = "the column has so many or so long values that they are no classes; name those meant in `values`";
+        return title.broken(message.to_owned(), checked, checked, Vec::new());
+    }
+    if checked < min_rows.max(1) {
+        return title.fine(format!("{checked} rows to look at; not judged"), 0, checked, Vec::new());
+    }
+    let n = checked as f64;
+    let (mut failed, mut named) = (0, Vec::new());
+    for (value, rows) in classes.iter() {
+        let share = rows as f64 / n;
+        let Some(outside) = band.outside(share, n) else { continue };
+        failed += band.rows_outside(share, n);
+        named.push(format!("{value} has {}, {}", percent(share), band.asked(outside)));
+    }
+    let all = classes.iter().count();
+    if named.is_empty() {
+        return title.fine(format!("each of {all} values has its share of {checked} rows"), 0, checked, Vec::new());
+    }
+    let more = if named.len() > NAMED { "; ..." } else { "" };
+    let count = named.len();
+    named.truncate(NAMED);
+    let message = format!("{count} of {all} values are off in {checked} rows: {}{more}", named.join("; "));
+    title.broken(message, failed, checked, Vec::new())
 }
 
 /// Adds each row's value to its hash; a null leaves none.

@@ -21,11 +21,14 @@ impl Default for Config {
 }
 
 /// The rules of one table.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TableRules {
     /// The table's name.
     pub table: String,
+    /// So many standard errors (of a share in so many rows) may a share lie outside its band, so that few rows do not fail by chance;
+    /// 0 to take bands at their word.
+    pub standard_errors: f64,
     /// Columns that must be there.
     pub required: Vec<String>,
     /// How many rows there must be.
@@ -42,6 +45,23 @@ pub struct TableRules {
     pub unique: Vec<UniqueRule>,
     /// Which columns must never fall.
     pub increasing: Vec<IncreasingRule>,
+}
+
+impl Default for TableRules {
+    fn default() -> Self {
+        Self {
+            table: String::new(),
+            standard_errors: 4.0,
+            required: Vec::new(),
+            rows: Vec::new(),
+            nulls: Vec::new(),
+            ranges: Vec::new(),
+            allowed: Vec::new(),
+            classes: Vec::new(),
+            unique: Vec::new(),
+            increasing: Vec::new(),
+        }
+    }
 }
 
 /// A value to compare with.
@@ -70,7 +90,7 @@ pub struct Condition {
     pub max: Option<f64>,
 }
 
-/// The time that a rate counts rows in.
+/// What rows are counted in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
@@ -79,10 +99,12 @@ pub enum Period {
     Hour,
     /// 24 hours.
     Day,
+    /// All of the judged window, however long it is.
+    Total,
 }
 
-/// Rows per hour or day of the judged window. A window shorter than one period is not judged; the least counts whole periods alone
-/// and the most begun ones too, so that a part of a day can't break a rule that whole days meet.
+/// Rows per hour or day of the judged window, or in all of it. A window shorter than one hour or day is not judged; the least counts
+/// whole ones alone and the most begun ones too, so that a part of a day can't break a rule that whole days meet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RowsRule {
@@ -90,7 +112,7 @@ pub struct RowsRule {
     pub name: String,
     /// How bad a broken rule is.
     pub severity: Severity,
-    /// The time that the numbers are for.
+    /// What the numbers are for.
     pub per: Period,
     /// At least so many rows a period.
     pub at_least: Option<f64>,
@@ -162,8 +184,7 @@ pub struct AllowedRule {
     pub condition: Option<Condition>,
 }
 
-/// Share of the rows that have certain values. A band is widened by four standard errors of a share in so many rows, so
-/// that few rows do not fail by chance.
+/// Share of the rows that have certain values, or that each value has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassRule {
@@ -175,6 +196,9 @@ pub struct ClassRule {
     pub column: String,
     /// The values that make the class.
     pub values: Vec<Scalar>,
+    /// Whether every value that occurs is a class of its own, instead of `values`: each is held to the band, also one that nobody
+    /// expected. Shares are then those of the rows with a value.
+    pub each: bool,
     /// Least share, 0 to 1.
     pub at_least: f64,
     /// Greatest share, 0 to 1.
@@ -195,6 +219,7 @@ impl Default for ClassRule {
             severity: Severity::default(),
             column: String::new(),
             values: Vec::new(),
+            each: false,
             at_least: 0.0,
             at_most: 1.0,
             min_hours: 0.0,
@@ -270,6 +295,12 @@ impl Config {
                 (Some(end), None) | (None, Some(end)) => !end.is_nan(),
             };
             require(!rules.table.is_empty(), format!("/tables/{t}/table"), "must name a table");
+            let standard_errors = rules.standard_errors;
+            require(
+                standard_errors.is_finite() && standard_errors >= 0.0,
+                format!("/tables/{t}/standard_errors"),
+                "must not be negative",
+            );
             for (i, rule) in rules.rows.iter().enumerate() {
                 require(ends(rule.at_least, rule.at_most), at("rows", i, "at_least"), ENDS);
             }
@@ -290,7 +321,12 @@ impl Config {
             }
             for (i, rule) in rules.classes.iter().enumerate() {
                 require(!rule.column.is_empty(), at("classes", i, "column"), COLUMN);
-                require(!rule.values.is_empty(), at("classes", i, "values"), VALUES);
+                let one_or_each = rule.each == rule.values.is_empty();
+                require(
+                    one_or_each,
+                    at("classes", i, "values"),
+                    "must list at least one value, or be left out with `each`",
+                );
                 require(share(rule.at_most) && share(rule.at_least), at("classes", i, "at_most"), SHARE);
                 require(rule.at_least <= rule.at_most, at("classes", i, "at_least"), "must not be above at_most");
             }

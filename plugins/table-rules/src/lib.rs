@@ -1,6 +1,7 @@
 //! The validator `table-rules`: rules from its configuration for any table. The rules are in [`model`]; this is the plug.
 
 mod check;
+mod classes;
 pub mod config;
 pub mod model;
 mod predicate;

@@ -3,7 +3,8 @@
 use telemill_sdk::distinct::Distinct;
 use telemill_sdk::{Batch, Error, Field, Finding, Metric, Report, Selection, Severity, Table, Window};
 
-use crate::check::{Check, Kind, Share, Title};
+use crate::check::{Band, Check, Kind, Share, Title};
+use crate::classes::Classes;
 use crate::config::{ClassRule, Condition, Config, IncreasingRule, Period, RowsRule, TableRules, UniqueRule};
 use crate::predicate::{Answer, Filter, Predicate};
 
@@ -36,6 +37,8 @@ struct Reading {
 struct Plan<'a> {
     table: &'a Table,
     window: Window,
+    /// Standard errors that a share may lie outside its band.
+    standard_errors: f64,
     reading: Reading,
     /// Readings in an order of their own.
     ordered: Vec<Reading>,
@@ -190,7 +193,8 @@ impl<'a> Plan<'a> {
     fn of(table: &'a Table, window: Window, rules: &TableRules) -> Self {
         let mut reading = Reading::new(table, Vec::new());
         reading.counts = true;
-        let mut plan = Self { table, window, reading, ordered: Vec::new(), findings: Vec::new() };
+        let standard_errors = rules.standard_errors;
+        let mut plan = Self { table, window, standard_errors, reading, ordered: Vec::new(), findings: Vec::new() };
         plan.required(&rules.required);
         for rule in &rules.rows {
             plan.rows(rule);
@@ -286,12 +290,13 @@ impl<'a> Plan<'a> {
     fn rows(&mut self, rule: &RowsRule) {
         let title = self.title(&rule.name, "rows", None, rule.severity);
         let Ok(filter) = self.filter(&title, rule.condition.as_ref()) else { return };
-        let (periods, per) = match rule.per {
-            Period::Hour => (self.window.hours(), "hour"),
-            Period::Day => (self.window.hours() / 24.0, "day"),
+        let periods = match rule.per {
+            Period::Hour => self.window.hours(),
+            Period::Day => self.window.hours() / 24.0,
+            Period::Total => 1.0,
         };
-        let kind =
-            Kind::Rows { least: rule.at_least, most: rule.at_most, whole: periods.floor(), begun: periods.ceil(), per };
+        let (whole, begun) = (periods.floor(), periods.ceil());
+        let kind = Kind::Rows { least: rule.at_least, most: rule.at_most, whole, begun, per: rule.per };
         if self.reading.selection.columns.is_empty() {
             // Rows are counted by some column that every row has.
             let narrow = self.table.fields.iter().find(|field| !field.nullable).or(self.table.fields.first());
@@ -309,6 +314,9 @@ impl<'a> Plan<'a> {
             self.findings.push(title.fine(message, 0, 0, Vec::new()));
             return;
         }
+        if rule.each {
+            return self.each_class(title, rule);
+        }
         self.share(title, &rule.column, rule.condition.as_ref(), |field| {
             let predicate = Predicate::any_of(field, &rule.values)?;
             let what = "are of the class".to_owned();
@@ -321,6 +329,20 @@ impl<'a> Plan<'a> {
                 what,
             })
         });
+    }
+
+    /// Every value that occurs as a class of its own.
+    fn each_class(&mut self, title: Title, rule: &ClassRule) {
+        let Some(field) = self.field(&title, &rule.column) else { return };
+        let Ok(filter) = self.filter(&title, rule.condition.as_ref()) else { return };
+        let kind = Kind::EachClass {
+            column: self.reading.column(&rule.column),
+            data_type: field.data_type,
+            band: Band { least: rule.at_least, most: rule.at_most, standard_errors: self.standard_errors },
+            min_rows: rule.min_rows,
+            classes: Classes::default(),
+        };
+        self.reading.checks.push(Check::new(title, filter, kind));
     }
 
     fn share(
@@ -341,8 +363,7 @@ impl<'a> Plan<'a> {
                     nulls_count: bounds.counted == Answer::Yes,
                     predicate: bounds.predicate,
                     counted: bounds.counted,
-                    least: bounds.least,
-                    most: bounds.most,
+                    band: Band { least: bounds.least, most: bounds.most, standard_errors: self.standard_errors },
                     min_rows: bounds.min_rows,
                     what: bounds.what,
                 };

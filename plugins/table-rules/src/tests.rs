@@ -177,6 +177,63 @@ fn classes_allow_for_chance_and_short_windows() {
 }
 
 #[test]
+fn rows_may_be_counted_in_total() {
+    let total = |rule: &str, hours: i64| {
+        let rule = format!(r#""rows": [{{"per": "total", {rule}}}]"#);
+        judge_within(Window::new(0, hours * HOUR), &rule, &thousand()).findings.remove(0)
+    };
+    for hours in [1, 30 * 24] {
+        assert_eq!(total(r#""at_least": 1000"#, hours).severity, Severity::Info);
+        let few = total(r#""at_least": 10000"#, hours);
+        assert_eq!((few.severity, few.failed), (Severity::High, 9000));
+        assert_eq!(few.message, "1000 rows, fewer than 10000 in total");
+        assert_eq!(total(r#""at_most": 999"#, hours).severity, Severity::High);
+    }
+}
+
+#[test]
+fn bands_can_be_taken_at_their_word() {
+    // 4.9 % of 161,805 rows.
+    let rows = batches((0..161_805).map(|id| Order { status: u32::from(id < 7_928), ..order(id) }));
+    let class = r#""classes": [{"column": "status", "values": ["error"], "at_least": 0.05}]"#;
+    assert_eq!(judge(class, &rows).severity, Severity::Info, "within four standard errors");
+    let strict = judge(&format!(r#""standard_errors": 0, {class}"#), &rows);
+    assert_eq!((strict.severity, strict.failed), (Severity::High, 162), "{}", strict.message);
+    let holes = batches((0..1000).map(|id| Order { amount: (id % 100 > 10).then_some(1.0), ..order(id) }));
+    let nulls = r#""nulls": [{"column": "amount", "at_most": 0.1}]"#;
+    assert_eq!(judge(nulls, &holes).severity, Severity::Info, "11 % of a thousand rows may be chance");
+    assert_eq!(judge(&format!(r#""standard_errors": 0, {nulls}"#), &holes).severity, Severity::High);
+}
+
+#[test]
+fn every_value_that_occurs_may_be_a_class() {
+    let each = |column: &str, more: &str, rows: &[Batch]| {
+        judge(&format!(r#""classes": [{{"column": "{column}", "each": true, "at_least": 0.05{more}}}]"#), rows)
+    };
+    let halves = batches((0..2000).map(|id| Order { status: u32::from(id % 2 == 0), ..order(id) }));
+    let fine = each("status", "", &halves);
+    assert_eq!((fine.severity, fine.failed), (Severity::Info, 0), "{}", fine.message);
+    // A value that nobody expected has one per cent.
+    let users = ["a", "b", "c"];
+    let unknown = |id: i64| Order { user: if id % 100 == 7 { "d" } else { users[id as usize % 3] }, ..order(id) };
+    let found = each("user", "", &batches((0..2000).map(unknown)));
+    assert_eq!((found.severity, found.failed), (Severity::High, 80));
+    assert!(found.message.contains(r#"1 of 4 values are off in 2000 rows: "d" has 1.00 %"#), "{}", found.message);
+    // Numbers have classes as well; nulls have none, and conditions hold.
+    let amounts = |id: i64| Order { amount: [Some(1.0), Some(2.5), None][id as usize % 3], ..order(id) };
+    let amounts = batches((0..3000).map(amounts));
+    assert_eq!((each("amount", "", &amounts).severity, each("amount", "", &amounts).checked), (Severity::Info, 2000));
+    let most = each("amount", r#", "at_most": 0.4"#, &amounts);
+    assert!(most.severity == Severity::High && most.message.contains("2.5 has 50.00 %"), "{}", most.message);
+    let some = each("status", r#", "min_rows": 1, "where": {"column": "amount", "max": 1}"#, &amounts);
+    assert_eq!(some.checked, 1000);
+    // Few rows are not judged, and ids are no classes.
+    assert_eq!(each("user", r#", "min_rows": 5000"#, &batches((0..2000).map(unknown))).severity, Severity::Info);
+    let ids = each("id", "", &batches((0..20_000).map(order)));
+    assert!(ids.severity == Severity::High && ids.message.contains("so many or so long values"), "{}", ids.message);
+}
+
+#[test]
 fn repetitions_are_found_across_batches() {
     let twice = batches((0..1000).chain([7, 5, 7]).map(order));
     let unique = judge(r#""unique": [{"columns": ["id"]}]"#, &twice);
@@ -221,6 +278,9 @@ fn configurations_are_checked() {
     for (rules, path) in [
         (r#""ranges": [{"column": "id"}]"#, "/tables/0/ranges/0/min"),
         (r#""classes": [{"column": "id", "values": [1], "at_most": 2}]"#, "/tables/0/classes/0/at_most"),
+        (r#""classes": [{"column": "id", "at_most": 0.5}]"#, "/tables/0/classes/0/values"),
+        (r#""classes": [{"column": "id", "values": [1], "each": true}]"#, "/tables/0/classes/0/values"),
+        (r#""standard_errors": -1"#, "/tables/0/standard_errors"),
         (r#""increasing": [{"column": "id", "order_by": ["id"], "groups": 1}]"#, "/tables/0/increasing/0/groups"),
         (r#""nulls": [{"at_most": 0.1}]"#, "/tables/0/nulls/0/column"),
         (r#""nulls": [{"colunm": "id"}]"#, "/tables/0/nulls/0/colunm"),

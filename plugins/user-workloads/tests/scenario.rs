@@ -19,7 +19,7 @@ fn spec() -> toml::Table {
 }
 
 fn config(of: &toml::Value) -> String {
-    serde_json::to_string(&of["config"]).unwrap()
+    of.get("config").map_or_else(|| "{}".to_owned(), |config| serde_json::to_string(config).unwrap())
 }
 
 fn generated(span: Window) -> Vec<Batch> {
@@ -100,6 +100,25 @@ fn rules_hold_for_a_day_and_break_on_spoilt_rows() {
 fn rules_hold_for_hours() {
     let span = Window::new(START + 9 * HOUR, START + 12 * HOUR);
     assert_eq!(broken(span, &generated(span)), Vec::<String>::new());
+}
+
+/// `telemill validate --with phase-signatures` without a setting, for other intervals and for counters.
+#[test]
+fn phases_are_judged_without_a_setting_however_rows_are_sampled() {
+    for (setting, message) in [
+        (r#""interval_seconds": 5"#, "every 5 s"),
+        (r#""interval_seconds": 60"#, "every 60 s"),
+        (r#""interval_seconds": 10, "disk_and_network": "per_sample""#, "as amounts of each sample"),
+        (r#""interval_seconds": 10, "disk_and_network": "since_start""#, "as counters"),
+    ] {
+        let run = Run::new(format!(r#"{{"users": 10, {setting}}}"#), DAY_ONE).seed(7).windows(HOUR);
+        let rows = run.rows::<Workloads>().unwrap();
+        let tables = plan::<Workloads>("{}").unwrap().tables;
+        let report = judge::<Signatures>("{}", &tables, DAY_ONE, &rows).unwrap();
+        assert!(!report.failed(), "{setting}: {:#?}", report.findings);
+        let sampling = report.findings.iter().find(|finding| finding.rule == "sampling").unwrap();
+        assert!(sampling.message.contains(message), "{setting}: {}", sampling.message);
+    }
 }
 
 #[test]

@@ -84,6 +84,47 @@ fn phases_differ_as_their_names_say() {
     assert!(mean("io_bound", READ) > 8.0 * mean("cpu_bound", READ));
 }
 
+/// How long each phase lasts on average, in minutes; the first and the last stretch of a user are not whole, and left out.
+fn mean_dwells(config: &str) -> BTreeMap<String, f64> {
+    const STEP_SECONDS: f64 = 15.0;
+    let mut stretches: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    for samples in samples(config, Window::new(MONDAY, MONDAY + 2 * DAY)).values() {
+        let mut of_user: Vec<(&str, f64)> = Vec::new();
+        for sample in samples {
+            match of_user.last_mut() {
+                Some((phase, count)) if *phase == sample.phase => *count += 1.0,
+                _ => of_user.push((&sample.phase, 1.0)),
+            }
+        }
+        for (phase, count) in &of_user[1..of_user.len() - 1] {
+            let (sum, n) = stretches.entry((*phase).to_owned()).or_default();
+            *sum += count * STEP_SECONDS / 60.0;
+            *n += 1.0;
+        }
+    }
+    stretches.into_iter().map(|(phase, (sum, n))| (phase, sum / n)).collect()
+}
+
+#[test]
+fn phases_last_as_long_as_configured() {
+    let of = |minutes: [f64; 5]| {
+        let [cpu, io, memory, idle, mixed] = minutes;
+        format!(
+            r#"{{"users": 40, "interval_seconds": 15, "start_spread_minutes": 0, "dwell_minutes": {{"cpu_bound": {cpu},
+                "io_bound": {io}, "memory_bound": {memory}, "idle": {idle}, "mixed": {mixed}}}}}"#
+        )
+    };
+    let defaults = [6.0, 5.0, 6.0, 6.0, 4.5];
+    let usual = mean_dwells(r#"{"users": 40, "interval_seconds": 15, "start_spread_minutes": 0}"#);
+    let doubled = mean_dwells(&of(defaults.map(|minutes| 2.0 * minutes)));
+    eprintln!("mean minutes: {usual:.2?}, doubled {doubled:.2?}");
+    for (phase, minutes) in ["cpu_bound", "io_bound", "memory_bound", "idle", "mixed"].into_iter().zip(defaults) {
+        let (once, twice) = (usual[phase], doubled[phase]);
+        assert!((once / minutes - 1.0).abs() < 0.06, "{phase} lasts {once} minutes instead of {minutes}");
+        assert!((twice / once / 2.0 - 1.0).abs() < 0.08, "{phase} lasts {twice} minutes, and {once} before");
+    }
+}
+
 #[test]
 fn machines_persist_and_memory_agrees_with_their_size() {
     let all = samples(r#"{"interval_seconds": 30, "users": 60}"#, Window::new(MONDAY, MONDAY + DAY));

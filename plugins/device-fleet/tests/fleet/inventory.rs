@@ -77,12 +77,36 @@ fn every_row_has_the_documents_formats() {
         let release = RELEASES.iter().find(|known| known.version == row["os_version"]).unwrap();
         assert_eq!(SYSTEMS[usize::from(release.system)], row["operating_system"]);
         assert!(release.released <= acquired, "{} before its release", row["os_version"]);
+        assert!(year <= release.until_year, "{} in {year}", row["os_version"]);
         let (whole, decimals) = row["os_version"].split_once('.').unwrap();
         assert!(whole.parse::<u8>().is_ok() && decimals.len() == 1);
         let address: Vec<u8> = row["network_address"].split('.').map(|part| part.parse().unwrap()).collect();
         assert!(address.len() == 4 && address[0] == 10 && (1..=250).contains(&address[3]));
         let heard_of: i64 = row["last_connection_ts"].parse().unwrap();
         assert!(heard_of > acquired * DAY && heard_of <= MONDAY && heard_of % 1_000_000 == 0);
+    }
+}
+
+#[test]
+fn nobody_buys_an_operating_system_of_the_past() {
+    let mut latest: BTreeMap<String, i64> = BTreeMap::new();
+    for row in devices(r#"{"devices": 40000}"#, 3, MONDAY) {
+        let acquired: i64 = row["acquisition_date"].parse().unwrap();
+        let last = latest.entry(format!("{} {}", row["operating_system"], row["os_version"])).or_insert(acquired);
+        *last = acquired.max(*last);
+    }
+    assert_eq!(latest.len(), RELEASES.len(), "each was bought in its time: {latest:?}");
+    // Days of 2018-01-01 and so on; Microsoft ended sales of 7 and 8.1 in 2016, Canonical's maintenance takes five years.
+    for (name, day) in [
+        ("Windows 7.0", 17_532),
+        ("Windows 8.1", 17_532),
+        ("Windows 10.0", 20_089),
+        ("Ubuntu 14.4", 17_532),
+        ("Ubuntu 16.4", 18_262),
+        ("Ubuntu 18.4", 18_993),
+        ("Ubuntu 20.4", 19_723),
+    ] {
+        assert!(latest[name] < day && latest[name] > day - 60, "{name} was last bought on day {}", latest[name]);
     }
 }
 

@@ -27,7 +27,7 @@ struct Model {
     native: fn(&Run) -> Result<usize, telemill_sdk::Error>,
 }
 
-const MODELS: [Model; 5] = [
+const MODELS: [Model; 6] = [
     Model { plugin: "ecommerce", minutes: 12 * 60, window_minutes: 10, native: rows::<ecommerce::Shop> },
     Model { plugin: "pos-estate", minutes: 24 * 60, window_minutes: 30, native: rows::<pos_estate::PosEstate> },
     Model { plugin: "device-fleet", minutes: 24 * 60, window_minutes: 60, native: rows::<device_fleet::DeviceFleet> },
@@ -38,6 +38,13 @@ const MODELS: [Model; 5] = [
         native: rows::<transfer_compression::TransferCompression>,
     },
     Model { plugin: "user-workloads", minutes: 12 * 60, window_minutes: 60, native: rows::<user_workloads::Workloads> },
+    // A call centre: some 25,000 rows a day.
+    Model {
+        plugin: "declarative",
+        minutes: 28 * 24 * 60,
+        window_minutes: 12 * 60,
+        native: rows::<declarative::Simulation>,
+    },
 ];
 
 fn rows<G: telemill_sdk::Generator>(run: &Run) -> Result<usize, telemill_sdk::Error> {
