@@ -116,14 +116,28 @@ impl App {
         Ok(self.bare_registry()?.with_names(names))
     }
 
+    /// The plugins for a look at them, which leaves a data folder that nothing was compiled for as it is.
+    ///
+    /// # Errors
+    /// As [`App::registry`].
+    pub fn registry_to_look_at(&self) -> anyhow::Result<Registry> {
+        if self.data_dir().join(CACHE_FOLDER).exists() {
+            return self.registry();
+        }
+        Ok(Registry::new(self.engine(None)?, self.data_dir()).read_only())
+    }
+
     fn bare_registry(&self) -> anyhow::Result<Registry> {
         let cache = self.data_dir().join(CACHE_FOLDER);
+        Ok(Registry::new(self.engine(Some(&cache))?, self.data_dir()))
+    }
+
+    fn engine(&self, cache: Option<&Path>) -> anyhow::Result<plugin::Engine> {
         let limits = self.settings.limits.clone();
-        let engine = match &self.worker {
-            Some(program) => plugin::Engine::with_compiler(limits, Some(&cache), program.clone())?,
-            None => plugin::Engine::new(limits, Some(&cache))?,
-        };
-        Ok(Registry::new(engine, self.data_dir()))
+        Ok(match &self.worker {
+            Some(program) => plugin::Engine::with_compiler(limits, cache, program.clone())?,
+            None => plugin::Engine::new(limits, cache)?,
+        })
     }
 
     /// The database alone, for reading; none where there is no data yet.

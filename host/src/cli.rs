@@ -67,7 +67,7 @@ struct Cli {
 /// What every command takes.
 #[derive(Clone, Args)]
 struct Global {
-    /// Where lake, catalog and plugins live
+    /// Where lake, catalog and plugins live [default: ./telemill-data]
     #[arg(long, global = true, value_name = "DIR", env = "TELEMILL_DATA_DIR", help_heading = "Global options")]
     data_dir: Option<PathBuf>,
     /// Work on the data of the server at this address, such as http://127.0.0.1:8080

@@ -82,6 +82,18 @@ pub enum StoreError {
         /// What is in the way.
         source: MigrateError,
     },
+    /// The file is no database, or one whose pages do not go together.
+    #[error(
+        "the database {} is damaged ({reason}): restore it from a copy, or name another data folder with --data-dir; \
+         `telemill doctor` tells whether it is whole",
+        .path.display()
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
     /// The database was opened for reading only.
     #[error("the database was opened for reading only: this is a fault of telemill, please report it")]
     ReadOnly,
@@ -127,8 +139,35 @@ pub enum StoreError {
         reason: String,
     },
     /// SQLite failed.
-    #[error("the database failed")]
+    #[error("the database failed{}", if is_damage(.0) { "; `telemill doctor` tells whether it is damaged" } else { "" })]
     Sql(#[from] sqlx::Error),
+}
+
+/// Whether SQLite says that the file is damaged (`SQLITE_CORRUPT`) or no database (`SQLITE_NOTADB`), of which its longer codes
+/// are kinds.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| [11, 26].contains(&(code & 0xff)))
+}
+
+/// An error of opening the database at `path`.
+fn unopened(path: &Path, error: sqlx::Error) -> StoreError {
+    match error.as_database_error() {
+        Some(said) if is_damage(&error) => {
+            StoreError::Damaged { path: path.to_owned(), reason: said.message().to_owned() }
+        }
+        _ => StoreError::Sql(error),
+    }
+}
+
+/// An error of reading or making the tables of the database at `path`.
+fn unfit(path: &Path, source: MigrateError) -> StoreError {
+    match source {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if is_damage(&error) => {
+            unopened(path, error)
+        }
+        source => StoreError::Migrate { path: path.to_owned(), source },
+    }
 }
 
 impl StoreError {
@@ -166,9 +205,9 @@ impl Store {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let migrated = MIGRATIONS.run(&writer).await;
-        migrated.map_err(|source| StoreError::Migrate { path: path.to_owned(), source })?;
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+        let writer = writer.map_err(|error| unopened(path, error))?;
+        MIGRATIONS.run(&writer).await.map_err(|source| unfit(path, source))?;
         Ok(Self { writer: Some(writer), readers: readers(path).await? })
     }
 
@@ -214,6 +253,19 @@ impl Store {
         Ok(ReadTx(self.readers.begin().await?))
     }
 
+    /// Reads the database at `path`, which is this one, from end to end.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where its pages do not go together.
+    pub async fn check(&self, path: &Path) -> Result<(), StoreError> {
+        let found: Result<String, _> = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&self.readers).await;
+        match found {
+            Ok(found) if found == "ok" => Ok(()),
+            Ok(reason) => Err(StoreError::Damaged { path: path.to_owned(), reason }),
+            Err(error) => Err(unopened(path, error)),
+        }
+    }
+
     /// Closes all connections, so that SQLite folds its journal into the file; dropping does so later.
     pub async fn close(&self) {
         self.readers.close().await;
@@ -250,12 +302,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
-    Ok(SqlitePoolOptions::new().max_connections(READERS).connect_with(options(path).read_only(true)).await?)
+    let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options(path).read_only(true)).await;
+    readers.map_err(|error| unopened(path, error))
 }
 
 /// A reader can't migrate, so the file must already be as this version expects.
 async fn check_version(readers: &SqlitePool, path: &Path) -> Result<(), StoreError> {
-    let wrong = |source| StoreError::Migrate { path: path.to_owned(), source };
+    let wrong = |source| unfit(path, source);
     let newest: Result<Option<i64>, _> =
         sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(readers).await;
     let expected = MIGRATIONS.iter().map(|migration| migration.version).max();
@@ -346,5 +399,31 @@ mod tests {
         for error in [Store::open(&path).await.unwrap_err(), Store::open_read_only(&path).await.unwrap_err()] {
             assert!(error.to_string().contains("use the version that made it"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_damaged_database_is_named_and_no_other_version_is_blamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(DATABASE_FILE);
+        std::fs::write(&path, "this is no database, however long it is looked at").unwrap();
+        for error in [Store::open(&path).await.unwrap_err(), Store::open_read_only(&path).await.unwrap_err()] {
+            let told = error.to_string();
+            assert!(matches!(error, StoreError::Damaged { .. }), "{told}");
+            assert!(told.contains(DATABASE_FILE) && told.contains("from a copy") && told.contains("doctor"), "{told}");
+        }
+
+        // One whose first page alone is what it should be.
+        let path = folder.path().join("torn.sqlite");
+        let store = Store::open(&path).await.unwrap();
+        store.check(&path).await.unwrap();
+        store.close().await;
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        let error = match Store::open_read_only(&path).await {
+            Ok(store) => store.check(&path).await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
 }

@@ -156,3 +156,65 @@ fn write(path: &Path, text: &str) -> Result<()> {
     }
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::fill;
+    use crate::repository::Repository;
+    use crate::wasm_target;
+
+    /// The files below a folder, by their paths in it.
+    fn files(folder: &Path, below: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files(folder, &path, found);
+            } else {
+                found.insert(path.strip_prefix(folder).unwrap().display().to_string());
+            }
+        }
+    }
+
+    /// Gathers from what `cargo xtask test` has built; nothing is compiled for it.
+    #[test]
+    fn the_archive_has_all_that_a_machine_without_rust_needs() {
+        let repository = Repository::find().unwrap();
+        let built = repository.program("telemill");
+        assert!(built.is_file(), "{} is not built: run `cargo xtask build`", built.display());
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("archive");
+        fill(&repository, &folder, &wasm_target::host(&repository.root).unwrap()).unwrap();
+        let mut found = BTreeSet::new();
+        files(&folder, &folder, &mut found);
+        for file in [
+            "bin/telemill",
+            "README.md",
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
+            "THIRD-PARTY.txt",
+            "share/completions/bash/telemill",
+            "share/completions/zsh/_telemill",
+            "share/completions/fish/telemill.fish",
+            "share/man/man1/telemill.1",
+            "share/man/man1/telemill-run-start.1",
+            "share/telemill/wit/generator.wit",
+            "share/telemill/plugins/sdk/Cargo.toml",
+            "share/telemill/plugins/sdk/src/lib.rs",
+        ] {
+            assert!(found.contains(file), "{file} is missing in {found:?}");
+            assert!(fs::metadata(folder.join(file)).unwrap().len() > 0, "{file} is empty");
+        }
+        let notices = fs::read_to_string(folder.join("THIRD-PARTY.txt")).unwrap();
+        for part in ["\nwasmtime ", "\ndatafusion ", "Apache License"] {
+            assert!(notices.contains(part), "{part:?} is missing in the notices");
+        }
+        // What Cargo adds to a package is none of the SDK's.
+        assert!(!found.iter().any(|file| file.ends_with(".orig") || file.contains(".cargo_vcs_info")), "{found:?}");
+    }
+}

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// them; with --dataset in the lake as well, by key, too.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill collect --api-url http://127.0.0.1:8080/segment-stats --simulate-minutes 15\n  telemill collect --api-url http://127.0.0.1:8080/segment-stats --current-time 2026-11-09T14:00:00Z --dataset collected"
+    after_help = "Example:\n  telemill collect --api-url http://127.0.0.1:8080/segment-stats --simulate-minutes 15\n  telemill collect --api-url http://127.0.0.1:8080/segment-stats \\\n    --current-time 2026-11-09T14:00:00Z --dataset collected"
 )]
 pub(super) struct Collect {
     /// The endpoint, or the InfluxDB's address

@@ -4,9 +4,11 @@ use super::Verdict;
 use super::output::{Output, bytes};
 use crate::app::App;
 use crate::core::problem::chain;
+use crate::plugin::PluginError;
 use crate::remote::Server;
 use crate::store::{DATABASE_FILE, DataDirLock, StoreError};
 use clap::Args;
+use rustix::fs::Access;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -80,7 +82,7 @@ fn settings(app: &App) -> Finding {
 }
 
 fn plugins(app: &App) -> Finding {
-    let listed = app.registry().and_then(|registry| Ok(registry.list()?));
+    let listed = app.registry_to_look_at().and_then(|registry| Ok(registry.list()?));
     finding(
         "plugins",
         match listed {
@@ -88,7 +90,13 @@ fn plugins(app: &App) -> Finding {
                 Err("none ship in this binary; build it with `cargo xtask build`, not with cargo alone".to_owned())
             }
             Ok(list) => Ok(format!("{} can be used", list.len())),
-            Err(error) => Err(format!("{error:#}")),
+            Err(error) => Err(match error.downcast_ref().and_then(PluginError::limit) {
+                Some(limit) => {
+                    let told = chain(error.as_ref());
+                    format!("{told}; raise limits.{limit} in telemill.toml, or with --setting limits.{limit}=N")
+                }
+                None => chain(error.as_ref()),
+            }),
         },
     )
 }
@@ -114,6 +122,10 @@ fn lock(folder: &Path) -> Finding {
     if !folder.exists() {
         return finding("lock", Ok("there is no data folder yet; `telemill run start ecommerce` makes one".to_owned()));
     }
+    // Taking the lock makes its file, which is not for who only looks.
+    if !DataDirLock::was_taken(folder) {
+        return finding("lock", writable(folder));
+    }
     finding(
         "lock",
         match DataDirLock::acquire(folder) {
@@ -124,16 +136,30 @@ fn lock(folder: &Path) -> Finding {
     )
 }
 
+fn writable(folder: &Path) -> Result<String, String> {
+    match rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Ok("nothing has written the data folder yet".to_owned()),
+        Err(error) => {
+            let folder = folder.display();
+            Err(format!("the data folder {folder} can't be written ({error}); check its owner and permissions"))
+        }
+    }
+}
+
 fn catalog(app: &App) -> Finding {
     if !app.data_dir().join(DATABASE_FILE).exists() {
         return finding("catalog", Ok("there is none yet".to_owned()));
     }
-    let datasets = app.reader().and_then(|host| Ok(host.runtime.block_on(host.lake.datasets(None))?));
+    let path = app.data_dir().join(DATABASE_FILE);
+    let datasets = app.reader().and_then(|host| {
+        host.runtime.block_on(host.store.check(&path))?;
+        Ok(host.runtime.block_on(host.lake.datasets(None))?)
+    });
     finding(
         "catalog",
         match datasets {
             Ok(datasets) => Ok(format!("{} datasets", datasets.len())),
-            Err(error) => Err(format!("{error:#}")),
+            Err(error) => Err(chain(error.as_ref())),
         },
     )
 }

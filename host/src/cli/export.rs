@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Write a dataset, or one of its tables, as files
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill export ecommerce --format csv --output-dir ./export\n  telemill export ecommerce.transactions --format ndjson --from 2026-11-15 --columns timestamp,service,status > rows.ndjson\n  telemill export ecommerce --profile ecommerce/calls --output-dir ./export"
+    after_help = "Example:\n  telemill export ecommerce --format csv --output-dir ./export\n  telemill export ecommerce.transactions --format ndjson --from 2026-11-15 \\\n    --columns timestamp,service,status > rows.ndjson\n  telemill export ecommerce --profile ecommerce/calls --output-dir ./export"
 )]
 pub(super) struct Export {
     /// The dataset, or DATASET.TABLE

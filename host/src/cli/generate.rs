@@ -10,7 +10,7 @@ use super::run::on_ctrl_c;
 use crate::app::App;
 use crate::batch::TableLayout;
 use crate::core::schema::TableKind;
-use crate::core::time::{Length, Timestamp, Window};
+use crate::core::time::{DAY_US, Length, Timestamp, Window};
 use crate::plugin::log_to_tracing;
 use crate::run::{self, Cancel, Plan, RunError, RunSpec};
 use crate::sink::estimate::{self, Estimate};
@@ -42,7 +42,7 @@ pub(super) struct Generate {
     /// The name of a shipped scenario, or a spec; its plugins' options show with --help behind it
     scenario: PathBuf,
     /// Days of simulated time
-    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u32).range(1..))]
     days: Option<u32>,
     /// Length of simulated time, such as 6h
     #[arg(long, value_name = "LENGTH")]
@@ -76,12 +76,14 @@ pub(super) struct Generate {
 impl Generate {
     pub(super) fn run(self, app: &App, out: &Output, matches: &ArgMatches) -> anyhow::Result<Verdict> {
         let mut spec = RunSpec::named(&self.scenario)?;
-        let day = Length::from_us(24 * 3_600 * 1_000_000);
-        let days = self.days.map(|days| Length::from_us(u64::from(days) * day.us()));
+        let days = self.days.map(|days| Length::from_us(u64::from(days).saturating_mul(DAY_US.unsigned_abs())));
         spec.duration = days.or(self.duration).unwrap_or(spec.duration);
         spec.segment = spec.segment.min(spec.duration);
         spec.seed = self.seed.or(spec.seed);
         spec.start = self.start.or(spec.start);
+        if days.or(self.duration).is_some() || self.start.is_some() {
+            spec.leave_out_incidents();
+        }
         if let Some(matches) = matches.subcommand_matches("generate") {
             apply_options(app, &mut spec, matches)?;
         }

@@ -24,7 +24,7 @@ pub(super) enum Load {
 /// Create an index and send documents to it; exit code 1 where some are refused
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill load opensearch --host localhost:9200 --index ecommerce_performance_demo --source ecommerce.transactions\n  telemill load opensearch --host localhost:9200 --index ecommerce_performance_demo --source ./output/all_data.ndjson --verify"
+    after_help = "Example:\n  telemill load opensearch --index ecommerce_performance_demo --source ecommerce.transactions\n  telemill load opensearch --host localhost:9200 --index ecommerce_performance_demo \\\n    --source ./output/all_data.ndjson --verify"
 )]
 pub(super) struct Opensearch {
     /// The server, such as localhost:9200 or https://search.example:9200

@@ -1,12 +1,13 @@
 //! The configuration keys of plugins as options of a command: what `generate` takes of a scenario's plugins, and
 //! `validate` of the validator.
 
+use super::output::{self, LogFormat};
 use super::value::read_json;
 use super::{generate, validate};
 use crate::app::{App, Origin};
 use crate::remote::Server;
 use anyhow::Context as _;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueEnum as _};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -39,6 +40,10 @@ pub(super) fn with_plugin_options(command: Command, args: &[OsString]) -> Comman
         words.iter().enumerate().find_map(behind)
     };
     let told = |flag: &str, variable: &str| typed(flag).or_else(|| std::env::var(variable).ok());
+    // Describing the plugins may take as long as compiling them, which the log tells.
+    let format = told("--log-format", "TELEMILL_LOG_FORMAT").and_then(|text| LogFormat::from_str(&text, false).ok());
+    let quiet = words.iter().any(|word| word == "--quiet" || word == "-q");
+    output::init_log(quiet, format.unwrap_or_default());
     let data_dir = told("--data-dir", "TELEMILL_DATA_DIR").map(PathBuf::from);
     let Ok(app) = super::open(Origin { data_dir, settings: Vec::new() }) else { return command };
     // Only validators are asked of a server: rows of `generate` are made here.

@@ -2,6 +2,7 @@
 
 pub(super) use crate::core::count::grouped;
 use crate::run;
+use crate::sink::estimate::Bytes;
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::json;
@@ -28,7 +29,8 @@ impl Output {
     ) -> anyhow::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
-            serde_json::to_writer_pretty(&mut out, value)?;
+            // An error of JSON does not show what the system said, by which a reader that went away is known.
+            serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
             writeln!(out)?;
         } else {
             people(&mut out)?;
@@ -58,7 +60,7 @@ pub(super) fn init_log(quiet: bool, format: LogFormat) {
     let default = if quiet { "warn" } else { "telemill=info,warn" };
     let filter = EnvFilter::try_from_env("TELEMILL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // A second call in one process (tests) keeps the first subscriber.
+    // A second call keeps the first subscriber, which began with the same words.
     let _ = match format {
         LogFormat::Text => subscriber.with_ansi(colours()).without_time().with_target(false).compact().try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).try_init(),
@@ -115,14 +117,20 @@ pub(super) fn table(out: &mut dyn io::Write, header: &[&str], rows: &[Vec<String
     rows.iter().try_for_each(|row| writeln!(out, "{}", line(&mut row.iter().map(String::as_str))))
 }
 
-/// Bytes in the unit that reads best.
+/// Bytes in the unit that reads best, as errors about space have them.
 pub(super) fn bytes(number: u64) -> String {
-    indicatif::HumanBytes(number).to_string()
+    Bytes(number).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_have_the_units_of_errors() {
+        assert_eq!(bytes(3_782_000_000_000), "3.8 TB");
+        assert_eq!(bytes(512), "512 B");
+    }
 
     #[test]
     fn tables_align() {

@@ -1,7 +1,7 @@
 //! Progress of long work: a bar on a terminal, a line now and then elsewhere.
 
 use super::output::{Output, grouped};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -48,8 +48,7 @@ impl RunProgress {
             && last.elapsed() >= LINE_EVERY
         {
             *last = Instant::now();
-            let percent = done_us * 100 / self.bar.length().unwrap_or(1).max(1);
-            tracing::info!("{percent}% {message}");
+            tracing::info!("{}", line(done_us, self.bar.length().unwrap_or_default(), &message, self.bar.eta()));
         }
         self.bar.set_message(message);
     }
@@ -57,5 +56,22 @@ impl RunProgress {
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// What the bar shows, in a line.
+fn line(done_us: u64, total_us: u64, message: &str, left: Duration) -> String {
+    let percent = u128::from(done_us) * 100 / u128::from(total_us.max(1));
+    format!("{percent}% {message}, {:#} left", HumanDuration(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_the_bar_shows() {
+        let told = line(25, 100, "1,000 rows, 10 rows/s", Duration::from_secs(300));
+        assert_eq!(told, "25% 1,000 rows, 10 rows/s, 5m left");
     }
 }

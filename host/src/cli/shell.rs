@@ -3,6 +3,7 @@
 use super::Verdict;
 use clap::{Args, Command};
 use clap_complete::Shell;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Print a completion script
@@ -16,7 +17,12 @@ pub(super) struct Completions {
 
 impl Completions {
     pub(super) fn run(self, command: &mut Command) -> anyhow::Result<Verdict> {
-        clap_complete::generate(self.shell, command, "telemill", &mut std::io::stdout());
+        // The generator panics where it can't write, and memory always takes what it writes.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, command, "telemill", &mut script);
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(&script)?;
+        stdout.flush()?;
         Ok(Verdict::Good)
     }
 }

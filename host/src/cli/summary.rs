@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::core::incident::Severity;
 use crate::core::report::{Finding, Report};
 use crate::remote::Server;
-use crate::run::{Host, Judgement, Outcome};
+use crate::run::{Host, Judgement, Outcome, ResolvedSpec};
 use crate::store::{ReportRecord, RunRecord};
 use arrow::util::display::array_value_to_string;
 use serde_json::json;
@@ -61,19 +61,13 @@ fn finished(
     out.print(&value, |out| {
         writeln!(out, "run {} into {} is finished\n", record.id, record.dataset)?;
         rows(out, record)?;
-        writeln!(out, "\nincidents (UTC)")?;
-        let lines = incidents.iter().take(MAX_INCIDENTS).map(|i| {
-            vec![i.start.clone(), i.end.clone(), i.kind.clone(), i.severity.clone(), i.title.clone(), i.cause.clone()]
-        });
-        table(
-            out,
-            &["  start", "end", "kind", "severity", "what", "caused by"],
-            &lines.map(indent).collect::<Vec<_>>(),
-        )?;
-        if incidents.len() > MAX_INCIDENTS {
-            writeln!(out, "  and {} more", incidents.len() - MAX_INCIDENTS)?;
+        if !incidents.is_empty() {
+            writeln!(out, "\nincidents (UTC)")?;
+            incident_table(out, incidents)?;
         }
-        writeln!(out, "\nverdicts")?;
+        if !judgements.is_empty() {
+            writeln!(out, "\nverdicts")?;
+        }
         for judgement in judgements {
             verdict(out, &judgement.plugin, judgement.passed, &judgement.report)?;
         }
@@ -91,6 +85,9 @@ pub(super) fn run(out: &Output, record: &RunRecord, reports: &[ReportRecord]) ->
     }
     out.print(&value, |out| {
         writeln!(out, "run {} into {} is {}", record.id, record.dataset, record.state)?;
+        if let Ok(spec) = serde_json::from_value::<ResolvedSpec>(record.spec.clone()) {
+            writeln!(out, "  seed {}, {} from {}", spec.seed(), spec.spec().duration, spec.window().start)?;
+        }
         if let Some(error) = &record.error {
             writeln!(out, "  {error}\n  `telemill run resume {}` goes on", record.id)?;
         }
@@ -101,12 +98,25 @@ pub(super) fn run(out: &Output, record: &RunRecord, reports: &[ReportRecord]) ->
         table(out, &["  role", "name", "version", "digest"], &used.map(indent).collect::<Vec<_>>())?;
         writeln!(out)?;
         rows(out, record)?;
-        writeln!(out, "\nverdicts")?;
+        if !reports.is_empty() {
+            writeln!(out, "\nverdicts")?;
+        }
         for report in reports {
             verdict(out, &report.content.plugin, report.content.passed, &report.content.report)?;
         }
         fingerprint(out, record)
     })
+}
+
+fn incident_table(out: &mut dyn Write, incidents: &[IncidentLine]) -> io::Result<()> {
+    let lines = incidents.iter().take(MAX_INCIDENTS).map(|i| {
+        vec![i.start.clone(), i.end.clone(), i.kind.clone(), i.severity.clone(), i.title.clone(), i.cause.clone()]
+    });
+    table(out, &["  start", "end", "kind", "severity", "what", "caused by"], &lines.map(indent).collect::<Vec<_>>())?;
+    if incidents.len() > MAX_INCIDENTS {
+        writeln!(out, "  and {} more", incidents.len() - MAX_INCIDENTS)?;
+    }
+    Ok(())
 }
 
 fn indent(mut row: Vec<String>) -> Vec<String> {

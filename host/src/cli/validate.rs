@@ -34,8 +34,8 @@ pub(super) struct Validate {
     /// Its configuration, a JSON file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One key of its configuration, where its option's name is taken
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    /// One key of its configuration, where its option's name is taken; the validator's name may stand before it
+    #[arg(long = "set", value_name = "[PLUGIN.]KEY=VALUE")]
     sets: Vec<String>,
     #[command(flatten)]
     span: Span,
@@ -73,9 +73,14 @@ impl Validate {
         }
         for set in &self.sets {
             let (key, text) = set.split_once('=').with_context(|| format!("--set {set}: write KEY=VALUE"))?;
-            config.insert(key.to_owned(), json_or_text(text));
+            config.insert(self.own_key(key).to_owned(), json_or_text(text));
         }
         Ok(config)
+    }
+
+    /// A key without the validator's name before it, which other commands want there.
+    fn own_key<'a>(&self, key: &'a str) -> &'a str {
+        key.strip_prefix(self.with.as_str()).and_then(|rest| rest.strip_prefix('.')).unwrap_or(key)
     }
 }
 

@@ -65,10 +65,10 @@ pub(super) async fn summed(rows: Rows, format: Format, turn: Turn) -> Result<Res
     let write = move |rows: &mut Blocking, out: &mut dyn Write| -> Result<(), QueryError> {
         let (rows, more) = render(rows, format, out)?;
         let mut line = vec![QuerySummary::SEPARATOR];
-        let output = |error: &dyn std::fmt::Display| QueryError::Output(error.to_string());
-        serde_json::to_writer(&mut line, &QuerySummary { rows, more }).map_err(|error| output(&error))?;
+        serde_json::to_writer(&mut line, &QuerySummary { rows, more })
+            .map_err(|error| QueryError::Output(error.into()))?;
         line.push(b'\n');
-        out.write_all(&line).map_err(|error| output(&error))
+        out.write_all(&line).map_err(QueryError::Output)
     };
     written(rows, media_type(format), turn, write).await
 }

@@ -154,6 +154,7 @@ impl From<StoreError> for Problem {
             StoreError::Locked(_)
             | StoreError::Folder { .. }
             | StoreError::Migrate { .. }
+            | StoreError::Damaged { .. }
             | StoreError::ReadOnly
             | StoreError::Corrupt { .. }
             | StoreError::Sql(_) => Self::internal(&error),

@@ -170,6 +170,11 @@ impl Engine {
         }
         let rejected =
             |error: wasmtime::Error| PluginError::Rejected { origin: origin.to_owned(), reason: invalid(&error) };
+        // Seconds that nobody should wait through without a word.
+        match cache {
+            Some(_) => tracing::info!("compiling {origin}, once for this data folder"),
+            None => tracing::info!("compiling {origin}"),
+        }
         let (component, code) = match compiler {
             Some(program) => {
                 let code = vet::compile(program, limits, *guards, origin, bytes)?;

@@ -83,6 +83,9 @@ impl Limit {
     }
 }
 
+/// Limits whose values stand in `limits.rs`, and in no settings.
+const FIXED: [Limit; 5] = [Limit::Instances, Limit::Tables, Limit::TableElements, Limit::Memories, Limit::Handles];
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.key())
@@ -298,6 +301,19 @@ pub enum PluginError {
         /// What the engine says.
         message: String,
     },
+}
+
+impl PluginError {
+    /// The limit of the settings that was in the way, and could be raised.
+    pub fn limit(&self) -> Option<Limit> {
+        let limit = match self {
+            Self::OverLimit { limit, .. } | Self::Rejected { reason: Rejection::CompileCost { limit, .. }, .. } => {
+                *limit
+            }
+            _ => return None,
+        };
+        (!FIXED.contains(&limit)).then_some(limit)
+    }
 }
 
 fn our_version() -> &'static str {

@@ -59,6 +59,8 @@ struct Described {
 pub struct Registry {
     engine: Engine,
     dir: PathBuf,
+    /// Whether nothing is written into `dir`.
+    read_only: bool,
     names: Option<Names>,
     /// What this process has loaded and not let go: loaded once for all, and never taken away from under them.
     loaded: Arc<Mutex<BTreeMap<Digest, LoadedPlugin>>>,
@@ -69,7 +71,8 @@ pub struct Registry {
 impl Registry {
     /// The registry of a data folder; nothing is written before a plugin is used.
     pub fn new(engine: Engine, data_dir: &Path) -> Self {
-        Self { engine, dir: data_dir.join(FOLDER), names: None, loaded: Arc::default(), shipped: Arc::default() }
+        let dir = data_dir.join(FOLDER);
+        Self { engine, dir, read_only: false, names: None, loaded: Arc::default(), shipped: Arc::default() }
     }
 
     /// What runs as a worker process; none where all code of plugins runs on threads of this one.
@@ -81,6 +84,12 @@ impl Registry {
     #[must_use]
     pub fn with_names(self, names: Names) -> Self {
         Self { names: Some(names), ..self }
+    }
+
+    /// The same, which keeps neither components nor what they say of themselves.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
     }
 
     /// The engine that plugins are loaded with.
@@ -293,7 +302,7 @@ impl Registry {
     /// Only ever a convenience: a folder that can't be written costs time, not results.
     fn keep_description(&self, plugin: &Plugin) {
         let path = self.description_path(plugin.digest());
-        if path.exists() && self.described(plugin.digest()).is_some() {
+        if self.read_only || path.exists() && self.described(plugin.digest()).is_some() {
             return;
         }
         let described = Described {
@@ -313,7 +322,7 @@ impl Registry {
     /// Puts a component into the store, where it is not there already.
     fn keep(&self, digest: Digest, bytes: &[u8]) -> Result<(), PluginError> {
         let path = self.component_path(digest);
-        if fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
+        if self.read_only || fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
             return Ok(());
         }
         let written = files::private_dir(&self.dir).and_then(|()| files::write_whole(&path, &[bytes]));

@@ -105,9 +105,9 @@ pub enum QueryError {
         /// Why.
         reason: String,
     },
-    /// Rows can't be written as text.
-    #[error("can't write the result: {0}")]
-    Output(String),
+    /// Rows can't be written, or who reads them went away.
+    #[error("can't write the result")]
+    Output(#[source] std::io::Error),
     /// The query failed while it ran.
     #[error("the query failed: {0}")]
     Failed(String),

@@ -9,7 +9,7 @@ use arrow::json::writer::{JsonArray, JsonFormat, LineDelimited, WriterBuilder};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches;
-use std::io::Write;
+use std::io::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -62,17 +62,51 @@ impl FromStr for Format {
 /// # Errors
 /// Those of the query, and of writing.
 pub fn render(rows: &mut Blocking, format: Format, out: &mut dyn Write) -> Result<(u64, bool), QueryError> {
+    let mut out = Watched { out, failure: None };
     let written = match format {
-        Format::Table => return table(rows, out),
-        Format::Csv => csv(rows, out)?,
-        Format::Json => json::<JsonArray>(rows, out)?,
-        Format::Ndjson => json::<LineDelimited>(rows, out)?,
+        Format::Table => table(rows, &mut out),
+        Format::Csv => csv(rows, &mut out).map(|written| (written, rows.truncated())),
+        Format::Json => json::<JsonArray>(rows, &mut out).map(|written| (written, rows.truncated())),
+        Format::Ndjson => json::<LineDelimited>(rows, &mut out).map(|written| (written, rows.truncated())),
     };
-    Ok((written, rows.truncated()))
+    match out.failure {
+        Some(failure) => Err(QueryError::Output(failure)),
+        None => written,
+    }
 }
 
-fn output(error: impl std::fmt::Display) -> QueryError {
-    QueryError::Output(error.to_string())
+/// Keeps the first error of what is written to: writers of formats hand on its words and not its kind, which tells a reader
+/// that went away from a full disk.
+struct Watched<'a> {
+    out: &'a mut dyn Write,
+    failure: Option<io::Error>,
+}
+
+impl Watched<'_> {
+    fn seen<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.failure.get_or_insert_with(|| io::Error::new(error.kind(), error.to_string()));
+        }
+        result
+    }
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.seen(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.seen(flushed)
+    }
+}
+
+fn output(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> QueryError {
+    QueryError::Output(io::Error::other(error))
 }
 
 fn csv(rows: &mut Blocking, out: &mut dyn Write) -> Result<u64, QueryError> {

@@ -1,8 +1,8 @@
 //! What a command or a pipeline's step changes in a spec that it names.
 
-use super::spec::{PluginUse, RunSpec, SpecError};
+use super::spec::{PlacedIncident, PluginUse, RunSpec, SpecError};
 use crate::core::document::json_or_text;
-use crate::core::time::{Length, Timestamp};
+use crate::core::time::{Length, Timestamp, Window};
 use crate::plugin;
 use std::path::Path;
 
@@ -68,7 +68,25 @@ impl RunSpec {
         self.partitions = changes.partitions.unwrap_or(self.partitions);
         // A segment longer than the run would only be cut.
         self.segment = self.segment.min(self.duration);
+        if changes.start.is_some() || changes.duration.is_some() {
+            self.leave_out_incidents();
+        }
         changes.sets.iter().try_for_each(|set| self.set(set))
+    }
+
+    /// Leaves out the incidents by hand that a span that was changed does not hold, and says so: they were placed for the
+    /// spec's own.
+    pub fn leave_out_incidents(&mut self) {
+        let Some(start) = self.start else { return };
+        let span = Window::from_start(start, micros(self.duration));
+        self.incident.retain(|incident| {
+            let inside = Window::from_start(incident.start, micros(incident.length)).overlaps(&span);
+            if !inside {
+                let PlacedIncident { kind, target, start, .. } = incident;
+                tracing::warn!("the incident {kind} of {target} at {start} is left out: the run now covers {span}");
+            }
+            inside
+        });
     }
 
     /// Sets one key of one plugin's configuration: `PLUGIN.KEY=VALUE`, the value as JSON or as plain text.
@@ -97,4 +115,8 @@ impl RunSpec {
         }
         Err(bad(format!("the spec uses no plugin of that name; it uses {}", known.join(", "))))
     }
+}
+
+fn micros(length: Length) -> i64 {
+    i64::try_from(length.us()).unwrap_or(i64::MAX)
 }

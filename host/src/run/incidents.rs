@@ -78,16 +78,22 @@ impl IncidentModels {
         Ok(planned)
     }
 
-    /// All incidents of a run, by start and id.
-    pub(super) fn of_run(&mut self, spec: &ResolvedSpec) -> Result<Vec<PlannedIncident>, RunError> {
+    /// All incidents of a run, by start and id; and what is wrong with those by hand of which the run would see nothing.
+    pub(super) fn of_run(&mut self, spec: &ResolvedSpec) -> Result<(Vec<PlannedIncident>, Vec<Problem>), RunError> {
         let mut planned = Vec::new();
         for day in spec.window().days() {
             planned.append(&mut self.day(day)?);
             // Looked at as they come: a span of centuries would be planned for hours, and in all the memory there is.
             check_number(planned.len(), day.end)?;
         }
-        for incident in &spec.spec().incident {
-            planned.append(&mut self.trigger(incident)?);
+        let mut unseen = Vec::new();
+        for (index, placed) in spec.spec().incident.iter().enumerate() {
+            let mut made = self.trigger(placed)?;
+            if !made.iter().any(|planned| planned.incident.window.start < spec.window().end) {
+                let message = format!("{} lies outside of the run, which covers {}", placed.start, spec.window());
+                unseen.push(Problem::new(format!("incident[{index}].start"), message));
+            }
+            planned.append(&mut made);
             check_number(planned.len(), spec.window().end)?;
         }
         // What starts behind the span is nobody's business either.
@@ -95,7 +101,7 @@ impl IncidentModels {
         planned
             .sort_by(|a, b| (a.incident.window.start, &a.incident.id).cmp(&(b.incident.window.start, &b.incident.id)));
         check_ids(&mut planned)?;
-        Ok(planned)
+        Ok((planned, unseen))
     }
 }
 

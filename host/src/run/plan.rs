@@ -18,6 +18,9 @@ use crate::worker::Program;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Microseconds of a second.
+const SECOND_US: u64 = 1_000_000;
+
 /// A plugin with its effective configuration.
 #[derive(Clone)]
 pub struct Configured {
@@ -66,7 +69,12 @@ impl Plan {
         log: LogSink,
     ) -> Result<Self, RunError> {
         let (mut plan, mut models) = Self::open(registry, spec, pinned, read_input, log)?;
-        plan.incidents = models.of_run(&plan.spec)?;
+        let (incidents, unseen) = models.of_run(&plan.spec)?;
+        // A run that is made again was taken as it is, and what a stream was goes on behind where it is looked at.
+        if pinned.is_none() && plan.spec.spec().backfill_end.is_none() && !unseen.is_empty() {
+            return Err(SpecError::Values(unseen).into());
+        }
+        plan.incidents = incidents;
         Ok(plan)
     }
 
@@ -102,6 +110,9 @@ impl Plan {
         let components = finder.components;
         let simulation = generator.plugin.generator(log.clone())?.plan(&generator.config)?;
         check_grid(&spec, &simulation)?;
+        if pinned.is_none() {
+            check_start(&spec, &simulation)?;
+        }
         check_inputs(&spec, &simulation)?;
         let rows = InputRows::read(&spec, &simulation, read_input)?;
         let (shown, names) = TargetNames::of(&simulation, &rows)?;
@@ -217,6 +228,16 @@ fn check_grid(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunErr
         })
         .collect();
     if found.is_empty() { Ok(()) } else { Err(SpecError::Values(found).into()) }
+}
+
+/// Steps of whole seconds begin on one. On which of them, where a step has several, is the generator's business.
+fn check_start(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunError> {
+    let (start, step) = (spec.window().start, simulation.step_us);
+    if !step.is_multiple_of(SECOND_US) || start.0.rem_euclid(SECOND_US.cast_signed()) == 0 {
+        return Ok(());
+    }
+    let message = format!("{start} is no whole second, as the generator's steps of {step} us need it");
+    Err(SpecError::Values(vec![Problem::new("start", message)]).into())
 }
 
 fn check_inputs(spec: &ResolvedSpec, simulation: &Simulation) -> Result<(), RunError> {

@@ -14,6 +14,11 @@ pub struct DataDirLock {
 }
 
 impl DataDirLock {
+    /// Whether anybody has ever locked the folder `data_dir`.
+    pub fn was_taken(data_dir: &Path) -> bool {
+        data_dir.join(LOCK_FILE).exists()
+    }
+
     /// Makes the folder `data_dir` where it is missing, and locks it.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ fn unshown(error: ArrowError) -> TaskError {
 }
 
 fn unwritten(error: serde_json::Error) -> TaskError {
-    QueryError::Output(error.to_string()).into()
+    QueryError::Output(error.into()).into()
 }
 
 fn json(shown: &[Shown]) -> Result<Vec<u8>, TaskError> {

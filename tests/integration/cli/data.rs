@@ -1,9 +1,11 @@
 //! Rows out of the lake and into it again, and windows that are looked at without one.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use super::{documents, shop};
-use crate::program::Place;
+use crate::program::{Place, answer};
 
 /// The rows of a table as sorted lines of CSV.
 fn lines(place: &Place, table: &str, columns: &[&str]) -> Vec<String> {
@@ -96,6 +98,31 @@ fn exports_are_cut_by_time_and_columns() {
         (&["export", "shop.transactions", "--format", "xml"], "xml"),
     ] {
         place.ask(words.iter().copied()).refused(&[part]);
+    }
+}
+
+/// As `head` does.
+#[test]
+fn a_reader_that_closes_the_pipe_early_is_no_error() {
+    let place = shop();
+    let rows = "SELECT * FROM shop.transactions LIMIT 100000";
+    for words in [
+        ["sql", rows].as_slice(),
+        &["sql", rows, "--format", "csv"],
+        &["sql", rows, "--format", "ndjson"],
+        &["sql", rows, "--json"],
+        &["export", "shop.transactions", "--format", "csv"],
+        &["export", "shop.transactions", "--format", "ndjson"],
+        &["preview", "spec.toml", "--for", "1m"],
+        &["run", "show"],
+        &["plugin", "inspect", "ecommerce", "--json"],
+        &["completions", "zsh"],
+    ] {
+        let mut child =
+            place.command(words.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = answer(child.wait_with_output().unwrap());
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");
     }
 }
 

@@ -1,9 +1,11 @@
 //! `plugin` and `doctor`: the components that ship keep the contract, others are told where they break it.
 
+use std::fs;
+
 use serde_json::{Value, json};
 use telemill_tests::guest;
 
-use crate::program::Place;
+use crate::program::{Place, answer, program};
 
 const SHIPPED: [(&str, &str); 4] = [
     ("ecommerce", "generator"),
@@ -65,16 +67,58 @@ fn a_plugin_that_breaks_the_contract_fails_with_the_reason() {
 #[test]
 fn doctor_looks_and_changes_nothing() {
     let place = Place::new();
-    let empty = place.path().join("nothing");
-    let found: Value = {
-        let answer = place.ask(["--data-dir", empty.to_str().unwrap(), "doctor", "--json"]);
-        serde_json::from_str(&answer.out).unwrap_or_default()
-    };
-    drop(found);
     let findings = place.json(["doctor", "--json"]);
     let whats: Vec<_> = findings.as_array().unwrap().iter().map(|finding| finding["what"].as_str().unwrap()).collect();
     assert_eq!(whats, ["settings", "plugins", "space", "lock", "catalog", "rust target"]);
+
+    // A folder that nothing has used stays as it is.
+    let empty = place.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let looked = answer(program(place.path()).arg("--data-dir").arg(&empty).arg("doctor").output().unwrap());
+    // Nothing was compiled for it, which takes a while, so that it is told.
+    assert!(looked.err.contains("compiling ecommerce"), "{}", looked.err);
+    assert!(looked.with_code(0).out.contains("can be used"));
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+}
+
+#[test]
+fn a_damaged_catalog_is_named_with_what_to_do() {
+    let place = Place::new();
     place.file("data/telemill.sqlite", "this is no database");
     let answer = place.ask(["doctor"]).with_code(1);
-    assert!(answer.out.contains("BAD   catalog"), "{}", answer.out);
+    let line = answer.out.lines().find(|line| line.starts_with("BAD   catalog")).unwrap();
+    for part in ["telemill.sqlite is damaged", "from a copy"] {
+        assert!(line.contains(part), "{part:?} is missing in {line}");
+    }
+    assert_eq!(line.matches("not a database").count(), 1, "{line}");
+    assert!(!line.contains("the version that made it"), "{line}");
+    place.ask(["run", "start", "ecommerce"]).refused(&["telemill.sqlite is damaged", "telemill doctor"]);
+}
+
+#[test]
+fn a_limit_that_plugins_do_not_fit_into_is_told_to_be_raised() {
+    let place = Place::new();
+    fs::remove_dir_all(place.data()).unwrap();
+    let answer = place.ask(["--setting", "limits.memory_bytes=65536", "doctor"]).with_code(1);
+    let line = answer.out.lines().find(|line| line.starts_with("BAD   plugins")).unwrap();
+    assert!(line.contains("memory_bytes = 65536") && line.contains("raise limits.memory_bytes"), "{line}");
+    assert!(!place.data().exists(), "looking makes no folder");
+}
+
+/// Components are compiled once, and somebody waits for it.
+#[test]
+fn compiling_is_told_once() {
+    let place = Place::new();
+    fs::remove_dir_all(place.data()).unwrap();
+    let inspect = ["plugin", "inspect", "table-rules", "--json"];
+    let first = place.ask(inspect).with_code(0);
+    assert!(first.err.contains("compiling table-rules, once for this data folder"), "{}", first.err);
+    serde_json::from_str::<Value>(&first.out).unwrap();
+    assert_eq!(place.ask(inspect).with_code(0).err, "");
+    fs::remove_dir_all(place.data()).unwrap();
+    // Options of plugins are looked up before the command line is read, and tell it as well.
+    let help = ["validate", "shop", "--with", "table-rules", "--help"];
+    assert!(place.ask(help).with_code(0).err.contains("compiling table-rules"));
+    fs::remove_dir_all(place.data()).unwrap();
+    assert_eq!(place.ask(help.into_iter().chain(["--quiet"])).with_code(0).err, "");
 }

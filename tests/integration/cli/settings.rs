@@ -177,6 +177,7 @@ fn wrong_use_ends_with_2_and_says_what_is_wrong() {
         (&["generate", "ecommerce", "--days", "1", "--set", "ecommerce.colour=red"], "colour"),
         (&["generate", "ecommerce", "--days", "1", "--base-tps", "many"], "base_tps"),
         (&["generate", "nowhere"], "nowhere"),
+        (&["generate", "ecommerce", "--days", "0"], "--days"),
         (&["preview", "ecommerce", "--at", "2020-01-01"], "outside the run"),
         (&["preview", "ecommerce", "--table", "colours"], "colours"),
         (&["plugin", "inspect", "nowhere"], "nowhere"),

@@ -15,6 +15,10 @@ fn the_keys_of_a_validator_are_options() {
     let set = format!("levels={strict}");
     let by_set = judged(1, &["--set", &set]);
     assert_eq!(by_set["report"], judged(1, &["--levels", strict])["report"]);
+    // With the validator's name before the key, as in other commands; another's is none of its keys.
+    judged(1, &["--set", &format!("service-levels.{set}")]);
+    let others = format!("table-rules.{set}");
+    place.ask(["validate", "shop", "--with", "service-levels", "--set", &others]).refused(&["table-rules.levels"]);
     judged(0, &["--levels", "[]"]);
     // What --set says wins over an option, and that over a file.
     place.file("config.json", format!("{{\"levels\": {strict}}}"));

@@ -9,7 +9,7 @@ use super::{hostile, run, shop};
 use crate::program::{Answer, Place};
 
 /// Fault, the call that it breaks, and what the error says besides.
-const FAULTS: [(&str, &str, &str); 8] = [
+const FAULTS: [(&str, &str, &str); 10] = [
     ("panic", "advance", "crashed"),
     ("endless-loop", "advance", "call_ms = 300"),
     ("memory-hog", "advance", "memory_bytes"),
@@ -17,6 +17,8 @@ const FAULTS: [(&str, &str, &str); 8] = [
     ("row-outside-window", "advance", "outside the window"),
     ("invalid-utf8", "advance", "UTF-8"),
     ("wrong-row-count", "advance", "instead of"),
+    ("bad-offsets", "advance", "offsets must rise"),
+    ("bad-dictionary-key", "advance", "dictionary key"),
     ("save-loops", "save", "call_ms = 300"),
 ];
 

@@ -9,7 +9,12 @@ use crate::program::Place;
 fn a_spec_that_can_not_be_used_names_the_key_and_records_nothing() {
     let place = Place::new();
     let good = shop("15:00", "1h", 2, "30m");
-    let cases: [(String, &[&str], &str); 16] = [
+    let incident = |start: &str| {
+        let placed = format!("start = \"2026-11-09T{start}:00Z\"\nlength = \"5m\"");
+        let what = "kind = \"payment-gateway-timeout\"\ntarget = \"payment-gateway\"";
+        format!("{good}\n[[incident]]\nmodel = \"service-incidents\"\n{what}\n{placed}\n")
+    };
+    let cases: [(String, &[&str], &str); 20] = [
         (format!("colour = 1\n{good}"), &[], "colour"),
         (good.replace("seed = 7", "seed = \"seven\""), &[], "seed"),
         (good.replace("1h", "soon"), &[], "duration"),
@@ -25,6 +30,10 @@ fn a_spec_that_can_not_be_used_names_the_key_and_records_nothing() {
         (good.clone(), &["--set", "ecommerce.base_tps=-1"], "base_tps"),
         (good.clone(), &["--set", "shop.base_tps=1"], "shop"),
         (good.clone(), &["--duration", "1500ms"], "duration"),
+        (good.clone(), &["--start", "2026-11-09T15:00:00.5Z"], "start: 2026-11-09T15:00:00.5Z is no whole second"),
+        (incident("13:00"), &[], "incident[0].start"),
+        (incident("16:00"), &[], "incident[0].start"),
+        (format!("{}{}", incident("15:10"), incident("17:00").replace(&good, "")), &[], "incident[1].start"),
         (good.clone(), &["--setting", "limits.memory=1"], "limits.memory"),
     ];
     for (spec, flags, part) in cases {
@@ -33,6 +42,33 @@ fn a_spec_that_can_not_be_used_names_the_key_and_records_nothing() {
     }
     assert!(place.runs().is_empty());
     place.ask(["run", "start", "no-such-spec"]).refused(&["no-such-spec", "ecommerce"]);
+}
+
+/// A shorter span that a flag asks for leaves out what was placed for the spec's own; so does one that begins later.
+#[test]
+fn a_changed_span_leaves_out_incidents_by_hand_and_says_so() {
+    let place = Place::new();
+    let spec = shop("14:00", "1h", 2, "30m");
+    let incident = "[[incident]]\nmodel = \"service-incidents\"\nkind = \"payment-gateway-timeout\"\n\
+                    target = \"payment-gateway\"\nstart = \"2026-11-09T14:40:00Z\"\nlength = \"5m\"\n";
+    place.file("spec.toml", format!("{spec}\n{incident}"));
+    let placed = || place.sql("SELECT count(*) AS n FROM shop.incidents WHERE start_time = '2026-11-09T14:40:00Z'");
+    let told = |flags: &[&str]| {
+        let words = ["run", "start", "spec.toml", "--replace"];
+        place.ask(words.into_iter().chain(flags.iter().copied())).with_code(0)
+    };
+    assert!(!told(&[]).err.contains("left out"));
+    assert_eq!(placed()[0]["n"], 1);
+    let shown = place.good(["run", "show"]);
+    assert!(shown.contains("seed 7, 1h from 2026-11-09T14:00:00Z") && !shown.contains("verdicts"), "{shown}");
+    for flags in [["--duration", "10m"], ["--start", "2026-11-09T15:00:00Z"]] {
+        let answer = told(&flags);
+        assert!(answer.err.contains("payment-gateway at 2026-11-09T14:40:00Z is left out"), "{}", answer.err);
+        assert_eq!(placed()[0]["n"], 0);
+    }
+    let short = told(&["--duration", "1m"]).out;
+    assert!(!short.contains("incidents (UTC)") && !short.contains("verdicts"), "{short}");
+    place.good(["generate", "spec.toml", "--duration", "10m", "--quiet"]);
 }
 
 #[test]

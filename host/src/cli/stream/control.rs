@@ -46,7 +46,7 @@ pub(in crate::cli) struct Speed {
 /// Make an incident by hand, from the next segment on: ground truth like the others
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  telemill --server http://127.0.0.1:8080 stream trigger service-incidents payment-gateway-timeout payment-gateway --length 20m"
+    after_help = "Example:\n  telemill --server http://127.0.0.1:8080 stream trigger \\\n    service-incidents payment-gateway-timeout payment-gateway --length 20m"
 )]
 pub(in crate::cli) struct Trigger {
     /// The incident model, one of the stream's
