@@ -10,7 +10,8 @@ mod descriptors;
 mod memory;
 pub(crate) mod shapes;
 
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -213,4 +214,23 @@ fn rejection(error: PluginError) -> Rejection {
         PluginError::Rejected { reason, .. } => reason,
         other => panic!("{other}"),
     }
+}
+
+#[test]
+fn a_log_that_is_just_below_the_bound_of_every_call_ends() {
+    let flood = "(local $left i32) (local.set $left (i32.const 90))
+        (loop $again
+            (call $log (i32.const 1) (i32.const 16) (i32.const 4))
+            (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+        (i32.const 16)";
+    let plugin = ENGINE.load("flood.wasm", &Guest::new(World::Generator).body("save", flood).build()).unwrap();
+    let lines = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&lines);
+    let mut generator = plugin.generator(Arc::new(move |_| _ = counter.fetch_add(1, Ordering::Relaxed))).unwrap();
+    for _ in 0..100 {
+        generator.save().unwrap();
+    }
+    drop(generator);
+    // Ten times what a call may, the line that says so, and the line that says how many were left out.
+    assert_eq!(lines.load(Ordering::Relaxed), 10 * limits().log_lines + 2);
 }

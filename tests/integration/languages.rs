@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use projects::{built, copy, example, folder, hello, new, telemill};
 use serde_json::Value;
 
-use crate::program::{Place, Running, answer, wait_until};
+use crate::program::{Answer, Place, Running, answer, wait_until};
 
 /// What `plugin new`'s generator makes, in the seed and span below, in languages that take their sine from the same library.
 const HELLO: &str = "[generator]\nplugin = \"PLUGIN\"\n";
@@ -95,20 +95,28 @@ fn generators_in_python_c_and_go_keep_the_contract_and_run_beside_rust() {
     }
 }
 
-/// An error says what and where, in the words of its language.
-fn error_of(language: &str, file: &str, (line, broken): (&str, &str), said: &[&str]) {
+/// What a run says of a new generator in which some lines are others.
+fn told_of(name: &str, language: &str, file: &str, changes: &[(&str, &str)]) -> Answer {
     let put = |project: &Path| {
         let fresh = new("generator", language);
         let model = fresh.path().join(file);
-        let text = fs::read_to_string(&model).unwrap();
-        assert!(text.contains(line));
-        fs::write(&model, text.replace(line, broken)).unwrap();
+        let mut text = fs::read_to_string(&model).unwrap();
+        for (line, changed) in changes {
+            assert!(text.contains(line), "{line}");
+            text = text.replace(line, changed);
+        }
+        fs::write(&model, text).unwrap();
         copy(fresh.path(), project);
     };
-    let plugin = built(&format!("thrower-{language}"), language, put, |_| {});
+    let plugin = built(&format!("{name}-{language}"), language, put, |_| {});
     let place = Place::new();
     place.file("spec.toml", format!("{DAY}{}", HELLO.replace("PLUGIN", &shown(&plugin))));
-    let told = place.ask(["run", "start", "spec.toml"]).refused(&["advance failed"]).refused(said);
+    place.ask(["run", "start", "spec.toml"])
+}
+
+/// An error says what and where, in the words of its language.
+fn error_of(language: &str, file: &str, change: (&str, &str), said: &[&str]) {
+    let told = told_of("thrower", language, file, &[change]).refused(&["advance failed"]).refused(said);
     assert!(!told.err.contains("crashed"), "{}", told.err);
 }
 
@@ -183,6 +191,52 @@ fn dev_tells_what_a_save_changed() {
     assert_eq!(change["changed"]["celsius"].as_u64(), Some(1_800), "{change}");
     dev.interrupt();
     assert_eq!(dev.answer().code, Some(0));
+}
+
+/// What no language can catch ends the plugin; what it had written to standard error by then is shown.
+#[test]
+fn a_crash_of_c_shows_what_was_written_to_stderr() {
+    let line = "void tm_advance(tm_window window) {";
+    let broken = "#include <stdio.h>\n#include <stdlib.h>\nvoid tm_advance(tm_window window) {\n\
+                  fprintf(stderr, \"the boiler is %s\\n\", \"cold\");\nabort();";
+    told_of("aborter", "c", "src/plugin.c", &[(line, broken)])
+        .refused(&["advance crashed", "\n      the boiler is cold"]);
+}
+
+#[test]
+fn a_panic_of_a_goroutine_shows_its_stack() {
+    let broken = "go func() { panic(\"the boiler is cold, ü\") }()\n<-make(chan int)\nrows[0].Push";
+    let said = ["advance crashed", "\n      panic: the boiler is cold, ü", "plugin.go:"];
+    told_of("aborter", "go", "src/plugin.go", &[("rows[0].Push", broken)]).refused(&said);
+}
+
+#[test]
+fn a_crash_of_python_shows_what_was_printed() {
+    let line = "push = rows[\"readings\"].push";
+    let broken = "print(\"the boiler is\", \"cold\", file=sys.stderr)\n        datetime.datetime.now()";
+    let changes = [("import math", "import datetime\nimport math\nimport sys"), (line, broken)];
+    told_of("aborter", "python", "src/plugin.py", &changes).refused(&["advance crashed", "\n      the boiler is cold"]);
+}
+
+#[test]
+fn clocks_are_refused_with_words() {
+    let line = "advance(window, rows, effects) {";
+    let broken = "advance(window, rows, effects) {\n        Date.now();";
+    let said = ["advance failed", "a plugin has no clock", "at advance"];
+    told_of("watcher", "javascript", "src/plugin.js", &[(line, broken)]).refused(&said);
+    let changes = [("import math", "import math\nimport time"), ("push = rows", "time.time()\n        push = rows")];
+    let said = ["advance failed", "a plugin has no clock", "in advance"];
+    told_of("watcher", "python", "src/plugin.py", &changes).refused(&said);
+}
+
+#[test]
+fn a_value_that_does_not_fit_its_column_is_named() {
+    let change = ("name, heat.apply(base)", "name, undefined");
+    told_of("misfit", "javascript", "src/plugin.js", &[change])
+        .refused(&["column celsius of table readings got undefined"]);
+    let change = ("name, heat.apply(base)", "name, \"warm\"");
+    told_of("misfit", "python", "src/plugin.py", &[change])
+        .refused(&["table readings: column celsius: 'warm' in row 0 is no float64"]);
 }
 
 #[test]

@@ -80,6 +80,7 @@ pub(super) fn print_error(error: &anyhow::Error, format: LogFormat) {
     }
     let line = match format {
         LogFormat::Text => {
+            let text = text.lines().map(unfolded).collect::<Vec<_>>().join("\n");
             let (red, reset) = if colours() { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
             format!("{red}error:{reset} {text}")
         }
@@ -89,6 +90,30 @@ pub(super) fn print_error(error: &anyhow::Error, format: LogFormat) {
     };
     // Standard error is the last resort: when it is gone there is nobody to tell.
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// The words of a plugin that failed come as one line, with its breaks and tabs escaped: a stack is printed as the lines that
+/// it was. What follows on a break is indented, so that no plugin can forge a line of ours.
+fn unfolded(line: &str) -> String {
+    if ![" crashed: ", " failed: "].iter().any(|said| line.contains(said)) {
+        return line.to_owned();
+    }
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        shown.push_str(before);
+        let (word, length) = match escape.as_bytes().get(1) {
+            Some(b'n') => ("\n      ", 2),
+            Some(b't') => ("    ", 2),
+            // A backslash that stands for itself.
+            Some(b'\\') => ("\\\\", 2),
+            _ => ("\\", 1),
+        };
+        shown.push_str(word);
+        rest = &escape[length..];
+    }
+    shown + rest
 }
 
 /// Whether the reader of our output went away, as `head` does: no reason to complain.
@@ -130,6 +155,18 @@ mod tests {
     fn bytes_have_the_units_of_errors() {
         assert_eq!(bytes(3_782_000_000_000), "3.8 TB");
         assert_eq!(bytes(512), "512 B");
+    }
+
+    #[test]
+    fn the_stack_of_a_plugin_is_printed_as_lines() {
+        let failed =
+            r"  because plugin a 1.0.0: advance failed: KeyError: 'C:\\n'\n  File a.py\n\tat b\u{1b}[0m\nerror: forged";
+        let expected = r"  because plugin a 1.0.0: advance failed: KeyError: 'C:\\n'
+        File a.py
+          at b\u{1b}[0m
+      error: forged";
+        assert_eq!(unfolded(failed), expected);
+        assert_eq!(unfolded(r"pattern \n does not match"), r"pattern \n does not match");
     }
 
     #[test]

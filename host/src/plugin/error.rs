@@ -200,7 +200,7 @@ pub enum PluginError {
         plugin: Arc<PluginId>,
         /// The function of the contract that was called.
         call: &'static str,
-        /// The panic's message where one was logged, else the kind of trap.
+        /// The panic's message where one was logged, else the kind of trap; then what the call had logged.
         message: String,
     },
     /// The plugin says that it can't go on.

@@ -235,16 +235,24 @@ impl Instance {
         }
     }
 
-    /// The panic's own words where it logged them; a bare trap says little.
+    /// The panic's own words where it logged them, and what the call had said before: a bare trap says little.
     fn crash_message(&self, trap: Trap, error: &wasmtime::Error) -> String {
-        let logged = self.store.as_ref().and_then(|store| store.data().logger.last_error());
-        match (trap, logged) {
-            (Trap::UnreachableCodeReached, Some(message)) => message.to_owned(),
-            (Trap::UnreachableCodeReached, None) => "it stopped itself (a panic or an abort) without a word".to_owned(),
+        let logger = self.store.as_ref().map(|store| &store.data().logger);
+        let (words, panic) = logger.map_or((None, None), |logger| (logger.words(), logger.last_error()));
+        let reason = match (trap, panic) {
+            (Trap::UnreachableCodeReached, Some(panic)) => panic.to_owned(),
+            (Trap::UnreachableCodeReached, None) if words.is_none() => {
+                "it stopped itself (a panic or an abort) without a word".to_owned()
+            }
+            (Trap::UnreachableCodeReached, None) => "it stopped itself (a panic or an abort)".to_owned(),
             (Trap::MemoryOutOfBounds, _) if below_memory(error) => {
                 "its stack overflowed: it ran below the start of its memory, where the guest keeps its stack".to_owned()
             }
             (trap, _) => trap.to_string(),
+        };
+        match words.filter(|words| !reason.starts_with(words.trim_end_matches('…'))) {
+            Some(words) => format!("{reason}; the log of this call:\\n{words}"),
+            None => reason,
         }
     }
 }

@@ -42,9 +42,9 @@ pub struct Limits {
     pub host_bytes: u64,
     /// Native stack of one call, in bytes. Default 512 KiB; at most 1 MiB, because calls run on threads of 2 MiB.
     pub stack_bytes: u64,
-    /// Lines that one call may log. Default 1,000.
+    /// Lines that one call may log; an instance may log ten times as many, and what is more is left out. Default 1,000.
     pub log_lines: u64,
-    /// Bytes that one call may log. Default 256 KiB.
+    /// Bytes that one call may log, and ten times as many an instance. Default 256 KiB.
     pub log_bytes: u64,
     /// Bytes that one `advance` may return (or one `save`). Default 16 MiB, as the contract says.
     pub output_bytes: u64,

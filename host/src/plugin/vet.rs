@@ -38,6 +38,11 @@ enum Answer {
     Refused(ErrorForm),
 }
 
+/// Machine code of a component of so many bytes, at most.
+pub(super) fn code_bytes(component_bytes: usize) -> u64 {
+    LEAST_CODE_BYTES + CODE_FOR_A_BYTE * component_bytes as u64
+}
+
 /// Machine code of a component, made and tried by a process of `program`.
 ///
 /// # Errors
@@ -56,7 +61,7 @@ pub(super) fn compile(
     let frame = Frame::new(&job, vec![bytes.to_vec()]).map_err(failed)?;
     // wasmtime keeps the first content of memories in files that live in memory.
     let bounds = Bounds { data_bytes: limits.compile_bytes, files: FILES, file_bytes: limits.memory_bytes };
-    let most_bytes = LEAST_CODE_BYTES + CODE_FOR_A_BYTE * bytes.len() as u64;
+    let most_bytes = code_bytes(bytes.len());
     let started = Instant::now();
     let mut worker = Process::start(program, bounds, JOB, frame, most_bytes).map_err(failed)?;
     let allowed = Duration::from_millis(limits.compile_ms);

@@ -2,7 +2,7 @@
 
 use super::error::{ProjectError, io};
 use super::manifest::{Manifest, Step};
-use super::setup::{BUILD_FOLDER, Stamp};
+use super::setup::{BUILD_FOLDER, set_up};
 use super::template;
 use crate::core::digest::Digest;
 use crate::plugin::{Engine, PluginKind};
@@ -55,13 +55,7 @@ pub fn build(folder: &Path, engine: &Engine, tell: &dyn Fn(&str)) -> Result<Buil
     }
     let log = build_folder.join(LOG);
     fs::write(&log, "").map_err(io("write", &log))?;
-    for (index, step) in manifest.setup.iter().enumerate() {
-        let stamp = Stamp::of(folder, index, step)?;
-        if !stamp.is_there() {
-            run(folder, step, &log, tell)?;
-            stamp.leave()?;
-        }
-    }
+    set_up(folder, &manifest, &|step| run(folder, step, &log, tell))?;
     for step in &manifest.build {
         run(folder, step, &log, tell)?;
     }
@@ -88,7 +82,7 @@ fn look_at(path: PathBuf, manifest: &Manifest, engine: &Engine) -> Result<Built,
 
 /// Programs of the folder itself come with the setup; all others have to be there before anything is done.
 fn find(folder: &Path, manifest: &Manifest, step: &Step) -> Result<(), ProjectError> {
-    let Some(program) = step.run.first().filter(|program| !program.contains('/')) else { return Ok(()) };
+    let Some(program) = step.run.first().filter(|_| step.own_program().is_none()) else { return Ok(()) };
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|place| place.join(program).is_file());
     if found {
@@ -116,13 +110,17 @@ fn run(folder: &Path, step: &Step, log: &Path, tell: &dyn Fn(&str)) -> Result<()
     command.stdout(output.try_clone().map_err(io("write", log))?);
     command.stderr(output.try_clone().map_err(io("write", log))?);
     let started = Instant::now();
-    let status = command.status().map_err(io("start", Path::new(program)))?;
+    let build = folder.join(BUILD_FOLDER);
+    let status = command.status().map_err(|source| {
+        let program = program.clone();
+        ProjectError::NotStarted { program, build: build.clone(), source }
+    })?;
     tell(&format!("  {:.1} s", started.elapsed().as_secs_f64()));
     if status.success() {
         return Ok(());
     }
     let tail = tail(output, start).map_err(io("read", log))?;
-    Err(ProjectError::StepFailed { command: shown, status: status.to_string(), log: log.to_owned(), tail })
+    Err(ProjectError::StepFailed { command: shown, status: status.to_string(), log: log.to_owned(), tail, build })
 }
 
 /// The end of what a step wrote, whole lines.
@@ -135,4 +133,35 @@ fn tail(mut log: File, start: u64) -> std::io::Result<String> {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let whole = if from > start { text.split_once('\n').map_or(text.as_str(), |(_, rest)| rest) } else { &text };
     Ok(whole.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// What a step says that fails.
+    fn told(run_of_step: &[&str]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join(LOG);
+        fs::write(&log, "").unwrap();
+        fs::write(folder.path().join("stray"), "#!/nowhere/python\n").unwrap();
+        let step = Step {
+            run: run_of_step.iter().map(|&word| word.to_owned()).collect(),
+            env: std::collections::BTreeMap::new(),
+            inputs: Vec::new(),
+            makes: Vec::new(),
+        };
+        run(folder.path(), &step, &log, &|_| {}).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_step_that_fails_says_how_to_set_the_tools_up_again() {
+        let failed = told(&["sh", "-c", "echo esbuild: not found; exit 127"]);
+        assert!(failed.contains("esbuild: not found") && failed.contains("exit status: 127"), "{failed}");
+        for told in [failed, told(&["./missing"]), told(&["./stray"])] {
+            assert!(told.contains("delete ") && told.contains(BUILD_FOLDER), "{told}");
+        }
+    }
 }

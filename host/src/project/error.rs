@@ -34,7 +34,10 @@ pub enum ProjectError {
         install: String,
     },
     /// Mend what the tool complains of.
-    #[error("`{command}` failed ({status}); the end of what it said, all of which is in {}:\n{tail}", .log.display())]
+    #[error(
+        "`{command}` failed ({status}); the end of what it said, all of which is in {}:\n{tail}\n\
+         Where a tool is missing or damaged, delete {}: the next build installs the tools again", .log.display(), .build.display()
+    )]
     StepFailed {
         /// The command line.
         command: String,
@@ -44,6 +47,18 @@ pub enum ProjectError {
         log: PathBuf,
         /// The last lines of its output.
         tail: String,
+        /// The folder with the stamps of the setup.
+        build: PathBuf,
+    },
+    /// Have the tools installed again.
+    #[error("can't start {program}: {source}; delete {}, and the next build installs the tools again", .build.display())]
+    NotStarted {
+        /// The step's program.
+        program: String,
+        /// The folder with the stamps of the setup.
+        build: PathBuf,
+        /// Why not.
+        source: std::io::Error,
     },
     /// The build ended well and left nothing.
     #[error("the build ended without the component {}, which {MANIFEST} names", .0.display())]

@@ -49,6 +49,16 @@ pub struct Step {
     /// Files on which a step of the setup depends: it is done again where one has changed.
     #[serde(default)]
     pub inputs: Vec<PathBuf>,
+    /// Files that a step of the setup leaves: it is done again where one is missing.
+    #[serde(default)]
+    pub makes: Vec<PathBuf>,
+}
+
+impl Step {
+    /// The program, where it is one within the folder, which a setup has put there.
+    pub(super) fn own_program(&self) -> Option<&str> {
+        self.run.first().map(String::as_str).filter(|program| program.contains('/'))
+    }
 }
 
 impl Manifest {
@@ -86,7 +96,10 @@ impl Manifest {
         if self.build.is_empty() || steps().any(|step| step.run.is_empty()) {
             return Err("`build` wants a step, and every step a `run` that names a program".to_owned());
         }
-        let files = [&self.component].into_iter().chain(&self.watch).chain(steps().flat_map(|step| &step.inputs));
+        let files = [&self.component]
+            .into_iter()
+            .chain(&self.watch)
+            .chain(steps().flat_map(|step| step.inputs.iter().chain(&step.makes)));
         match files.into_iter().find(|path| !is_within(path)) {
             Some(path) => Err(format!("{} lies outside the project's folder", path.display())),
             None => Ok(()),

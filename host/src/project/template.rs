@@ -1,7 +1,8 @@
 //! What new projects are made from: the files of a language and a kind, put into the binary by `build.rs`.
 //!
 //! A language's folder under `host/templates` has `all` (files of every kind), one folder a kind, and `support`: helpers and
-//! bindings that belong to Telemill. Support and the contract's WIT are written again where they are missing.
+//! bindings that belong to Telemill; `wasi` is the support of all languages whose tools want WASI. Support and the contract's
+//! WIT are written again where they are missing.
 
 use super::error::{ProjectError, io};
 use super::manifest::Manifest;
@@ -107,6 +108,9 @@ fn support(kind: PluginKind, language: Language) -> Vec<(String, String)> {
     // TypeScript runs on what JavaScript has.
     if language == Language::Typescript {
         files.extend(below("templates/javascript/support/").map(own));
+    }
+    if matches!(language, Language::C | Language::Go) {
+        files.extend(below("templates/wasi/").map(own));
     }
     if language == Language::Rust {
         // The SDK finds the contract at ../../wit, and its dependencies in the workspace around it.

@@ -74,7 +74,8 @@ impl<'a> Elsewhere<'a> {
         let bounds = Bounds {
             data_bytes: self.limits.process_bytes(self.component.len(), given.len()),
             files: vet::FILES,
-            file_bytes: u64::MAX,
+            // Files that live in memory, for the first content of the guest's, and the cache's where it is written again.
+            file_bytes: self.limits.memory_bytes.max(vet::code_bytes(self.component.len())),
         };
         let job = Job {
             origin: self.origin.to_owned(),

@@ -47,19 +47,45 @@ class Bits {
 
 const packed = (bytes) => ({ tag: 'packed', val: bytes });
 
-class Numbers {
-  constructor(Kind) {
+/** A value that a column can't hold is not bent into one that it can. */
+function refuse(place, value, wanted) {
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  throw new TypeError(`${place} got ${shown} (${value === null ? 'null' : typeof value}) instead of ${wanted}`);
+}
+
+/** Numbers with a fraction; what is no number at all, NaN, is a value like others. */
+class Fractions {
+  constructor(Kind, place) {
     this.buffer = new Buffer(Kind);
+    this.place = place;
   }
 
   push(value) {
+    if (typeof value !== 'number') refuse(this.place, value, 'a number');
     this.buffer.push(value);
   }
 
-  extend(values) {
-    this.buffer.room(values.length);
-    this.buffer.values.set(values, this.buffer.length);
-    this.buffer.length += values.length;
+  blank() {
+    this.buffer.push(0);
+  }
+
+  finish() {
+    return packed(this.buffer.bytes());
+  }
+}
+
+/** 32-bit whole numbers; a fraction is cut off. */
+class Small {
+  constructor(place) {
+    this.buffer = new Buffer(Int32Array);
+    this.place = place;
+  }
+
+  push(value) {
+    if (typeof value !== 'number' || !(value > -2147483649 && value < 2147483648)) {
+      refuse(this.place, value, 'a whole number of 32 bits');
+    }
+    this.buffer.push(value);
   }
 
   blank() {
@@ -73,11 +99,15 @@ class Numbers {
 
 /** 64-bit whole numbers, from plain numbers: exact up to 2^53, which for times is the year 2255. */
 class Whole {
-  constructor() {
+  constructor(place) {
     this.buffer = new Buffer(Uint32Array);
+    this.place = place;
   }
 
   push(value) {
+    if (typeof value !== 'number' || !(value >= -9223372036854775808 && value < 9223372036854775808)) {
+      refuse(this.place, value, 'a whole number');
+    }
     this.buffer.push(value >>> 0);
     this.buffer.push(Math.floor(value / TWO_32) >>> 0);
   }
@@ -92,11 +122,13 @@ class Whole {
 }
 
 class Booleans {
-  constructor() {
+  constructor(place) {
     this.bits = new Bits();
+    this.place = place;
   }
 
   push(value) {
+    if (typeof value !== 'boolean') refuse(this.place, value, 'true or false');
     this.bits.push(value);
   }
 
@@ -111,7 +143,8 @@ class Booleans {
 
 /** Text: a dictionary, since values mostly repeat. */
 class Texts {
-  constructor() {
+  constructor(place) {
+    this.place = place;
     this.keys = new Buffer(Uint32Array);
     this.known = new Map();
     this.offsets = new Buffer(Uint32Array);
@@ -134,7 +167,9 @@ class Texts {
   }
 
   push(value) {
-    this.keys.push(this.key(String(value)));
+    if (typeof value === 'string') this.keys.push(this.key(value));
+    else if (typeof value === 'number' || typeof value === 'boolean') this.keys.push(this.key(String(value)));
+    else refuse(this.place, value, 'a string');
   }
 
   blank() {
@@ -148,14 +183,14 @@ class Texts {
 }
 
 const BUILDERS = {
-  boolean: () => new Booleans(),
-  int32: () => new Numbers(Int32Array),
-  int64: () => new Whole(),
-  float32: () => new Numbers(Float32Array),
-  float64: () => new Numbers(Float64Array),
-  utf8: () => new Texts(),
-  date: () => new Numbers(Int32Array),
-  timestamp: () => new Whole(),
+  boolean: (place) => new Booleans(place),
+  int32: (place) => new Small(place),
+  int64: (place) => new Whole(place),
+  float32: (place) => new Fractions(Float32Array, place),
+  float64: (place) => new Fractions(Float64Array, place),
+  utf8: (place) => new Texts(place),
+  date: (place) => new Small(place),
+  timestamp: (place) => new Whole(place),
 };
 
 class Nullable {
@@ -189,13 +224,14 @@ export class Rows {
   constructor(table) {
     this.table = table;
     this.names = table.fields.map((field) => field.name);
+    this.places = this.names.map((name) => `column ${name} of table ${table.name}`);
     this.begin();
   }
 
   begin() {
     this.count = 0;
-    this.columns = this.table.fields.map((field) => {
-      const column = BUILDERS[field.dataType]();
+    this.columns = this.table.fields.map((field, i) => {
+      const column = BUILDERS[field.dataType](this.places[i]);
       return field.nullable ? new Nullable(column) : column;
     });
   }

@@ -1,6 +1,8 @@
 // What a plugin in JavaScript needs. These files belong to Telemill: change your own under src/, and delete this folder to
 // get those of a newer `telemill` with the next build.
 
+import './sandbox.js';
+
 import { log as hostLog } from 'telemill:plugin/host@0.1.0';
 import { Batch, Rows } from './columns.js';
 import { Effects } from './effects.js';

@@ -13,6 +13,7 @@ from wit_world.exports import about as about_
 from wit_world.imports import host, types
 from wit_world.imports.types import Effect, Operation, Role, Severity, Window
 
+from . import sandbox
 from .columns import Batch, Rows
 from .effects import Effects
 from .keyed import Noise, Steps, Stream, process, stream
@@ -100,6 +101,7 @@ def _crashing(call):
 def _about(plugin):
     if sys.platform == "wasi":
         _keep_sources()
+        sandbox.lend_streams(log)
 
     class About:
         @_crashing

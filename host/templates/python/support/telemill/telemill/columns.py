@@ -40,6 +40,17 @@ def dictionary(values) -> types.Values_Dictionary:
     return types.Values_Dictionary(types.Dictionary(keys.tobytes(), text(known)))
 
 
+TAKES = {DataType.UTF8: str, DataType.BOOLEAN: int, DataType.FLOAT32: (int, float), DataType.FLOAT64: (int, float)}
+
+
+def misfit(table: types.Table, field: types.Field, values, error) -> TypeError:
+    """The error for a column with a value that it can't hold; an array of Python's own does not say which."""
+    takes = TAKES.get(field.data_type, int)
+    at = next((at for at, value in enumerate(values) if not isinstance(value, takes) and (value is not None or not field.nullable)), None)
+    what = "" if at is None else f"{values[at]!r} in row {at} is no {field.data_type.name.lower()}: "
+    return TypeError(f"table {table.name}: column {field.name}: {what}{error}")
+
+
 def column(field: types.Field, values) -> types.Column:
     """A list, array or bytes-like of packed values as a column."""
     validity = None
@@ -50,6 +61,8 @@ def column(field: types.Field, values) -> types.Column:
     if field.data_type == DataType.UTF8:
         packed = dictionary(values)
     elif field.data_type == DataType.BOOLEAN:
+        if not set(map(type, values)) <= {bool, int}:
+            raise TypeError("booleans are True or False")
         packed = types.Values_Packed(bits(values))
     elif isinstance(values, (memoryview, bytes)):
         packed = types.Values_Packed(bytes(values))
@@ -99,9 +112,14 @@ class Rows:
         for name, values in zip(self.names, self.columns):
             if len(values) != rows:
                 raise ValueError(f"table {self.table.name}: column {name} has {len(values)} values of {rows} rows")
-        batch = types.Batch(index, rows, [column(f, values) for f, values in zip(self.table.fields, self.columns)])
+        packed = []
+        for field, values in zip(self.table.fields, self.columns):
+            try:
+                packed.append(column(field, values))
+            except (TypeError, AttributeError, OverflowError) as error:
+                raise misfit(self.table, field, values, error) from None
         self.begin()
-        return batch
+        return types.Batch(index, rows, packed)
 
 
 def _strings(value: types.Text) -> list:
