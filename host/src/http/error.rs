@@ -212,6 +212,10 @@ impl From<QueryError> for Problem {
             }
             QueryError::Stopped => Self::new(StatusCode::CONFLICT, detail),
             QueryError::Lake(error) => error.into(),
+            // Nobody reads it: a client that went away is no fault of the server.
+            QueryError::Output(gone) if gone.kind() == std::io::ErrorKind::BrokenPipe => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            }
             QueryError::File { .. } | QueryError::Output(_) => Self::internal(&error),
         }
     }
