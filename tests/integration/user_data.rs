@@ -92,6 +92,7 @@ fn one_bad_row_keeps_all_files_out_and_is_named() {
 #[test]
 fn all_faults_of_a_file_are_told_at_their_lines() {
     let place = Place::new();
+    fs::create_dir_all(place.path().join("given")).unwrap();
     let good = "85.5,30.2,2.1,5.2,2.1,1.0,0.8,cpu_bound,u,web,normal";
     // A blank line counts as one; a row that does not parse hides no other.
     place.file(
