@@ -50,8 +50,11 @@ pub struct CheckOptions {
     /// The configuration to try the laws with; without it, the schema's defaults. The plugin's examples always have to
     /// work.
     pub config: Option<Value>,
-    /// What an incident model and a validator are checked against; without it, the generator that ships which suits best.
+    /// What an incident model and a validator are checked against; without it, the generator which suits best of those that ship
+    /// and `generators`.
     pub sample: Option<Sample>,
+    /// Generators beside those that ship, the likeliest first.
+    pub generators: Vec<Plugin>,
     /// Tables that a dataset has beside the generator's own: the ground truth.
     pub other_tables: Vec<Table>,
     /// How long the check may take; a component that needs longer fails. One call more may be under way at the end.
@@ -69,6 +72,7 @@ impl Default for CheckOptions {
             length_us: 900_000_000,
             config: None,
             sample: None,
+            generators: Vec::new(),
             other_tables: Vec::new(),
             most_time: Duration::from_secs(300),
             every_target: false,

@@ -194,6 +194,6 @@ impl Trial<'_> {
                 Err(error) => return Err(error.to_string()),
             }
         }
-        Err(format!("no target takes it: {refused}"))
+        Err(format!("no target takes it: {refused}; name the generator that it is made for with `--generator`"))
     }
 }
