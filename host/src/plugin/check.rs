@@ -29,7 +29,8 @@ use super::error::{PluginError, Rejection};
 use super::log::printable;
 use super::world::PluginKind;
 use crate::core::digest::Digest;
-use crate::core::schema::Table;
+use crate::core::report::Report;
+use crate::core::schema::{Simulation, Table};
 use crate::core::time::Timestamp;
 use apart::Elsewhere;
 use configs::Config;
@@ -134,6 +135,37 @@ impl CheckReport {
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.outcome != Outcome::Failed)
     }
+}
+
+/// What an incident model or a validator is checked against: what the options bring, or a sample of the generator which suits it
+/// best.
+///
+/// # Errors
+/// A configuration that is refused, or no generator that makes a sample.
+pub fn sample(engine: &Engine, plugin: &Plugin, options: &CheckOptions) -> Result<Sample, String> {
+    let configs = [configured(plugin, options)?];
+    let meter = Meter::default();
+    let suits = |simulation: &Simulation| match plugin.kind() {
+        PluginKind::IncidentModel => incident_model::suits(plugin, &configs, simulation, options, &meter),
+        PluginKind::Validator => validator::suits(plugin, &configs, simulation, options),
+        PluginKind::Generator => 0,
+    };
+    Sample::for_check(engine, options, &suits)
+}
+
+/// What a validator says of a sample's rows.
+///
+/// # Errors
+/// A configuration that is refused, or what the validator fails with.
+pub fn report(plugin: &Plugin, options: &CheckOptions, sample: &Sample) -> Result<Report, String> {
+    validator::report(plugin, configured(plugin, options)?, sample)
+}
+
+/// The configuration given, or the defaults.
+fn configured(plugin: &Plugin, options: &CheckOptions) -> Result<Config, String> {
+    let config = options.config.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let effective = plugin.check_config(&config).map_err(text)?;
+    Ok(Config { name: "the configuration given".to_owned(), effective })
 }
 
 /// Checks a component. Nothing is kept of it but compiled code.

@@ -274,7 +274,8 @@ impl Registry {
         match (fitting.next(), fitting.next()) {
             (Some(digest), None) => Ok(digest),
             (None, _) => {
-                Err("no component here has a digest that begins so; `telemill plugin list` shows those that do".to_owned())
+                Err("no component here has a digest that begins so; `telemill plugin list` shows those that do"
+                    .to_owned())
             }
             (Some(one), Some(other)) => Err(format!(
                 "several digests begin so, {} and {} among them; name one by more digits",

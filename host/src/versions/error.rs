@@ -85,7 +85,9 @@ pub enum VersionsError {
         message: String,
     },
     /// Enable it, or name a version exactly.
-    #[error("{name} {version} is installed and not enabled; `telemill plugin enable {name}` lets the name mean it, and {name}@{version} names it as it is")]
+    #[error(
+        "{name} {version} is installed and not enabled; `telemill plugin enable {name}` lets the name mean it, and {name}@{version} names it as it is"
+    )]
     NotEnabled {
         /// The plugin's name.
         name: String,

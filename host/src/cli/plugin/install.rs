@@ -52,7 +52,8 @@ impl Install {
                 if found.scenario.is_some() {
                     tracing::warn!("the scenario beside it stays here: a server takes the component alone");
                 }
-                let Uploaded { installed, activated } = server.install(found.bytes, pin, self.generator.as_deref(), self.enable)?;
+                let Uploaded { installed, activated } =
+                    server.install(found.bytes, pin, self.generator.as_deref(), self.enable)?;
                 (installed, activated)
             }
             None => self.keep(app, &found)?,
