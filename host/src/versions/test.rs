@@ -1,5 +1,6 @@
 //! A component held to the contract, without taking it in.
 
+use super::error::VersionsError;
 use crate::plugin::check::{CheckOptions, CheckReport, Sample, check};
 use crate::plugin::{Plugin, PluginKind, Registry};
 use crate::run;
@@ -8,8 +9,6 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::runtime::Handle;
-
-use super::error::VersionsError;
 
 /// Seconds that a check may take where nothing else is said.
 pub const CHECK_S: u64 = 300;

@@ -309,7 +309,8 @@ impl<'a> Trial<'a> {
                 let place = format!("{}.{}", table.name, field.name);
                 if field.data_type == DataType::Utf8 && table.primary_key.contains(&field.name) {
                     return Err(format!(
-                        "{place} is of the primary key, and {} moved it: rows keep their names under an effect; where it is meant,                          say so with `moved_by`",
+                        "{place} is of the primary key, and {} moved it: rows keep their names under an effect; where it is meant, \
+                         say so with `moved_by`",
                         signal.name
                     ));
                 }

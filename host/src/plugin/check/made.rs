@@ -183,7 +183,7 @@ impl MadeTable {
 
     /// The targets that rows name.
     fn targets<'a>(&'a self, rows: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
-        rows.iter().flat_map(|row| {
+        rows.iter().flat_map(move |row| {
             let start = self.named.partition_point(|(named, _)| named < row);
             let named = self.named.get(start..).unwrap_or_default().iter();
             named.take_while(move |(named, _)| named == row).map(|(_, target)| *target)
