@@ -40,7 +40,7 @@ pub use incident_model::{IncidentKind, IncidentModel};
 pub use limits::{Guards, Limits};
 pub use log::{LogLevel, LogLine, LogSink, log_nowhere, log_to_tracing};
 pub use registry::{Listed, Names, Registry, is_path};
-pub use shipped::{TextError, named_text, profiles, recipes, routes, scenario, scenarios, shipped_text};
+pub use shipped::{TextError, is_shipped, named_text, profiles, recipes, routes, scenario, scenarios, shipped_text};
 pub use validator::{Selection, Validator};
 pub use wire::{ErrorForm, LineForm};
 pub use world::{CONTRACT_VERSION, PluginKind};

@@ -54,6 +54,8 @@ fn each_law_that_is_broken_is_found() {
         ("deaf-signal", "each kind of target moves its signals' columns"),
         ("leaky-signal", "signal value moves its column"),
         ("early-signal", "nothing changes before an incident starts"),
+        ("deaf-meter", "each kind of target moves its signals' columns"),
+        ("renaming-signal", "signal value moves its column"),
     ] {
         let report = checked(json!({ "fault": fault }));
         assert!(failed(&report).contains(&law), "{fault}: {:#?}", report.checks);
@@ -218,6 +220,28 @@ fn the_report_says_what_was_tried_and_what_was_not() {
     let tried = every.effects.as_ref().unwrap();
     assert_eq!((tried.pairs, tried.alone + tried.together, tried.alike, tried.not_tried), (5, 5, 0, 0), "{tried:?}");
     assert!(every.passed(), "{:#?}", every.checks);
+}
+
+/// One target that shows nothing is found among others that are alike, whether it is the one that is tried or not.
+#[test]
+fn a_deaf_target_is_named() {
+    let law = "each kind of target moves its signals' columns";
+    for every_target in [false, true] {
+        let config = Some(json!({ "fault": "deaf-meter", "meters": 7 }));
+        let options = CheckOptions { config, length_us: 120_000_000, every_target, ..CheckOptions::default() };
+        let report = check(&ENGINE, "hostile.wasm", &guest("hostile").unwrap(), &options);
+        assert_eq!(failed(&report), [law], "{:#?}", report.checks);
+        let told = report.checks.iter().find(|check| check.name == law).unwrap();
+        assert!(told.message.contains("value on meter-2 changes no row at all"), "{told:?}");
+    }
+}
+
+/// Where no field says what moves it, names in the primary key are held nevertheless.
+#[test]
+fn an_effect_that_renames_rows_is_found() {
+    let report = checked(json!({ "fault": "renaming-signal" }));
+    let told = report.checks.iter().find(|check| check.name == "signal value moves its column").unwrap();
+    assert!(told.message.contains("readings.name is of the primary key, and value moved it"), "{told:?}");
 }
 
 #[test]

@@ -58,6 +58,33 @@ fn a_generator_and_an_incident_model_in_javascript_run_with_validators_in_python
     place.good(["run", "verify", "--quiet"]);
 }
 
+/// An incident model is tried on what is installed, too, or on the generator that is named.
+#[test]
+fn an_incident_model_of_an_installed_generator_is_installed() {
+    let [fleet, trouble] = ["thermostat-fleet", "heating-trouble"].map(|name| shown(&example(name, "javascript")));
+    let place = Place::new();
+    place.ask(["plugin", "install", &trouble]).refused(&["breaks the contract", "no target takes it", "--generator"]);
+    place.good(["plugin", "install", &fleet]);
+    place
+        .ask(["plugin", "inspect", "thermostat-fleet"])
+        .refused(&["installed and not enabled", "telemill plugin enable"]);
+    place.good(["plugin", "install", &trouble]);
+
+    let named = Place::new();
+    named.good(["plugin", "install", &trouble, "--generator", &fleet]);
+    // Over HTTP, what the server has can be named, and no file of its machine.
+    let served = Place::new();
+    served.good(["plugin", "install", &fleet]);
+    let server = served.serve([]);
+    let upload = |generator: &str| {
+        let wasm = [("content-type", "application/wasm")];
+        server.send("POST", &format!("/api/v1/plugins?generator={generator}"), &wasm, &fs::read(&trouble).unwrap())
+    };
+    let refused = upload("elsewhere/fleet.wasm").with_status(400);
+    assert!(refused.text().contains("is a path"), "{}", refused.text());
+    upload("thermostat-fleet@0.1.0").with_status(201);
+}
+
 #[test]
 fn new_generators_in_javascript_typescript_python_and_c_make_the_same_rows() {
     let place = Place::new();

@@ -57,7 +57,13 @@ fn a_name_means_the_version_that_is_enabled_and_runs_keep_theirs() {
 
     let a = installed(&place, "a.wasm");
     assert_eq!(state(&place, &a).as_deref(), Some("installed"));
-    place.ask(["run", "start", "spec.toml"]).refused(&["no plugin \"hostile\""]);
+    let unnamed = ["no plugin \"hostile\"", "installed and not enabled", "telemill plugin enable hostile"];
+    place.ask(["run", "start", "spec.toml"]).refused(&unnamed);
+    place.ask(["plugin", "inspect", "hostile"]).refused(&unnamed);
+    // The digits that `list` prints are enough, as long as they are one component's.
+    let begun = format!("sha256:{}", &a[..12]);
+    assert_eq!(place.json(["plugin", "inspect", &begun, "--json"])["digest"], a.as_str());
+    place.ask(["plugin", "inspect", "sha256:"]).refused(&["no digest"]);
     let enabled = place.json(["plugin", "enable", "hostile", "--json"]);
     assert_eq!((enabled["active"].as_str(), &enabled["changed"]), (Some(a.as_str()), &json!(true)));
     assert_eq!(place.json(["plugin", "enable", "hostile", "--json"])["changed"], false);

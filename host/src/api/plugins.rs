@@ -26,7 +26,8 @@ pub struct CheckQuery {
     pub origin: Option<String>,
     /// The configuration to try the laws with, as JSON; the defaults where it is left out.
     pub config: Option<String>,
-    /// The generator of the server on whose targets and rows an incident model or a validator is tried.
+    /// The generator of the server on whose targets and rows an incident model or a validator is tried; the one that suits best of
+    /// those that ship or are installed where it is left out.
     pub generator: Option<String>,
     /// The seed; 42 where it is left out.
     pub seed: Option<u64>,

@@ -8,9 +8,9 @@ use super::spec::NO_PATH;
 use super::work::blocking;
 use crate::api::CheckQuery;
 use crate::plugin::check::CheckReport;
-use crate::plugin::{PluginError, is_path};
+use crate::plugin::is_path;
 use crate::run::Host;
-use crate::versions::{self, CHECK_S, Testing};
+use crate::versions::{self, CHECK_S, Testing, VersionsError};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
 use serde_json::Value;
@@ -56,12 +56,16 @@ async fn check(
     let turn = checked()?;
     let CheckQuery { plugin, origin, generator, seed, every_target, .. } = query;
     let testing = Testing { config, generator, seed, within: Some(Duration::from_secs(within)), every_target };
-    let report = blocking(&services, move |host: &Host| -> Result<_, PluginError> {
+    let report = blocking(&services, move |host: &Host| -> Result<_, VersionsError> {
         // Held by the work itself: a client that goes away does not end it.
         let _turn = turn;
+        let records = Some((&host.store, &host.runtime));
         match plugin {
-            Some(name) => versions::test(&host.registry, &name, &host.registry.bytes(&name)?, testing),
-            None => versions::test(&host.registry, origin.as_deref().unwrap_or("upload"), &bytes, testing),
+            Some(name) => versions::test(&host.registry, records, (&name, &host.registry.bytes(&name)?), testing),
+            None => {
+                let origin = origin.as_deref().unwrap_or("upload");
+                versions::test(&host.registry, records, (origin, &bytes), testing)
+            }
         }
     });
     Ok(Json(report.await?))

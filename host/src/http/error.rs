@@ -265,7 +265,7 @@ impl From<VersionsError> for Problem {
             VersionsError::Plugin(error) => error.into(),
             VersionsError::Store(error) => error.into(),
             VersionsError::Stream(error) => error.into(),
-            VersionsError::NotInstalled { .. } => Self::not_found(detail),
+            VersionsError::NotInstalled { .. } | VersionsError::NotEnabled { .. } => Self::not_found(detail),
             VersionsError::Tables { problems, .. } => Self::new(StatusCode::CONFLICT, detail).with_errors(problems),
             VersionsError::NameTaken { .. } | VersionsError::InUse { .. } | VersionsError::NothingBefore(_) => {
                 Self::new(StatusCode::CONFLICT, detail)

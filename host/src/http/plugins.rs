@@ -4,11 +4,12 @@ use super::Shared;
 use super::audit::Outcome;
 use super::body::{Json as Body, Path, Query, Raw};
 use super::error::{Problem, ProblemDocument};
+use super::spec::NO_PATH;
 use super::work::blocking;
 use crate::api::{Compare, Uploaded};
 use crate::core::digest::Digest;
 use crate::plugin::check::CheckOptions;
-use crate::plugin::{Listed, Plugin, PluginError};
+use crate::plugin::{Listed, Plugin, PluginError, is_path};
 use crate::run::{self, Host};
 use crate::versions::{
     self, Comparing, Comparison, Followed, Found, Listing, Removed, Stated, Switched, VersionsError,
@@ -55,6 +56,9 @@ struct UploadQuery {
     /// Take nothing but the component of this digest, 64 hex digits.
     #[param(value_type = Option<String>)]
     digest: Option<Digest>,
+    /// The generator of the server on whose targets and rows an incident model or a validator is tried; the one that suits best of
+    /// those that ship or are installed where it is left out.
+    generator: Option<String>,
 }
 
 /// Which version of a plugin is meant.
@@ -96,6 +100,9 @@ async fn upload(
     Query(query): Query<UploadQuery>,
     Raw(bytes): Raw,
 ) -> Result<Response, Problem> {
+    if let Some(path) = query.generator.as_deref().filter(|name| is_path(name)) {
+        return Err(Problem::bad_field("generator", format!("{path:?} {NO_PATH}")));
+    }
     let turn = checked()?;
     let streams = services.streams.clone();
     let uploaded = blocking(&services, move |host| {
@@ -107,7 +114,7 @@ async fn upload(
             return Err(VersionsError::Pin { origin, wanted, found });
         }
         let found = Found { origin, bytes: bytes.into(), scenario: None };
-        let installed = versions::install(host, &found, run::now())?;
+        let installed = versions::install(host, &found, query.generator, run::now())?;
         let exact = format!("sha256:{}", installed.version.digest);
         let activate = || versions::follow(&streams, versions::enable(host, &exact, run::now())?);
         let activated = query.activate.then(activate).transpose()?;

@@ -29,7 +29,8 @@ use super::error::{PluginError, Rejection};
 use super::log::printable;
 use super::world::PluginKind;
 use crate::core::digest::Digest;
-use crate::core::schema::Table;
+use crate::core::report::Report;
+use crate::core::schema::{Simulation, Table};
 use crate::core::time::Timestamp;
 use apart::Elsewhere;
 use configs::Config;
@@ -50,8 +51,11 @@ pub struct CheckOptions {
     /// The configuration to try the laws with; without it, the schema's defaults. The plugin's examples always have to
     /// work.
     pub config: Option<Value>,
-    /// What an incident model and a validator are checked against; without it, the generator that ships which suits best.
+    /// What an incident model and a validator are checked against; without it, the generator which suits best of those that ship
+    /// and `generators`.
     pub sample: Option<Sample>,
+    /// Generators beside those that ship, the likeliest first.
+    pub generators: Vec<Plugin>,
     /// Tables that a dataset has beside the generator's own: the ground truth.
     pub other_tables: Vec<Table>,
     /// How long the check may take; a component that needs longer fails. One call more may be under way at the end.
@@ -69,6 +73,7 @@ impl Default for CheckOptions {
             length_us: 900_000_000,
             config: None,
             sample: None,
+            generators: Vec::new(),
             other_tables: Vec::new(),
             most_time: Duration::from_secs(300),
             every_target: false,
@@ -130,6 +135,37 @@ impl CheckReport {
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.outcome != Outcome::Failed)
     }
+}
+
+/// What an incident model or a validator is checked against: what the options bring, or a sample of the generator which suits it
+/// best.
+///
+/// # Errors
+/// A configuration that is refused, or no generator that makes a sample.
+pub fn sample(engine: &Engine, plugin: &Plugin, options: &CheckOptions) -> Result<Sample, String> {
+    let configs = [configured(plugin, options)?];
+    let meter = Meter::default();
+    let suits = |simulation: &Simulation| match plugin.kind() {
+        PluginKind::IncidentModel => incident_model::suits(plugin, &configs, simulation, options, &meter),
+        PluginKind::Validator => validator::suits(plugin, &configs, simulation, options),
+        PluginKind::Generator => 0,
+    };
+    Sample::for_check(engine, options, &suits)
+}
+
+/// What a validator says of a sample's rows.
+///
+/// # Errors
+/// A configuration that is refused, or what the validator fails with.
+pub fn report(plugin: &Plugin, options: &CheckOptions, sample: &Sample) -> Result<Report, String> {
+    validator::report(plugin, configured(plugin, options)?, sample)
+}
+
+/// The configuration given, or the defaults.
+fn configured(plugin: &Plugin, options: &CheckOptions) -> Result<Config, String> {
+    let config = options.config.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let effective = plugin.check_config(&config).map_err(text)?;
+    Ok(Config { name: "the configuration given".to_owned(), effective })
 }
 
 /// Checks a component. Nothing is kept of it but compiled code.

@@ -11,7 +11,7 @@ use super::world::{CONTRACT_VERSION, PluginKind};
 use crate::core::digest::Digest;
 use crate::worker::Program;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 const FOLDER: &str = "plugins";
 /// How a reference by digest starts.
 const BY_DIGEST: &str = "sha256:";
+/// Hex digits of a whole digest; fewer are the beginning of one.
+const DIGEST_DIGITS: usize = 64;
 
 /// Tells which installed component a name means; none where it means the plugin that ships, or nothing. What it says when
 /// it can't tell ends the look-up.
@@ -98,7 +100,7 @@ impl Registry {
     }
 
     /// Loads a plugin by the name of one that is installed or ships, by the path of a `.wasm` file, or by `sha256:` and the
-    /// digest of one that was used before; and keeps its component, so that it can be loaded by digest from now on.
+    /// digest of one that was used before, of which the beginning is enough; and keeps its component, so that it can be loaded by digest from now on.
     ///
     /// # Errors
     /// Nothing of that name, bytes that can't be used, a store that can't be written.
@@ -249,7 +251,7 @@ impl Registry {
 
     fn find_digest(&self, reference: &str, digest: &str) -> Result<(String, Vec<u8>), PluginError> {
         let not_found = |message: String| PluginError::NotFound { reference: printable(reference), message };
-        let wanted: Digest = digest.parse().map_err(not_found)?;
+        let wanted = self.whole_digest(digest).map_err(not_found)?;
         let origin = format!("component {}", wanted.short());
         if let Some((_, bytes)) = shipped::SHIPPED.iter().find(|(_, bytes)| Digest::of(bytes) == wanted) {
             return Ok((origin, bytes.to_vec()));
@@ -267,6 +269,29 @@ impl Registry {
             return Err(not_found(format!("the file {} is damaged: its digest is {}", path.display(), found.short())));
         }
         Ok((origin, bytes))
+    }
+
+    /// The digest that `text` says, or the one that ships or lies in the store and begins with it.
+    fn whole_digest(&self, text: &str) -> Result<Digest, String> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if text.len() >= DIGEST_DIGITS || !digits {
+            return text.parse();
+        }
+        let known = shipped::SHIPPED.iter().map(|(_, bytes)| Digest::of(bytes)).chain(self.stored());
+        let fitting: BTreeSet<_> = known.filter(|digest| digest.to_string().starts_with(text)).collect();
+        let mut fitting = fitting.into_iter();
+        match (fitting.next(), fitting.next()) {
+            (Some(digest), None) => Ok(digest),
+            (None, _) => {
+                Err("no component here has a digest that begins so; `telemill plugin list` shows those that do"
+                    .to_owned())
+            }
+            (Some(one), Some(other)) => Err(format!(
+                "several digests begin so, {} and {} among them; name one by more digits",
+                one.short(),
+                other.short()
+            )),
+        }
     }
 
     /// Reads a file, but never much more of it than a component may have.

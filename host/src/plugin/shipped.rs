@@ -13,6 +13,11 @@ pub(super) fn find(name: &str) -> Option<&'static [u8]> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, bytes)| *bytes)
 }
 
+/// Whether a plugin of this name ships.
+pub fn is_shipped(name: &str) -> bool {
+    find(name).is_some()
+}
+
 /// Names and TOML texts of the scenarios that ship.
 pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
     SCENARIOS.iter().copied()

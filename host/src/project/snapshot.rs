@@ -1,7 +1,8 @@
 //! What a plugin makes with one seed, as text, and how that differs from what it made before.
 
+use crate::core::report::Report;
 use crate::core::time::{DAY_US, Window};
-use crate::plugin::check::{CheckOptions, Sample};
+use crate::plugin::check::{CheckOptions, Sample, report};
 use crate::plugin::{Plugin, PluginError, PluginKind, log_nowhere};
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -47,12 +48,29 @@ pub struct Change {
 }
 
 impl Snapshot {
-    /// A quarter of an hour of a generator's rows, or a week of an incident model's incidents on the targets of `sample`. A
-    /// validator makes neither.
+    /// A quarter of an hour of a generator's rows, or a week of an incident model's incidents on the targets of `sample`, or
+    /// what a validator says of its rows. Nothing of the last two without a sample.
     ///
     /// # Errors
     /// What the plugin can fail with.
-    pub fn of(plugin: &Plugin, options: &CheckOptions, sample: Option<&Sample>) -> Result<Self, PluginError> {
+    pub fn of(plugin: &Plugin, options: &CheckOptions, sample: Option<&Sample>) -> Result<Self, String> {
+        match (plugin.kind(), sample) {
+            (PluginKind::Validator, Some(sample)) => Ok(Self::of_report(&report(plugin, options, sample)?)),
+            _ => Self::of_made(plugin, options, sample).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// What is compared of a plugin, in a word; none where nothing can be.
+    pub fn compared(kind: PluginKind, sample: Option<&Sample>) -> Option<&'static str> {
+        match (kind, sample) {
+            (PluginKind::Generator, _) => Some("rows"),
+            (PluginKind::IncidentModel, Some(_)) => Some("incidents"),
+            (PluginKind::Validator, Some(_)) => Some("verdict and findings"),
+            (PluginKind::IncidentModel | PluginKind::Validator, None) => None,
+        }
+    }
+
+    fn of_made(plugin: &Plugin, options: &CheckOptions, sample: Option<&Sample>) -> Result<Self, PluginError> {
         let config = match &options.config {
             Some(config) => plugin.check_config(config)?,
             None => plugin.check_config(&Value::Object(Map::new()))?,
@@ -78,6 +96,30 @@ impl Snapshot {
             }
             _ => Ok(Self::default()),
         }
+    }
+
+    fn of_report(report: &Report) -> Self {
+        let mut verdict = Table::new("verdict", &["verdict"]);
+        verdict.add(vec![if report.passed() { "passed" } else { "failed" }.to_owned()]);
+        let mut findings =
+            Table::new("findings", &["rule", "severity", "table", "column", "message", "failed", "checked"]);
+        for finding in &report.findings {
+            let place = |name: &Option<String>| name.clone().unwrap_or_default();
+            findings.add(vec![
+                finding.rule.clone(),
+                format!("{:?}", finding.severity),
+                place(&finding.table),
+                place(&finding.column),
+                finding.message.clone(),
+                finding.failed.to_string(),
+                finding.checked.to_string(),
+            ]);
+        }
+        let mut metrics = Table::new("metrics", &["metric", "value"]);
+        for metric in &report.metrics {
+            metrics.add(vec![metric.name.clone(), metric.value.to_string()]);
+        }
+        Self(vec![verdict, findings, metrics])
     }
 
     fn of_rows(sample: &Sample) -> Self {
@@ -166,6 +208,8 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::incident::Severity;
+    use crate::core::report::Finding;
 
     fn snapshot(columns: &[&str], rows: &[&[&str]]) -> Snapshot {
         let mut table = Table::new("readings", columns);
@@ -184,6 +228,28 @@ mod tests {
         let [change] = changes.as_slice() else { panic!("one table") };
         assert_eq!(change.changed, BTreeMap::from([("value".to_owned(), 2)]));
         assert_eq!(change.first[..2], ["- 2 | b", "+ 2 | B"]);
+    }
+
+    /// A validator that says something else of the same rows has changed.
+    #[test]
+    fn another_verdict_is_a_change() {
+        let finding = |severity| Finding {
+            rule: "warm".into(),
+            severity,
+            table: None,
+            column: None,
+            message: "too warm".into(),
+            failed: 3,
+            checked: 9,
+            samples: Vec::new(),
+        };
+        let report = |severity| Report { findings: vec![finding(severity)], metrics: Vec::new() };
+        let before = Snapshot::of_report(&report(Severity::Low));
+        assert_eq!(before.changes(&before), []);
+        let changes = Snapshot::of_report(&report(Severity::High)).changes(&before);
+        let tables: Vec<_> = changes.iter().map(|change| change.table.as_str()).collect();
+        assert_eq!(tables, ["verdict", "findings"]);
+        assert_eq!(changes[0].first, ["- passed", "+ failed"]);
     }
 
     #[test]

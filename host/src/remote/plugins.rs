@@ -47,8 +47,15 @@ impl Server {
     ///
     /// # Errors
     /// It is refused, or the server can't be asked.
-    pub fn install(&self, bytes: Vec<u8>, digest: Option<Digest>, activate: bool) -> Result<Uploaded, RemoteError> {
+    pub fn install(
+        &self,
+        bytes: Vec<u8>,
+        digest: Option<Digest>,
+        generator: Option<&str>,
+        activate: bool,
+    ) -> Result<Uploaded, RemoteError> {
         let target = Target::new(&["plugins"]).with("activate", Some(activate)).with("digest", digest);
+        let target = target.with("generator", generator);
         self.upload(Method::POST, target, "application/wasm", SendBody::from_owned_reader(Cursor::new(bytes)))
     }
 

@@ -84,6 +84,16 @@ pub enum VersionsError {
         /// What there is.
         message: String,
     },
+    /// Enable it, or name a version exactly.
+    #[error(
+        "{name} {version} is installed and not enabled; `telemill plugin enable {name}` lets the name mean it, and {name}@{version} names it as it is"
+    )]
+    NotEnabled {
+        /// The plugin's name.
+        name: String,
+        /// Its newest version.
+        version: String,
+    },
     /// Its rows would not fit those of the version before.
     #[error("{to} can't take the place of {from}, because its tables do more than add columns: {}", problem::join(.problems))]
     Tables {

@@ -24,11 +24,17 @@ pub struct Installed {
     pub new: bool,
 }
 
-/// Installs a component: it is checked as `telemill plugin test` does, kept, and recorded. What its name means stays as it is.
+/// Installs a component: it is checked as `telemill plugin test` does, kept, and recorded. What its name means stays as it is. An
+/// incident model or a validator is tried on the rows of `generator`; without it, on those of the one that suits best.
 ///
 /// # Errors
-/// What is wrong with it; nothing is kept then.
-pub fn install(host: &Host, found: &Found, at: Timestamp) -> Result<Installed, VersionsError> {
+/// What is wrong with it, or a generator that can't be used; nothing is kept then.
+pub fn install(
+    host: &Host,
+    found: &Found,
+    generator: Option<String>,
+    at: Timestamp,
+) -> Result<Installed, VersionsError> {
     let digest = Digest::of(&found.bytes);
     if let Some(version) = host.runtime.block_on(host.store.plugin_version(digest))? {
         return Ok(Installed { version, new: false });
@@ -40,7 +46,7 @@ pub fn install(host: &Host, found: &Found, at: Timestamp) -> Result<Installed, V
     // Nothing of it is kept but compiled code before it has passed.
     let plugin = host.registry.engine().load(&found.origin, &found.bytes)?;
     check_name(host, &found.origin, &plugin)?;
-    let report = conformance(host, found)?;
+    let report = conformance(host, found, generator)?;
     let plugin = host.registry.load_bytes(plugin.id().name.as_str(), &found.bytes)?;
     let version = PluginVersion {
         digest,
@@ -81,8 +87,10 @@ fn check_name(host: &Host, origin: &str, plugin: &Plugin) -> Result<(), Versions
     Ok(())
 }
 
-fn conformance(host: &Host, found: &Found) -> Result<CheckReport, VersionsError> {
-    let report = test(&host.registry, &found.origin, &found.bytes, Testing::default())?;
+fn conformance(host: &Host, found: &Found, generator: Option<String>) -> Result<CheckReport, VersionsError> {
+    let testing = Testing { generator, ..Testing::default() };
+    let records = Some((&host.store, &host.runtime));
+    let report = test(&host.registry, records, (&found.origin, &found.bytes), testing)?;
     if report.passed() {
         Ok(report)
     } else {

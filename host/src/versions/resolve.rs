@@ -2,7 +2,7 @@
 
 use super::error::VersionsError;
 use crate::core::digest::Digest;
-use crate::plugin::{Listed, Names};
+use crate::plugin::{Listed, Names, is_shipped};
 use crate::run::Host;
 use crate::store::{Activation, PluginVersion, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,13 @@ pub fn names(store: Store, runtime: Handle) -> Names {
     Arc::new(move |reference| {
         let found = runtime.block_on(async {
             match reference.split_once('@') {
-                None => Ok(store.active_plugin(reference).await?),
+                None => match store.active_plugin(reference).await? {
+                    None if !is_shipped(reference) => {
+                        let versions = store.plugin_versions(Some(reference)).await?;
+                        versions.first().map_or(Ok(None), |newest| Err(not_enabled(newest)))
+                    }
+                    active => Ok(active),
+                },
                 Some((name, wanted)) => {
                     let versions = store.plugin_versions(Some(name)).await?;
                     let version = one(reference, versions.iter().filter(|version| version.version == wanted))?;
@@ -197,6 +203,10 @@ pub(super) fn one<'a>(
 /// Name, version and digest, as messages call a version.
 pub(super) fn titled(version: &PluginVersion) -> String {
     format!("{} {} ({BY_DIGEST}{})", version.name, version.version, version.digest.short())
+}
+
+fn not_enabled(newest: &PluginVersion) -> VersionsError {
+    VersionsError::NotEnabled { name: newest.name.clone(), version: newest.version.clone() }
 }
 
 fn not_installed(reference: &str, message: &str) -> VersionsError {

@@ -69,7 +69,7 @@ fn install_all(host: &Host, folder: &Path, signals: &Receiver<()>) {
                 continue;
             }
             let found = Source::File(path.clone()).fetch(host.registry.engine().limits(), &host.runtime, None);
-            match found.and_then(|found| install(host, &found, run::now())) {
+            match found.and_then(|found| install(host, &found, None, run::now())) {
                 Ok(installed) if installed.new => {
                     let version = installed.version;
                     tracing::info!(plugin.name = %version.name, plugin.digest = %version.digest.short(), path = %path.display(), "installed");

@@ -6,9 +6,10 @@ use crate::cli::output::{Output, grouped, print_error};
 use crate::cli::run::on_ctrl_c;
 use crate::cli::value::read_json;
 use crate::plugin::PluginKind;
-use crate::plugin::check::{Check, CheckOptions, CheckReport, Outcome, Sample, check};
+use crate::plugin::check::{Check, CheckOptions, CheckReport, Outcome, Sample, check, sample};
 use crate::project::{Change, Manifest, Snapshot, Watch};
 use crate::run;
+use crate::versions;
 use clap::Args;
 use serde::Serialize;
 use std::fs;
@@ -29,8 +30,8 @@ pub(in crate::cli) struct Dev {
     /// Try with this configuration, a JSON file, instead of the defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The generator whose targets and rows an incident model or a validator is tried on; a shipped one where it is
-    /// left out
+    /// The generator whose targets and rows an incident model or a validator is tried on; the one that suits best of those
+    /// that ship or are installed where it is left out
     #[arg(long, value_name = "PLUGIN")]
     generator: Option<String>,
     /// The seed of rows and checks
@@ -47,7 +48,9 @@ struct Round {
     checks: usize,
     /// Those that failed, and those that say something else than before.
     news: Vec<Check>,
-    /// What changed in the rows; none in the first round.
+    /// What is compared with the round before: `rows`, `incidents`, or `verdict and findings`; none where nothing can be.
+    compared: Option<&'static str>,
+    /// What changed in that; none in the first round.
     changes: Option<Vec<Change>>,
 }
 
@@ -62,8 +65,11 @@ impl Dev {
         let stop = on_ctrl_c(app);
         let stopped = || stop.is_cancelled();
         let mut last = None;
+        let mut manifest = Manifest::read(&self.dir)?;
         loop {
-            let watch = Watch::on(&self.dir, &Manifest::read(&self.dir)?)?;
+            // The round tells why it can't be read; until it can, the last good one says what is watched.
+            manifest = Manifest::read(&self.dir).unwrap_or(manifest);
+            let watch = Watch::on(&self.dir, &manifest)?;
             match self.round(app, out, &mut last) {
                 Ok(round) => show(&round, out)?,
                 // What is wrong now may be right after the next save.
@@ -95,14 +101,24 @@ impl Dev {
             options.sample = Some(Sample::of(&generator, &defaults, &sampled)?);
         }
         let origin = built.component.display().to_string();
+        let kind = registry.engine().kind_of(&origin, &bytes).ok();
+        if options.sample.is_none() && kind.is_some_and(|kind| kind != PluginKind::Generator) {
+            let store = app.records()?;
+            let records = store.as_ref().map(|store| (store, app.runtime().handle()));
+            options.generators = versions::generators(&registry, records)?;
+            // A component that can't be loaded is told of by the check.
+            let loaded = registry.engine().load(&origin, &bytes).ok();
+            options.sample = loaded.and_then(|plugin| sample(registry.engine(), &plugin, &options).ok());
+        }
         let report = check(registry.engine(), &origin, &bytes, &options);
         let plugin = registry.engine().load(&origin, &bytes)?;
-        let rows = Snapshot::of(&plugin, &options, options.sample.as_ref())?;
+        let rows = Snapshot::of(&plugin, &options, options.sample.as_ref()).map_err(anyhow::Error::msg)?;
         let before = last.as_ref().map_or(&[][..], |last| &last.report.checks);
         let round = Round {
             passed: report.passed(),
             checks: report.checks.len(),
             news: news(&report.checks, before),
+            compared: Snapshot::compared(plugin.kind(), options.sample.as_ref()),
             changes: last.as_ref().map(|last| rows.changes(&last.rows)),
         };
         *last = Some(Last { report, rows });
@@ -129,10 +145,13 @@ fn show(round: &Round, out: &Output) -> anyhow::Result<()> {
             let outcome = if check.outcome == Outcome::Failed { "FAILED" } else { "changed" };
             writeln!(to, "{outcome} {}: {}", check.name, check.message)?;
         }
-        match round.changes.as_deref() {
-            None => {}
-            Some([]) => writeln!(to, "the rows are the same")?,
-            Some(changes) => changes.iter().try_for_each(|change| show_change(change, &mut to))?,
+        match (round.compared, round.changes.as_deref()) {
+            (_, None) => {}
+            (None, _) => {
+                writeln!(to, "nothing was compared: there is no generator to try it on; name one with --generator")?
+            }
+            (Some(compared), Some([])) => writeln!(to, "the {compared} are the same")?,
+            (Some(_), Some(changes)) => changes.iter().try_for_each(|change| show_change(change, &mut to))?,
         }
         let verdict = if round.passed { "keeps the contract" } else { "breaks the contract" };
         writeln!(to, "{} checks: the plugin {verdict}", round.checks)?;

@@ -22,6 +22,10 @@ pub(in crate::cli) struct Install {
     /// Take nothing but the component of this digest, 64 hex digits
     #[arg(long, value_name = "SHA256")]
     digest: Option<String>,
+    /// The generator whose targets and rows an incident model or a validator is tried on; the one that suits best of those
+    /// that ship or are installed where it is left out
+    #[arg(long, value_name = "PLUGIN")]
+    generator: Option<String>,
     /// Enable it at once
     #[arg(long)]
     enable: bool,
@@ -48,7 +52,8 @@ impl Install {
                 if found.scenario.is_some() {
                     tracing::warn!("the scenario beside it stays here: a server takes the component alone");
                 }
-                let Uploaded { installed, activated } = server.install(found.bytes, pin, self.enable)?;
+                let Uploaded { installed, activated } =
+                    server.install(found.bytes, pin, self.generator.as_deref(), self.enable)?;
                 (installed, activated)
             }
             None => self.keep(app, &found)?,
@@ -72,7 +77,7 @@ impl Install {
 impl Install {
     fn keep(&self, app: &App, found: &Found) -> anyhow::Result<(Installed, Option<Followed>)> {
         let writer = app.writer()?;
-        let installed = versions::install(&writer.host, found, run::now())?;
+        let installed = versions::install(&writer.host, found, self.generator.clone(), run::now())?;
         let exact = format!("sha256:{}", installed.version.digest);
         let enable = || follow(app, &writer.host, versions::enable(&writer.host, &exact, run::now())?);
         let enabled = self.enable.then(enable).transpose()?;

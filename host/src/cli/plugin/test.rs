@@ -24,8 +24,8 @@ pub(in crate::cli) struct Test {
     /// Try the laws with this configuration, a JSON file, instead of the defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The generator whose targets and rows an incident model or a validator is tried on; a shipped one where it is
-    /// left out
+    /// The generator whose targets and rows an incident model or a validator is tried on; the one that suits best of those
+    /// that ship or are installed where it is left out
     #[arg(long, value_name = "PLUGIN")]
     generator: Option<String>,
     /// The seed of the check
@@ -52,7 +52,9 @@ impl Test {
             Some(server) => server.test(&self.plugin, component(&self.plugin)?, &testing)?,
             None => {
                 let registry = app.registry()?;
-                versions::test(&registry, &self.plugin, &registry.bytes(&self.plugin)?, testing)?
+                let store = app.records()?;
+                let records = store.as_ref().map(|store| (store, app.runtime().handle()));
+                versions::test(&registry, records, (&self.plugin, &registry.bytes(&self.plugin)?), testing)?
             }
         };
         out.print(&report, |out| {

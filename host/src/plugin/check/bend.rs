@@ -1,18 +1,19 @@
 //! What an effect does to rows: each kind of target and each of its signals, three times as strong, moves the signal's column by
-//! more than seeds differ, leaves alone the columns that the model says it does, and changes nothing before it starts.
+//! more than seeds differ, leaves alone the columns that the model says it does, and changes nothing before it starts; and no target
+//! is deaf whose like are not.
 
 use super::generator::{First, shard};
-use super::made::Made;
+use super::made::{Made, Own};
 use super::pairs::{self, EffectsTried};
 use super::pass::Subject;
 use super::{CheckOptions, Record, text};
 use crate::core::incident::{Effect, Incident, Operation, Role, Severity};
-use crate::core::schema::{Field, Signal, Simulation, Target};
+use crate::core::schema::{DataType, Field, Signal, Simulation, Table, Target};
 use crate::core::time::Window;
 use crate::plugin::error::PluginError;
 use crate::plugin::generator::Shard;
-use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a threefold signal has to move its column at least, relative to where it was.
 const LEAST_MOVE: f64 = 0.001;
@@ -22,6 +23,10 @@ const SEEDS: u64 = 4;
 pub(super) const SHORT_ROWS: u64 = 20_000;
 /// How much longer the window is that is tried at last, where rows are few and chance is large.
 const LONGER: u64 = 16;
+/// Rows of a target that would have to differ, were it as its like, for it to be called deaf when none does.
+const DEAF_ROWS: f64 = 10.0;
+/// Most suspects of a group that are tried by themselves.
+const MAX_SUSPECTS: usize = 3;
 /// The attribute of a field that names the signals that may move it, with commas between.
 const MOVED_BY: &str = "moved_by";
 
@@ -51,6 +56,7 @@ pub(super) fn check(
             full.moved(index, signal, &all).or_else(|seen| long.moved(index, signal, &all, seen))
         });
     }
+    undeclared(record, &full);
     pairs::check(record, (subject, options, first), (&full, &long), &mut tried);
     Some(tried)
 }
@@ -77,6 +83,22 @@ fn fields_that_say(record: &mut Record, simulation: &Simulation, tried: &mut Eff
         }
         Ok((format!("{} of {} fields, held to it under every signal", tried.fields_held, tried.fields), ()))
     });
+}
+
+/// What else moved in tables of which no field says what may: no fault by itself, but nothing that anybody is held to either.
+fn undeclared(record: &mut Record, full: &Trial<'_>) {
+    let beside = full.beside.borrow();
+    if beside.is_empty() {
+        return;
+    }
+    let moved = beside.iter().map(|(place, signals)| {
+        format!("{place} by {}", signals.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+    });
+    let moved = moved.collect::<Vec<_>>().join("; ");
+    let why = format!(
+        "signals moved more than their columns where no field says `moved_by`, so that it may be meant: {moved}"
+    );
+    record.skip("signals move nothing else", &why);
 }
 
 /// The signals that may move a field; none where it does not say. An empty name stands for no signal.
@@ -141,6 +163,8 @@ pub(super) struct Trial<'a> {
     base: Made,
     /// For each signal, the spread of its column's mean and sum between seeds.
     spread: Vec<(f64, f64)>,
+    /// What moved beside the signals' columns in tables of which no field says what may, with the signals that moved it.
+    beside: RefCell<BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl<'a> Trial<'a> {
@@ -167,7 +191,7 @@ impl<'a> Trial<'a> {
         let spread = seen.iter().map(|seen: &Vec<(f64, f64)>| {
             (range(&mut seen.iter().map(|(mean, _)| *mean)), range(&mut seen.iter().map(|(_, sum)| *sum)))
         });
-        Ok(Self { subject, first, shard: whole, window, base, spread: spread.collect() })
+        Ok(Self { subject, first, shard: whole, window, base, spread: spread.collect(), beside: RefCell::default() })
     }
 
     /// Bends a signal on targets; what it did to its column, or why that is too little or too much.
@@ -177,13 +201,12 @@ impl<'a> Trial<'a> {
         if incident.effects.is_empty() {
             return Err("no target names it, so that nothing can bend it".into());
         }
-        let step = simulation.step_us;
-        let call_us = (self.first.call_us / 4 / step).max(1) * step;
-        let bent = Made::by(self.subject, self.shard, &[incident], self.window.pieces(call_us)).map_err(text)?;
+        let bent = self.bent(self.shard, incident).map_err(text)?;
         let Some((table, column)) = self.subject.shown_at(index) else {
             return Err("its column is not declared".into());
         };
         self.left_alone(signal, &bent)?;
+        self.keys_kept(signal, &bent)?;
         let (before, after, rows, share) = self.base.changed(&bent, table, column);
         let way = if signal.inverse { -1.0 } else { 1.0 };
         let (mean, sum) = (way * (after.mean() - before.mean()), way * (after.sum - before.sum));
@@ -209,6 +232,94 @@ impl<'a> Trial<'a> {
         Err(format!("three times as much of it must move {place} {way}, by more than seeds differ; {seen}"))
     }
 
+    /// The rows under an incident. More load makes more rows, so that calls are a quarter as long.
+    fn bent(&self, shard: Shard, incident: Incident) -> Result<Made, PluginError> {
+        let step = self.first.simulation.step_us;
+        let call_us = (self.first.call_us / 4 / step).max(1) * step;
+        Made::by(self.subject, shard, &[incident], self.window.pieces(call_us))
+    }
+
+    /// Bends a signal on all targets of a group, and fails where one of them shows nothing at all: its own rows, which name it, stay as
+    /// they are while those of the others change, so that chance can't be why, nor does any row change when it is bent by itself,
+    /// whatever the seed. A target without rows, or with nothing in them that could be bent, is not called deaf.
+    pub(super) fn deaf(&self, index: usize, signal: &Signal, group: &[&Target]) -> Result<(), String> {
+        let incident = threefold(&signal.name, group, self.window);
+        let Some((table, column)) = self.subject.shown_at(index) else { return Ok(()) };
+        if incident.effects.len() < 2 {
+            return Ok(());
+        }
+        let bent: BTreeSet<&str> = incident.effects.iter().map(|effect| effect.target.as_str()).collect();
+        let targets = self.first.simulation.targets.iter().enumerate();
+        let members: Vec<_> = targets.filter(|(_, target)| bent.contains(target.name.as_str())).collect();
+        let own = self.base.own(&self.bent(self.shard, incident.clone()).map_err(text)?, table, column);
+        let of = |place: &usize| own.get(place).copied().unwrap_or_default();
+        let all = members.iter().map(|(place, _)| of(place)).fold(Own::default(), Own::and);
+        // A suspect is held against the rest of its group; of what changed, nothing was its own.
+        let suspects = members.iter().filter(|(place, _)| {
+            let own = of(place);
+            let others = Own { rows: all.rows - own.rows, level: all.level - own.level, ..all };
+            own.changed <= 0.0 && own.expected(others) >= DEAF_ROWS
+        });
+        for (_, target) in suspects.take(MAX_SUSPECTS) {
+            if self.silent(signal, target).map_err(text)? {
+                return Err(format!(
+                    "{} on {} changes no row at all, while it changes those of targets that are alike",
+                    signal.name, target.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a signal that is bent on one target alone changes no row, with none of several seeds.
+    fn silent(&self, signal: &Signal, target: &Target) -> Result<bool, PluginError> {
+        for seed in 0..SEEDS {
+            let shard = Shard { seed: self.shard.seed.wrapping_add(seed), ..self.shard };
+            let bent = self.bent(shard, threefold(&signal.name, &[target], self.window))?;
+            let same = if seed == 0 {
+                self.base.same(&bent)
+            } else {
+                Made::by(self.subject, shard, &[], self.window.pieces(self.first.call_us))?.same(&bent)
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// In tables of which no field says what moves it, texts of the primary key stay what they are as long as there are as many rows.
+    /// What else moves there is noted.
+    fn keys_kept(&self, signal: &Signal, bent: &Made) -> Result<(), String> {
+        let tables = self.first.simulation.tables.iter().zip(self.base.tables.iter().zip(&bent.tables));
+        for (table, (before, after)) in tables.filter(|(table, _)| table.fields.iter().all(|f| moved_by(f).is_none())) {
+            let note = |place: String| {
+                self.beside.borrow_mut().entry(place).or_default().insert(signal.name.clone());
+            };
+            if before.count() != after.count() {
+                note(format!("the number of rows of {}", table.name));
+                continue;
+            }
+            let columns = before.columns.iter().zip(&after.columns).zip(&before.filled);
+            for (field, ((before, after), filled)) in table.fields.iter().zip(columns) {
+                // What has no value as long as nothing happens is there to name incidents.
+                if before == after || !filled || is_shown(&self.first.simulation, table, field) {
+                    continue;
+                }
+                let place = format!("{}.{}", table.name, field.name);
+                if field.data_type == DataType::Utf8 && table.primary_key.contains(&field.name) {
+                    return Err(format!(
+                        "{place} is of the primary key, and {} moved it: rows keep their names under an effect; where it is meant, \
+                         say so with `moved_by`",
+                        signal.name
+                    ));
+                }
+                note(place);
+            }
+        }
+        Ok(())
+    }
+
     /// Columns whose fields say which signals move them have the same values under any other.
     fn left_alone(&self, signal: &Signal, bent: &Made) -> Result<(), String> {
         let tables = self.first.simulation.tables.iter().zip(self.base.tables.iter().zip(&bent.tables));
@@ -227,6 +338,11 @@ impl<'a> Trial<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a signal shows in this column.
+fn is_shown(simulation: &Simulation, table: &Table, field: &Field) -> bool {
+    simulation.signals.iter().any(|signal| signal.table == table.name && signal.column == field.name)
 }
 
 /// An incident that makes `signal` three times as strong over the window, on each of the targets that names it and is not

@@ -29,13 +29,8 @@ pub(super) fn check(
     options: &CheckOptions,
     (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
 ) {
-    let span = Window::from_start(options.start.day_start(), DAYS * DAY_US);
-    let suits = |simulation: &Simulation| {
-        let trial = Trial { plugin, simulation, span, seed: options.seed, meter };
-        let kinds = trial.kinds().unwrap_or_default();
-        let config = configs.first();
-        kinds.iter().filter(|kind| config.is_some_and(|config| trial.trigger(config, kind).is_ok())).count()
-    };
+    let span = span(options);
+    let suits = |simulation: &Simulation| suits(plugin, configs, simulation, options, meter);
     let simulation = match Sample::simulation(engine, options, &suits) {
         Ok(simulation) => simulation,
         Err(why) => {
@@ -81,6 +76,25 @@ pub(super) fn check(
             triggers(record, &trial, config);
         }
     }
+}
+
+/// The days that are planned.
+fn span(options: &CheckOptions) -> Window {
+    Window::from_start(options.start.day_start(), DAYS * DAY_US)
+}
+
+/// How many kinds of incident some target of a simulation takes.
+pub(super) fn suits(
+    plugin: &Plugin,
+    configs: &[Config],
+    simulation: &Simulation,
+    options: &CheckOptions,
+    meter: &Meter,
+) -> usize {
+    let trial = Trial { plugin, simulation, span: span(options), seed: options.seed, meter };
+    let kinds = trial.kinds().unwrap_or_default();
+    let config = configs.first();
+    kinds.iter().filter(|kind| config.is_some_and(|config| trial.trigger(config, kind).is_ok())).count()
 }
 
 /// Every kind can be brought about by hand, on at least one target.
@@ -194,6 +208,6 @@ impl Trial<'_> {
                 Err(error) => return Err(error.to_string()),
             }
         }
-        Err(format!("no target takes it: {refused}"))
+        Err(format!("no target takes it: {refused}; name the generator that it is made for with `--generator`"))
     }
 }

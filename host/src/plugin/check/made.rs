@@ -17,6 +17,34 @@ pub(super) struct Made {
     pub(super) tables: Vec<MadeTable>,
 }
 
+/// The rows that name a target.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Own {
+    /// How many.
+    pub(super) rows: f64,
+    /// The sum of what a column shows in them, whatever its sign.
+    pub(super) level: f64,
+    /// How many of them differ.
+    pub(super) changed: f64,
+}
+
+impl Own {
+    /// The rows of two together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { rows: self.rows + other.rows, level: self.level + other.level, changed: self.changed + other.changed }
+    }
+
+    /// How many rows of these would differ if they were as those of `others`: no more of them, and fewer where there is less to bend.
+    pub(super) fn expected(self, others: Self) -> f64 {
+        if self.rows <= 0.0 || others.rows <= 0.0 || others.level <= 0.0 {
+            return 0.0;
+        }
+        let share = (others.changed / others.rows).min(1.0);
+        let level = (self.level / self.rows) / (others.level / others.rows);
+        self.rows * share * level.min(1.0)
+    }
+}
+
 /// The rows of one table.
 #[derive(Default)]
 pub(super) struct MadeTable {
@@ -24,8 +52,12 @@ pub(super) struct MadeTable {
     rows: Vec<(u128, usize)>,
     /// The columns that signals show in, as numbers.
     shown: BTreeMap<usize, Vec<f64>>,
+    /// Numbers of rows with the targets that they name, by row; of tables that a signal shows in.
+    named: Vec<(usize, usize)>,
     /// All values of each column, whatever their rows.
     pub(super) columns: Vec<TableFingerprint>,
+    /// Whether a column has any value.
+    pub(super) filled: Vec<bool>,
 }
 
 impl Made {
@@ -45,11 +77,43 @@ impl Made {
         subject.batches(&mut generator, windows, |index, batch| {
             let conformed = subject.layouts.get(index).map(|layout| layout.conform(batch));
             if let (Some(table), Some(Ok(batch))) = (tables.get_mut(index), conformed) {
-                table.add(&batch);
+                table.add(subject, &batch);
             }
         })?;
-        tables.iter_mut().for_each(|table| table.rows.sort_unstable());
+        for table in &mut tables {
+            table.rows.sort_unstable();
+            table.named.sort_unstable();
+        }
         Ok(Self { tables })
+    }
+
+    /// Whether no row of any table differs.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        let rows = |made: &MadeTable| made.rows.iter().map(|(hash, _)| *hash).collect::<Vec<_>>();
+        self.tables.iter().zip(&other.tables).all(|(one, other)| rows(one) == rows(other))
+    }
+
+    /// The rows of a table that name each target: how many there are here, what `column` shows in them, and how many of them
+    /// are other ones there.
+    pub(super) fn own(&self, other: &Self, table: usize, column: usize) -> BTreeMap<usize, Own> {
+        let (Some(one), Some(other)) = (self.tables.get(table), other.tables.get(table)) else {
+            return BTreeMap::new();
+        };
+        let mut own: BTreeMap<usize, Own> = BTreeMap::new();
+        let shown = one.shown.get(&column);
+        for (row, target) in &one.named {
+            let value = shown.and_then(|values| values.get(*row)).copied().filter(|value| value.is_finite());
+            let own = own.entry(*target).or_default();
+            own.rows += 1.0;
+            own.level += value.unwrap_or(0.0).abs();
+        }
+        let mut come: BTreeMap<usize, f64> = BTreeMap::new();
+        other.targets(&other.only(one)).for_each(|target| *come.entry(target).or_default() += 1.0);
+        one.targets(&one.only(other)).for_each(|target| own.entry(target).or_default().changed += 1.0);
+        for (target, own) in &mut own {
+            own.changed = own.changed.max(come.get(target).copied().unwrap_or(0.0));
+        }
+        own
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -77,10 +141,16 @@ impl Made {
 
 impl MadeTable {
     fn of(table: &Table) -> Self {
-        Self { columns: vec![TableFingerprint::default(); table.fields.len()], ..Self::default() }
+        let fields = table.fields.len();
+        Self { columns: vec![TableFingerprint::default(); fields], filled: vec![false; fields], ..Self::default() }
     }
 
-    fn add(&mut self, batch: &RecordBatch) {
+    /// How many rows it has.
+    pub(super) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn add(&mut self, subject: &Subject<'_>, batch: &RecordBatch) {
         let types = batch.columns().iter().map(|column| SortField::new(column.data_type().clone())).collect();
         let encoded = RowConverter::new(types).and_then(|converter| converter.convert_columns(batch.columns()));
         let start = self.rows.len();
@@ -95,11 +165,29 @@ impl MadeTable {
                 values.extend(numbers(column));
             }
         }
+        if !self.shown.is_empty() {
+            let columns = batch.columns().iter().filter_map(|column| subject.named(column));
+            for (at, target) in columns.flat_map(|names| names.into_iter().enumerate()) {
+                self.named.extend(target.map(|target| (start + at, target)));
+            }
+        }
+        for (filled, column) in self.filled.iter_mut().zip(batch.columns()) {
+            *filled |= column.null_count() < column.len();
+        }
         for (index, column) in self.columns.iter_mut().enumerate() {
             if let Ok(alone) = batch.project(&[index]) {
                 add(column, &alone);
             }
         }
+    }
+
+    /// The targets that rows name.
+    fn targets<'a>(&'a self, rows: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
+        rows.iter().flat_map(move |row| {
+            let start = self.named.partition_point(|(named, _)| named < row);
+            let named = self.named.get(start..).unwrap_or_default().iter();
+            named.take_while(move |(named, _)| named == row).map(|(_, target)| *target)
+        })
     }
 
     /// Numbers of the rows that `other` has not, in the order of their hashes. Equal rows count as often as there are more of them.
@@ -113,5 +201,22 @@ impl MadeTable {
             }
         }
         only
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Own;
+
+    #[test]
+    fn what_has_little_to_bend_is_expected_to_change_little() {
+        let own = |rows: f64, level: f64, changed: f64| Own { rows, level, changed };
+        let others = own(1_000.0, 20_000.0, 900.0);
+        assert!((own(100.0, 2_000.0, 0.0).expected(others) - 90.0).abs() < 1e-9);
+        assert!((own(100.0, 200.0, 0.0).expected(others) - 9.0).abs() < 1e-9, "a tenth of the level");
+        assert!(own(100.0, 0.0, 0.0).expected(others) <= 0.0, "nothing to bend");
+        assert!(own(0.0, 0.0, 0.0).expected(others) <= 0.0, "no rows");
+        assert!(own(100.0, 2_000.0, 0.0).expected(own(1_000.0, 20_000.0, 0.0)) <= 0.0, "its like did not change");
+        assert!((others.and(others).rows - 2_000.0).abs() < 1e-9);
     }
 }

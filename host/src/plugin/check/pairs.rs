@@ -144,7 +144,9 @@ impl Trials<'_, '_> {
     fn one(&self, index: usize, signal: &Signal, group: &[&Target]) -> Result<(u64, u64, u64), String> {
         let Some(one) = group.first() else { return Ok((0, 0, 0)) };
         let all = group.len() as u64;
-        if self.short.unwrap_or(self.full).moved(index, signal, &[one]).is_ok() {
+        let shortest = self.short.unwrap_or(self.full);
+        shortest.deaf(index, signal, group)?;
+        if shortest.moved(index, signal, &[one]).is_ok() {
             return Ok((1, 0, all - 1));
         }
         self.together(index, signal, group)?;
@@ -172,6 +174,7 @@ impl Trials<'_, '_> {
         (started, most): (Instant, Duration),
         tried: &mut EffectsTried,
     ) -> Result<(), String> {
+        self.full.deaf(index, signal, group)?;
         let mut shown_together = false;
         for target in group {
             if started.elapsed() > most {

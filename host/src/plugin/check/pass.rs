@@ -14,6 +14,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What a generator made.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +82,8 @@ pub(super) struct Subject<'a> {
     pub(super) meter: &'a Meter,
     /// Where signals show, as table and column; none where the column is not declared.
     shown_at: Vec<Option<(usize, usize)>>,
+    /// The targets' positions by their names.
+    targets: HashMap<String, usize>,
 }
 
 impl<'a> Subject<'a> {
@@ -92,7 +95,17 @@ impl<'a> Subject<'a> {
         meter: &'a Meter,
     ) -> Self {
         let shown_at = simulation.signals.iter().map(|signal| place(simulation, signal)).collect();
-        Self { plugin, config, layouts, meter, shown_at }
+        let targets = simulation.targets.iter().enumerate().map(|(at, target)| (target.name.clone(), at));
+        Self { plugin, config, layouts, meter, shown_at, targets: targets.collect() }
+    }
+
+    /// The target of each row that `column` names one in; none where it holds no text.
+    pub(super) fn named(&self, column: &ArrayRef) -> Option<Vec<Option<usize>>> {
+        if column.data_type() != &DataType::Utf8 {
+            return None;
+        }
+        let target = |name: Option<&str>| name.and_then(|name| self.targets.get(name).copied());
+        Some(column.as_string::<i32>().iter().map(target).collect())
     }
 
     /// Where a signal shows, as table and column.

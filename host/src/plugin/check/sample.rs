@@ -59,12 +59,12 @@ impl Sample {
         Ok(Self { simulation, tables, window, rows })
     }
 
-    /// What the options bring, or a sample of the generator that ships which suits best.
+    /// What the options bring, or a sample of the generator which suits best.
     pub(super) fn for_check(engine: &Engine, options: &CheckOptions, suits: Suits<'_>) -> Result<Self, String> {
         if let Some(sample) = &options.sample {
             return Ok(sample.clone());
         }
-        let (generator, config, simulation) = best(engine, suits)?;
+        let (generator, config, simulation) = best(engine, options, suits)?;
         Self::made(&generator, &config, simulation, options).map_err(text)
     }
 
@@ -72,7 +72,7 @@ impl Sample {
     pub(super) fn simulation(engine: &Engine, options: &CheckOptions, suits: Suits<'_>) -> Result<Simulation, String> {
         match &options.sample {
             Some(sample) => Ok(sample.simulation.clone()),
-            None => best(engine, suits).map(|(.., simulation)| simulation),
+            None => best(engine, options, suits).map(|(.., simulation)| simulation),
         }
     }
 }
@@ -80,18 +80,31 @@ impl Sample {
 /// How much there is in a simulation for the plugin that is checked.
 pub(super) type Suits<'a> = &'a dyn Fn(&Simulation) -> usize;
 
-/// The first of the generators that ship of which `suits` says most, its defaults, and what they simulate.
-fn best(engine: &Engine, suits: Suits<'_>) -> Result<(Plugin, Value, Simulation), String> {
-    let mut best: Option<(usize, (Plugin, Value, Simulation))> = None;
+/// The first of which `suits` says most among the generators that ship and those of the options; its defaults, and what
+/// they simulate.
+fn best(engine: &Engine, options: &CheckOptions, suits: Suits<'_>) -> Result<(Plugin, Value, Simulation), String> {
+    let mut candidates = Vec::new();
     for (name, bytes) in shipped::SHIPPED {
         if engine.kind_of(name, bytes).map_err(text)? != PluginKind::Generator {
             continue;
         }
         let generator = engine.load(name, bytes).map_err(text)?;
         let (config, simulation) = planned(&generator).map_err(text)?;
-        let suits = suits(&simulation);
+        candidates.push((generator, config, simulation));
+    }
+    for generator in &options.generators {
+        // One that has no defaults, or makes nothing without an input, is no sample.
+        if let Ok((config, simulation)) = planned(generator)
+            && !simulation.inputs.iter().any(|input| input.required)
+        {
+            candidates.push((generator.clone(), config, simulation));
+        }
+    }
+    let mut best: Option<(usize, (Plugin, Value, Simulation))> = None;
+    for candidate in candidates {
+        let suits = suits(&candidate.2);
         if best.as_ref().is_none_or(|(most, _)| suits > *most) {
-            best = Some((suits, (generator, config, simulation)));
+            best = Some((suits, candidate));
         }
     }
     best.map(|(_, best)| best).ok_or_else(|| "no generator ships with this binary that it could be tried on".to_owned())

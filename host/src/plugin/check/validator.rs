@@ -31,11 +31,7 @@ pub(super) fn check(
     options: &CheckOptions,
     (meter, elsewhere): (&Meter, Option<&Elsewhere<'_>>),
 ) {
-    // The rows that most of its configurations ask for.
-    let suits = |simulation: &Simulation| {
-        let wanted = |config| selected(plugin, config, simulation, options).unwrap_or_default();
-        configs.iter().map(wanted).sum()
-    };
+    let suits = |simulation: &Simulation| suits(plugin, configs, simulation, options);
     let sample = match Sample::for_check(engine, options, &suits) {
         Ok(sample) => sample,
         Err(why) => {
@@ -76,6 +72,16 @@ pub(super) fn check(
             same_verdict(&report, &trial.judge(config, USUAL_ROWS, true)?)
         });
     }
+}
+
+/// How many tables of a simulation its configurations ask for, each counted by itself.
+pub(super) fn suits(plugin: &Plugin, configs: &[Config], simulation: &Simulation, options: &CheckOptions) -> usize {
+    configs.iter().map(|config| selected(plugin, config, simulation, options).unwrap_or_default()).sum()
+}
+
+/// What a validator says of a sample's rows.
+pub(super) fn report(plugin: &Plugin, config: Config, sample: &Sample) -> Result<Report, String> {
+    Trial { plugin, sample, meter: &Meter::default() }.judge(&config, USUAL_ROWS, false)
 }
 
 /// How many selections of a simulation's tables a configuration makes.

@@ -57,6 +57,9 @@ pub(crate) enum Fault {
     DeafSignal,
     LeakySignal,
     EarlySignal,
+    // One meter of several that no effect on itself reaches; and names that an effect changes where no field says what it may.
+    DeafMeter,
+    RenamingSignal,
     // State of the instance that no `save` returns: how often it has been opened, and how often it has saved.
     CountsOpenings,
     CountsSaves,
@@ -112,6 +115,8 @@ pub(crate) const FAULTS: &[(&str, Fault)] = &[
     ("deaf-signal", Fault::DeafSignal),
     ("leaky-signal", Fault::LeakySignal),
     ("early-signal", Fault::EarlySignal),
+    ("deaf-meter", Fault::DeafMeter),
+    ("renaming-signal", Fault::RenamingSignal),
     ("counts-openings", Fault::CountsOpenings),
     ("counts-saves", Fault::CountsSaves),
 ];

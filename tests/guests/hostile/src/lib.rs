@@ -90,6 +90,10 @@ impl generator::Guest for Hostile {
             Fault::PlanUnknownKey => table.primary_key = vec!["key".into()],
             Fault::PlanUnknownSignalColumn => simulation.signals[0].column = "pressure".into(),
             Fault::PlanZeroStep => simulation.step = 0,
+            Fault::RenamingSignal => {
+                table.fields.iter_mut().for_each(|field| field.attributes.clear());
+                table.primary_key = vec!["time".into(), "name".into()];
+            }
             _ => {}
         }
         match fault::describe_fault() {
@@ -114,8 +118,12 @@ impl generator::Guest for Hostile {
         Err(Error::Failed("the meters take no input".into()))
     }
 
-    fn inject(incidents: Vec<Incident>) -> Result<(), Error> {
+    fn inject(mut incidents: Vec<Incident>) -> Result<(), Error> {
         with_shard(|shard| {
+            if shard.config.fault == Fault::DeafMeter {
+                let deaf = meters::name(2);
+                incidents.iter_mut().for_each(|incident| incident.effects.retain(|effect| effect.target != deaf));
+            }
             if shard.config.fault != Fault::DeafSignal {
                 shard.meters.inject(incidents);
             }
@@ -185,6 +193,10 @@ fn advance(shard: &mut Shard, window: &Window) -> Result<Vec<Batch>, Error> {
         Fault::LeakySignal => {
             let start = shard.meters.first_effect().unwrap_or(i64::MAX);
             rows.iter_mut().filter(|row| row.time >= start).for_each(|row| row.id ^= 1);
+        }
+        Fault::RenamingSignal => {
+            let start = shard.meters.first_effect().unwrap_or(i64::MAX);
+            rows.iter_mut().filter(|row| row.time >= start).for_each(|row| row.meter += 1);
         }
         Fault::NotFinite => rows.iter_mut().for_each(|row| row.value = row.value.map(|_| meters::not_finite(row.id))),
         Fault::CountsOpenings => rows.iter_mut().for_each(|row| row.id ^= OPENINGS.get() - 1),
