@@ -196,7 +196,6 @@ impl<'a> Trial<'a> {
 
     /// Bends a signal on targets; what it did to its column, or why that is too little or too much.
     pub(super) fn moved(&self, index: usize, signal: &Signal, targets: &[&Target]) -> Result<(String, ()), String> {
-        let simulation = &self.first.simulation;
         let incident = threefold(&signal.name, targets, self.window);
         if incident.effects.is_empty() {
             return Err("no target names it, so that nothing can bend it".into());
