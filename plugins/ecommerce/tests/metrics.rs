@@ -134,6 +134,8 @@ fn wrong_templates_are_told_where_they_are_wrong() {
     );
     assert!(problem(&services(r#"{"name": "b", "path": "/", "uses": ["c"]}"#)).contains("none of the dependencies"));
     assert!(problem(&services("")).contains("/services/0/operations"));
+    let caller = r#"{"normal_transaction": {"services": [{"name": "a", "calls": ["b"], "operations": [{"name": "c", "path": "/"}]}]}}"#;
+    assert!(problem(caller).contains("/normal_transaction/services/0/calls/0"), "{}", problem(caller));
     assert!(
         problem(r#"{"infrastructure_metrics": {"hosts": [{"name": "x", "service": "nowhere"}]}}"#)
             .contains("none of the services")
