@@ -32,15 +32,16 @@ const BURST_SCALES: [BurstScale; 3] = [
 ];
 /// Share of arrivals' clusters that are pairs of calls of one trace: 1.1 is their dispersion alone.
 const PAIRS: f64 = 0.053;
-/// Utilisation at the schedule's peak. A load spike of 1.6 on a burst of 1.2 stays below 0.9: the shop holds it.
+/// Utilisation at the schedule's peak. A load spike of 1.5 on a burst of 1.25 stays below 0.9: the shop holds it.
 const PEAK_UTILISATION: f64 = 0.45;
 /// Utilisation at the mean call of a day, where operations take their median.
 const TYPICAL_UTILISATION: f64 = 0.26;
 /// What calls in service do to one another, per unit of utilisation: to the median, and on top of it to the slower half.
 const BUSY_SLOWDOWN: f64 = 0.35;
-const BUSY_STRETCH: f64 = 0.4;
-/// Share of the mean wait that the median call sees; most calls do not wait at all.
-const MEDIAN_WAIT: f64 = 0.4;
+const BUSY_STRETCH: f64 = 0.3;
+/// Share of the mean wait that the median call sees, as most calls do not wait at all; and what the slower half waits more.
+const MEDIAN_WAIT: f64 = 0.3;
+const STRETCH_WAIT: f64 = 0.6;
 const PEAK_SCHEDULE: f64 = 60.0;
 const SERVERS_PER_HOST: u32 = 3;
 /// The 30 s after which callers give up, in service times of 400 ms.
@@ -52,7 +53,7 @@ const ERROR_WANDER_TAU_TICKS: f64 = 360.0;
 /// What the normal share of errors follows: load in relation to the peak's, around its middle, and a wander of hours.
 const ERROR_LOAD: f64 = 3.5;
 const ERROR_LOAD_MIDDLE: f64 = 0.55;
-const ERROR_WANDER_SPREAD: f64 = 0.7;
+const ERROR_WANDER_SPREAD: f64 = 0.5;
 const SERVICE_WANDER_TAU_TICKS: f64 = 30.0;
 const SERVICE_WANDER_SPREAD: f64 = 0.06;
 
@@ -268,7 +269,7 @@ impl System {
             let state = &mut self.services[at];
             (state.queue, state.rate) = (queue, service_rate);
             state.slowdown = self.tick.wander[at].max(0.5) * (1.0 + busy + MEDIAN_WAIT * wait);
-            state.stretch = BUSY_STRETCH * queue.utilisation + wait;
+            state.stretch = BUSY_STRETCH * queue.utilisation + STRETCH_WAIT * wait;
             state.error_share =
                 normal_error_share(&self.config, queue.utilisation / PEAK_UTILISATION, self.tick.error_wander);
             let scene = operations::Scene { catalogue, config: &self.config, targets, effects };

@@ -64,7 +64,7 @@ fn correlation(x: &[f64], y: &[f64]) -> f64 {
 #[test]
 fn latency_errors_and_retries_follow_the_load_of_a_day() {
     let day = Window::new(MONDAY, MONDAY + DAY);
-    for seed in [5, 42] {
+    for seed in [5, 42, 7] {
         let mut hours = vec![Part::default(); 24];
         Run::new("{}", day).seed(seed).windows(HOUR / 2).each::<Shop>(|batch| add(&batch, day, &mut hours)).unwrap();
         let load: Vec<f64> = hours.iter().map(Part::rows).collect();
@@ -92,11 +92,11 @@ fn latency_errors_and_retries_follow_the_load_of_a_day() {
             );
         }
         assert!(p50 > 0.8 && p99 > 0.8, "{p50} {p99}");
-        assert!(errors > 0.6 && retried > 0.8, "{errors} {retried}");
+        assert!(errors > 0.6 && retried > 0.7, "{errors} {retried}");
         let rise = |of: &dyn Fn(&Part) -> f64| of(&peak) / of(&night);
         let (p50, p99) = (rise(&|part| part.quantile(0.5)), rise(&|part| part.quantile(0.99)));
-        assert!((1.10..=1.20).contains(&p50), "{p50}");
-        assert!(p99 > p50 + 0.05 && p99 < 1.5, "{p99}");
+        assert!((1.07..=1.20).contains(&p50), "{p50}");
+        assert!(p99 > p50 + 0.02 && p99 < 1.5, "{p99}");
         assert!(rise(&Part::errors) > 1.2 && rise(&Part::retried) > 1.2);
         for part in [&night, &peak, &all] {
             assert!((0.009..=0.021).contains(&part.errors()), "{}", part.errors());
@@ -113,7 +113,7 @@ fn a_load_spike_at_the_peak_breaks_no_service_level() {
     let simulation = plan::<Shop>("{}").unwrap();
     let spec: toml::Table = include_str!("../scenario.toml").parse().unwrap();
     let levels = serde_json::to_string(&spec["validators"][1]["config"]).unwrap();
-    for seed in 0..10 {
+    for seed in 0..16 {
         let targets = simulation.targets.clone();
         let decoy = trigger::<ServiceIncidents>("{}", seed, evening, targets, "load-spike", "shop", spike).unwrap();
         let run = Run::new("{}", evening).seed(seed).windows(HOUR / 4);
@@ -124,19 +124,24 @@ fn a_load_spike_at_the_peak_breaks_no_service_level() {
             minutes.drain(75..104).collect::<Vec<Part>>()
         };
         let (calm, parts) = (minutes(&calm), minutes(&spiked));
-        let most = |of: &dyn Fn(&Part) -> f64| parts.iter().map(of).fold(0.0, f64::max);
-        let (errors, median) = (most(&Part::errors), most(&|part| part.quantile(0.5)));
+        // Errors come in blips with and without the spike.
+        let added = calm.iter().zip(&parts).map(|(calm, spiked)| spiked.errors() - calm.errors());
+        let added = added.fold(0.0, f64::max);
+        let median = parts.iter().map(|part| part.quantile(0.5)).fold(0.0, f64::max);
         let rows = |parts: &[Part]| parts.iter().map(Part::rows).sum::<f64>();
         let medians = |parts: &[Part]| parts.iter().map(|part| part.quantile(0.5)).sum::<f64>();
         let (volume, slower) = (rows(&parts) / rows(&calm), medians(&parts) / medians(&calm));
         eprintln!(
-            "seed {seed}: {volume:.2} times the calls, worst minute {:.1} % errors and {median} ms, {slower:.2} times the median",
-            100.0 * errors
+            "seed {seed}: {volume:.2} times the calls, worst minute {:.1} % more errors and {median} ms, {slower:.2} times the median",
+            100.0 * added
         );
-        assert!((1.2..=1.7).contains(&volume), "{volume}");
-        assert!(errors < 0.12, "seed {seed}: {errors}");
-        assert!(median < 650.0 && slower < 1.3, "seed {seed}: {median} {slower}");
+        assert!((1.2..=1.6).contains(&volume), "{volume}");
+        assert!(added < 0.02, "seed {seed}: {added}");
+        assert!(parts.iter().all(|part| part.errors() < 0.25), "seed {seed}");
+        assert!(median < 550.0 && slower < 1.25, "seed {seed}: {median} {slower}");
         let report = judge::<Levels>(&levels, &simulation.tables, evening, &spiked).unwrap();
+        let p95 = report.findings.iter().find(|finding| finding.rule == "normal:p95").unwrap();
+        eprintln!("  {}", p95.message);
         let broken: Vec<_> = report.findings.iter().filter(|f| f.severity >= Severity::High && f.failed > 0).collect();
         assert!(broken.is_empty(), "seed {seed}: {broken:#?}");
     }

@@ -9,8 +9,10 @@ use crate::config::Config;
 
 /// Share of calls that still time out behind an open breaker: its trials.
 const TRIALS_TIME_OUT: f64 = 0.03;
+/// What a service that lost capacity is slower than one in other trouble: no call of it is answered early.
+const DEGRADED_SLOWER: f64 = 1.15;
 /// Least and most factor of a load spike: a system with a third of its capacity to spare holds it.
-const SPIKE: (f64, f64) = (1.3, 1.6);
+const SPIKE: (f64, f64) = (1.3, 1.5);
 /// The attribute of a target that names the targets it calls, with commas between them.
 const CALLS: &str = "calls";
 
@@ -210,7 +212,7 @@ impl Recipes<'_> {
             }
             Trouble::UpstreamDegradation => {
                 root.scale("capacity", 0.75);
-                root.scale("latency", slowdown);
+                root.scale("latency", DEGRADED_SLOWER * slowdown);
                 root.set("error_rate", failing);
                 root.set("retry_rate", 0.12);
                 if self.config.cascades && stream.chance(0.4) {
