@@ -71,6 +71,11 @@ fn hosts_have_sticky_and_spiky_metrics_that_follow_the_load() {
             mean_pause(false)
         );
         assert!((0.94..=0.995).contains(&memory), "{memory}");
+        let hourly = |metric: &str| of(host, metric).chunks(360).map(|hour| hour.iter().sum()).collect::<Vec<f64>>();
+        for metric in ["latency_p50_ms", "latency_p99_ms", "error_rate_pct", "retry_rate_pct", "threads_active"] {
+            let follows = correlation(&hourly(metric), &hourly("request_rate_rps"));
+            assert!(follows > 0.8, "{metric} of {host} goes with the load: {follows}");
+        }
         assert!(disk < 0.4 && network < 0.5, "{disk} {network}");
         assert!(load > 0.85, "{load}");
         assert!((40..=160).contains(&collections), "{collections}");
