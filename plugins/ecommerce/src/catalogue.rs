@@ -65,6 +65,8 @@ pub struct Service {
     pub operations: std::ops::Range<usize>,
     /// Positions of its hosts.
     pub hosts: std::ops::Range<usize>,
+    /// Names of the services that it calls.
+    pub calls: Vec<String>,
 }
 
 /// A kind of request.
@@ -82,7 +84,7 @@ pub struct Operation {
     pub path_variant: Option<Weighted>,
     /// Its share of all transactions.
     pub share: f64,
-    /// Median response time of an idle system.
+    /// Median response time at the mean load of a day.
     pub median_ms: f64,
     /// How much more often than the average operation it fails.
     pub error_weight: f64,
@@ -211,6 +213,7 @@ impl Catalogue {
             share: 0.0,
             operations: first..self.operations.len(),
             hosts: 0..0,
+            calls: service.calls.clone(),
         });
     }
 
@@ -327,6 +330,11 @@ fn problems_of(transaction: &NormalTransaction) -> Vec<Problem> {
     for (s, service) in transaction.services.iter().enumerate() {
         if service.operations.is_empty() {
             complain(format!("/services/{s}/operations"), "there must be an operation".into());
+        }
+        for (c, name) in service.calls.iter().enumerate() {
+            if !transaction.services.iter().any(|other| other.name == *name && other.name != service.name) {
+                complain(format!("/services/{s}/calls/{c}"), format!("{name:?} is none of the other services"));
+            }
         }
         for (o, operation) in service.operations.iter().enumerate() {
             let at = |key: &str| format!("/services/{s}/operations/{o}/{key}");

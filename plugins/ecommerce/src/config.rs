@@ -17,7 +17,7 @@ pub struct Config {
     pub base_tps: f64,
     /// How far the schedule's peaks rise above the base: 2.5 gives the schedule's own 50 where it says 50.
     pub peak_multiplier: f64,
-    /// Share of errors in normal operation, in percent: a number, or a range such as "1-2" that the hours wander within.
+    /// Share of errors in normal operation, in percent: a number, or a range such as "1-2" that follows the load.
     pub error_rate_normal: Range,
     /// Share of errors that an incident in full force brings to the operations it hits, in percent: what an incident model means by
     /// 25 to 40 percent becomes this range.

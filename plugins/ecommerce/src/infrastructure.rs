@@ -241,7 +241,8 @@ impl MetricsLog {
             rows.retry_rate_pct.push(pct(state.mean.retries));
             let [normal, slow] = self.quantiles;
             let quantile = |at: usize| {
-                let factor = normal[at] + (slow[at] - normal[at]) * state.mean.slow;
+                let stretched = (normal[at] - 1.0).max(0.0) * state.mean.stretch;
+                let factor = normal[at] + (slow[at] - normal[at]) * state.mean.slow + stretched;
                 round((latency_ms * factor).min(LONGEST_LATENCY_MS))
             };
             rows.latency_p50_ms.push(quantile(0));
@@ -291,7 +292,7 @@ fn saw(unit: &mut Unit, second: i64, system: &mut System) -> f64 {
 
 /// Pauses of ten seconds: the young generation's always, and a long one after a full collection; both grow as the heap fills up.
 fn collections(state: &ServiceState, heap_share: f64, full: bool, spike: f64) -> f64 {
-    let young = (4.0 + 22.0 * state.queue.utilisation) * spike;
+    let young = (4.0 + 30.0 * state.queue.utilisation) * spike;
     let old = if full { 140.0 } else { 0.0 };
     (young + old) * (1.0 + 0.2 * heap_share / (1.0 - heap_share))
 }

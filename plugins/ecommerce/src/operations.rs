@@ -12,7 +12,8 @@ use crate::templates::Cause;
 /// Normal shares of calls.
 const TIMEOUT_SHARE: f64 = 0.0003;
 const REJECTION_SHARE: f64 = 0.0001;
-const RETRY_SHARE: f64 = 0.012;
+/// Calls that are tried again for each one that fails.
+const RETRIES_PER_ERROR: f64 = 0.8;
 /// Normal use of a host's memory, in percent.
 pub const MEMORY_PCT: f64 = 52.0;
 /// Memory begins to press here, in percent.
@@ -24,8 +25,12 @@ const PRESSURE_SLOWDOWN: f64 = 0.5;
 const PRESSURE_ERRORS: f64 = 0.30;
 /// From this factor on an operation is slow as a whole: no more single stragglers, but a narrow hump.
 const SLOW: f64 = 4.0;
-/// A share of refused calls at which a breaker counts as half open for those that pass.
+/// From this share of refused calls on, some of those that pass are trials of breakers that are half open.
 const HALF_OPEN: f64 = 0.02;
+/// Their share of the calls that pass.
+const TRIALS: f64 = 0.125;
+/// Trials are told apart by ten random bits.
+const TRIAL_BITS: u32 = 10;
 /// Smaller changes mark no row.
 const LEAST_CHANGE: f64 = 1e-3;
 
@@ -74,6 +79,8 @@ pub struct Shares {
     pub retries: f64,
     /// Median response time.
     pub latency_ms: f64,
+    /// How much farther above the median the slower half lies.
+    pub stretch: f64,
     /// Use of pooled connections beyond what there is, 0 to 1.
     pub pool_pressure: f64,
     /// Memory's pressure, 0 to 1.
@@ -87,6 +94,8 @@ pub struct Shares {
 pub struct OperationState {
     /// Median response time.
     pub latency_ms: f32,
+    /// How much farther above the median the slower half lies.
+    pub stretch: f32,
     /// Whether it is slow as a whole.
     pub slow: bool,
     /// Refused by the breaker below this.
@@ -101,8 +110,8 @@ pub struct OperationState {
     pub retried_below: u32,
     /// What the stress is.
     pub stress: Cause,
-    /// Whether calls that pass do so through a breaker that is half open.
-    pub half_open: bool,
+    /// Calls that pass are trials of a breaker that is half open below this, of 2^10.
+    pub trial_below: u32,
     /// Who is to blame.
     pub mark: Option<Mark>,
 }
@@ -112,24 +121,35 @@ pub fn threshold(share: f64) -> u32 {
     (share.clamp(0.0, 1.0) * 4_294_967_295.0) as u32
 }
 
-/// Retries per first call of a service, before its queue has its say.
+/// Whether a call that passes is a trial, by its random bits of which the lowest ten count.
+#[inline]
+pub fn is_trial(state: &OperationState, bits: u64) -> bool {
+    ((bits & ((1 << TRIAL_BITS) - 1)) as u32) < state.trial_below
+}
+
+/// Retries per first call of a service, before its queue has its say. `error_share` of an average operation's calls fail.
 pub fn retries(
     service: &Service,
     catalogue: &Catalogue,
     bent: &impl Fn(usize, Signals, f64) -> f64,
     targets: Targets,
+    error_share: f64,
 ) -> f64 {
     let sum: f64 = service
         .operations
         .clone()
-        .map(|at| catalogue.operations[at].share * bent(targets.operation(at), Signals::RetryRate, RETRY_SHARE))
+        .map(|at| {
+            let operation = &catalogue.operations[at];
+            let normal = RETRIES_PER_ERROR * error_share * operation.error_weight;
+            operation.share * bent(targets.operation(at), Signals::RetryRate, normal)
+        })
         .sum();
     (sum / service.share.max(1e-12)).clamp(0.0, 10.0)
 }
 
 /// Normal database connections in use on a host at a utilisation, as a share of the most.
 pub fn connections_share(utilisation: f64) -> f64 {
-    0.10 + 0.45 * utilisation
+    0.10 + 0.62 * utilisation
 }
 
 /// All that the operations of a service are solved from.
@@ -143,8 +163,6 @@ pub struct Scene<'a> {
     pub targets: Targets,
     /// What incidents do and when, where they do something.
     pub effects: Option<(&'a Effects, Timestamp)>,
-    /// Normal share of errors at this time.
-    pub error_share: f64,
 }
 
 impl Scene<'_> {
@@ -166,6 +184,7 @@ impl Scene<'_> {
             mean.rejections += weight * shares.rejections;
             mean.retries += weight * shares.retries;
             mean.latency_ms += weight * shares.latency_ms;
+            mean.stretch += weight * shares.stretch;
             mean.slow += weight * f64::from(u8::from(solved.slow));
         }
         mean
@@ -189,18 +208,20 @@ impl Scene<'_> {
     }
 
     fn undisturbed(&self, operation: &Operation, state: &ServiceState) -> (OperationState, Shares) {
-        let errors = self.error_share * operation.error_weight;
+        let errors = state.error_share * operation.error_weight;
         let overload = state.queue.failed;
         let shares = Shares {
             errors: errors + TIMEOUT_SHARE + REJECTION_SHARE + overload,
             timeouts: TIMEOUT_SHARE + overload,
             rejections: REJECTION_SHARE,
-            retries: RETRY_SHARE + state.queue.retries,
+            retries: RETRIES_PER_ERROR * errors + state.queue.retries,
             latency_ms: operation.median_ms * state.slowdown,
+            stretch: state.stretch,
             ..Shares::default()
         };
         let solved = OperationState {
             latency_ms: shares.latency_ms as f32,
+            stretch: shares.stretch as f32,
             rejected_below: threshold(REJECTION_SHARE),
             timed_out_below: threshold(REJECTION_SHARE + shares.timeouts),
             stressed_below: threshold(REJECTION_SHARE + shares.timeouts),
@@ -233,7 +254,7 @@ impl Scene<'_> {
         let own = self.targets.operation(index);
         let pressed = normal.latency_ms * (1.0 + PRESSURE_SLOWDOWN * (pool + memory));
         let latency_ms = bend(own, Signals::Latency, pressed).max(1.0);
-        let normal_errors = self.error_share * operation.error_weight;
+        let normal_errors = state.error_share * operation.error_weight;
         let asked = bend(own, Signals::ErrorRate, normal_errors).max(0.0);
         let timeouts = bend(own, Signals::TimeoutRate, normal.timeouts).clamp(0.0, 1.0);
         let rejections = bend(own, Signals::RejectionRate, normal.rejections).clamp(0.0, 1.0);
@@ -264,8 +285,12 @@ impl Scene<'_> {
         };
         let (rejections, timeouts, stressed) = (rejections * fit, timeouts * fit, stressed * fit);
         let slow = latency_ms > SLOW * normal.latency_ms;
+        // All calls of an operation in trouble are slow, and alike.
+        let stretch = if slow { 0.0 } else { normal.stretch };
+        let trials = if rejections < HALF_OPEN { 0.0 } else { TRIALS };
         let solved = OperationState {
             latency_ms: latency_ms as f32,
+            stretch: stretch as f32,
             slow,
             rejected_below: threshold(rejections),
             timed_out_below: threshold(rejections + timeouts),
@@ -273,7 +298,7 @@ impl Scene<'_> {
             failed_below: threshold(rejections + timeouts + stressed + base * (1.0 - BLIP_SHARE)),
             retried_below: threshold(retries),
             stress,
-            half_open: rejections >= HALF_OPEN,
+            trial_below: (trials * f64::from(1 << TRIAL_BITS)) as u32,
             mark,
         };
         let shares = Shares {
@@ -282,6 +307,7 @@ impl Scene<'_> {
             rejections,
             retries,
             latency_ms,
+            stretch,
             ..Shares::default()
         };
         (solved, shares)

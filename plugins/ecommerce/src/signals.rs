@@ -98,7 +98,11 @@ pub fn targets(catalogue: &Catalogue) -> Vec<Target> {
     let mut all = vec![target(SHOP.to_owned(), Vec::new(), &["demand"], "system")];
     let service_signals: Vec<&str> = ["capacity"].into_iter().chain(OPERATION).chain(HOST).collect();
     for service in &catalogue.services {
-        all.push(target(service.name.clone(), vec![SHOP.to_owned()], &service_signals, "service"));
+        let mut service_target = target(service.name.clone(), vec![SHOP.to_owned()], &service_signals, "service");
+        if !service.calls.is_empty() {
+            service_target.attributes.push(Attribute::new("calls", service.calls.join(", ")));
+        }
+        all.push(service_target);
     }
     let with_connections: Vec<&str> = OPERATION.into_iter().chain(["db_connections"]).collect();
     for dependency in &catalogue.dependencies {

@@ -32,8 +32,16 @@ const BURST_SCALES: [BurstScale; 3] = [
 ];
 /// Share of arrivals' clusters that are pairs of calls of one trace: 1.1 is their dispersion alone.
 const PAIRS: f64 = 0.053;
-/// Utilisation at the schedule's peak: where shops buy their next machine.
-const PEAK_UTILISATION: f64 = 0.62;
+/// Utilisation at the schedule's peak. A load spike of 1.5 on a burst of 1.25 stays below 0.9: the shop holds it.
+const PEAK_UTILISATION: f64 = 0.45;
+/// Utilisation at the mean call of a day, where operations take their median.
+const TYPICAL_UTILISATION: f64 = 0.26;
+/// What calls in service do to one another, per unit of utilisation: to the median, and on top of it to the slower half.
+const BUSY_SLOWDOWN: f64 = 0.35;
+const BUSY_STRETCH: f64 = 0.3;
+/// Share of the mean wait that the median call sees, as most calls do not wait at all; and what the slower half waits more.
+const MEDIAN_WAIT: f64 = 0.3;
+const STRETCH_WAIT: f64 = 0.6;
 const PEAK_SCHEDULE: f64 = 60.0;
 const SERVERS_PER_HOST: u32 = 3;
 /// The 30 s after which callers give up, in service times of 400 ms.
@@ -42,6 +50,10 @@ const RETRY_SHARE: f64 = 0.5;
 /// A queue holds no more than this, in service times; what finds it full is refused.
 const LONGEST_WAIT: f64 = 1.0;
 const ERROR_WANDER_TAU_TICKS: f64 = 360.0;
+/// What the normal share of errors follows: load in relation to the peak's, around its middle, and a wander of hours.
+const ERROR_LOAD: f64 = 3.5;
+const ERROR_LOAD_MIDDLE: f64 = 0.55;
+const ERROR_WANDER_SPREAD: f64 = 0.5;
 const SERVICE_WANDER_TAU_TICKS: f64 = 30.0;
 const SERVICE_WANDER_SPREAD: f64 = 0.06;
 
@@ -58,8 +70,12 @@ pub struct ServiceState {
     pub queue: QueueState,
     /// First calls per second.
     pub rate: f64,
-    /// Factor on latencies: its slow wander and its queue.
+    /// Factor on latencies: its slow wander, its load and its queue.
     pub slowdown: f64,
+    /// How much farther above the median the slower half of its calls lies.
+    pub stretch: f64,
+    /// Share of an average operation's calls that fail without an incident.
+    pub error_share: f64,
     /// Mean state of its operations, weighted by how often they are called.
     pub mean: operations::Shares,
 }
@@ -89,6 +105,8 @@ pub struct System {
 struct Tick {
     index: i64,
     rate: f64,
+    error_wander: f64,
+    /// The normal share of errors at this rate.
     error_share: f64,
     wander: Vec<f64>,
     /// Seconds within the tick in which a blip begins and ends.
@@ -133,7 +151,14 @@ impl System {
                 })
                 .collect(),
             capacities: catalogue.services.iter().map(|s| (s.share * peak / PEAK_UTILISATION).max(1e-9)).collect(),
-            tick: Tick { index: i64::MIN, rate: 0.0, error_share: 0.0, wander: vec![0.0; services], blip: (0, 0) },
+            tick: Tick {
+                index: i64::MIN,
+                rate: 0.0,
+                error_wander: 0.0,
+                error_share: 0.0,
+                wander: vec![0.0; services],
+                blip: (0, 0),
+            },
             disturbed_second: None,
             arrivals: Arrivals::default(),
             services: vec![ServiceState::default(); services],
@@ -203,8 +228,9 @@ impl System {
         // A rate that is a sum of independent users' has bursts that shrink with their number.
         let sources = (expected / self.config.base_tps.max(1e-9)).max(0.05);
         let burst = self.bursts.factor(index, 1.0 / sources);
-        let place = 1.0 / (1.0 + (-1.2 * self.error_wander.at(index)).exp());
-        let error_share = self.config.normal_error_share(place);
+        let rate = expected * burst;
+        let error_wander = self.error_wander.at(index);
+        let error_share = normal_error_share(&self.config, rate / self.peak_rate(), error_wander);
         // Blips make up their share of the errors on average.
         let bits = hash(self.seed, BLIP, 0, index);
         let often = error_share * BLIP_SHARE / BLIP_LEVEL * TICK_SECONDS as f64 / BLIP_MEAN_SECONDS;
@@ -215,9 +241,9 @@ impl System {
         } else {
             (0, 0)
         };
-        let Tick { index: at, rate, error_share: errors, wander, blip: when } = &mut self.tick;
-        (*at, *rate, *errors, *when) = (index, expected * burst, error_share, blip);
-        for (value, process) in wander.iter_mut().zip(&mut self.service_wander) {
+        let wander = std::mem::take(&mut self.tick.wander);
+        self.tick = Tick { index, rate, error_wander, error_share, wander, blip };
+        for (value, process) in self.tick.wander.iter_mut().zip(&mut self.service_wander) {
             *value = 1.0 + SERVICE_WANDER_SPREAD * process.at(index);
         }
     }
@@ -236,19 +262,26 @@ impl System {
         for (at, service) in catalogue.services.iter().enumerate() {
             let capacity = self.capacities[at] * bent(targets.service(at), Signals::Capacity, 1.0).max(0.01);
             let service_rate = rate * service.share;
-            let retries = operations::retries(service, catalogue, &bent, targets);
+            let retries = operations::retries(service, catalogue, &bent, targets, self.tick.error_share);
             let queue = self.queues[at].at(service_rate * (1.0 + retries) / capacity);
-            let slowdown = self.tick.wander[at].max(0.5) * (1.0 + queue.wait.min(LONGEST_WAIT));
+            let wait = queue.wait.min(LONGEST_WAIT);
+            let busy = BUSY_SLOWDOWN * (queue.utilisation - TYPICAL_UTILISATION);
             let state = &mut self.services[at];
-            (state.queue, state.rate, state.slowdown) = (queue, service_rate, slowdown);
-            let scene = operations::Scene {
-                catalogue,
-                config: &self.config,
-                targets,
-                effects,
-                error_share: self.tick.error_share,
-            };
+            (state.queue, state.rate) = (queue, service_rate);
+            state.slowdown = self.tick.wander[at].max(0.5) * (1.0 + busy + MEDIAN_WAIT * wait);
+            state.stretch = BUSY_STRETCH * queue.utilisation + STRETCH_WAIT * wait;
+            state.error_share =
+                normal_error_share(&self.config, queue.utilisation / PEAK_UTILISATION, self.tick.error_wander);
+            let scene = operations::Scene { catalogue, config: &self.config, targets, effects };
             state.mean = scene.solve(at, state, &mut self.operations[service.operations.clone()]);
         }
     }
+}
+
+/// The share of calls that fail without an incident: within the configured range, lower where there is little load in relation
+/// to the peak's and higher where there is much.
+fn normal_error_share(config: &Config, load: f64, wander: f64) -> f64 {
+    let x = ERROR_LOAD * (load - ERROR_LOAD_MIDDLE) + ERROR_WANDER_SPREAD * wander;
+    // From 0 to 1, flat at both ends, and without the long way of an exponential through a library.
+    config.normal_error_share(0.5 + 0.5 * x / (1.0 + x.abs()))
 }

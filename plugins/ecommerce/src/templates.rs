@@ -56,6 +56,9 @@ pub struct Service {
     pub name: String,
     /// What it does for its callers.
     pub operations: Vec<Operation>,
+    /// Names of the services that it calls; their trouble can become its own.
+    #[serde(default)]
+    pub calls: Vec<String>,
 }
 
 /// A kind of request.
@@ -75,7 +78,7 @@ pub struct Operation {
     /// Its weight among all operations of all services.
     #[serde(default = "one")]
     pub weight: f64,
-    /// Median response time of an idle system, in milliseconds.
+    /// Median response time at the mean load of a day, in milliseconds.
     #[serde(default = "median_ms")]
     pub median_ms: f64,
     /// How much more often than the average operation it fails.

@@ -35,6 +35,22 @@ struct Seen {
     /// Rows by phase and incident: how many, how many errors, response times.
     marked: BTreeMap<(String, String), (usize, usize, Vec<i32>)>,
     hosts: BTreeMap<String, Vec<(i64, f64, f64)>>,
+    /// Rows of the phase `incident` by the breaker's state.
+    breaker: BTreeMap<String, usize>,
+}
+
+impl Seen {
+    /// Errors' share and response times of the phase `incident`.
+    fn incident(&self) -> (f64, Vec<i32>) {
+        let (mut errors, mut times) = (0, Vec::new());
+        for ((phase, _), (_, failed, ms)) in &self.marked {
+            if phase == "incident" {
+                errors += failed;
+                times.extend_from_slice(ms);
+            }
+        }
+        (errors as f64 / times.len().max(1) as f64, times)
+    }
 }
 
 fn see(span: Window, seed: u64, all: &[Incident]) -> Seen {
@@ -58,6 +74,10 @@ fn see(span: Window, seed: u64, all: &[Incident]) -> Seen {
                     *seen.errors.entry(code.to_owned()).or_default() += 1;
                 }
                 let phase = batch.text("phase", row).unwrap().to_owned();
+                if phase == "incident" {
+                    let state = batch.text("circuit_breaker_state", row).unwrap();
+                    *seen.breaker.entry(state.to_owned()).or_default() += 1;
+                }
                 let id = batch.text("incident_id", row).unwrap_or("").to_owned();
                 let entry = seen.marked.entry((phase, id)).or_default();
                 entry.0 += 1;
@@ -94,6 +114,8 @@ fn the_payment_scenario_is_the_documents() {
             eprintln!("payment timeouts {timeouts}, refused {refused}, {:?}", seen.errors);
             assert!((45..=90).contains(&timeouts), "{timeouts}");
             assert!(refused > 20, "{refused}");
+            let (open, trials) = (seen.breaker["open"], seen.breaker["half_open"]);
+            assert!(trials > 0 && open > 2 * trials, "a breaker refuses, and tries a few: {:?}", seen.breaker);
             for ((phase, id), (rows, errors, times)) in &seen.marked {
                 eprintln!(
                     "{phase} {id}: {rows} rows, {:.1} % errors, p5 {} p50 {} p95 {} max {} ms",
@@ -188,45 +210,113 @@ fn a_day_has_its_number_of_incidents_and_all_kinds_happen() {
 }
 
 #[test]
-fn every_kind_by_hand_brings_the_documents_figures() {
-    let span = Window::new(clock(0, 15, 0), clock(0, 15, 10));
-    for kind in ServiceIncidents::kinds() {
-        let place = match kind.name.as_str() {
-            "payment-gateway-timeout" => "payment-gateway",
-            "database-pool-exhaustion" => "orders-db",
-            "load-spike" => "shop",
-            "memory-pressure" => "checkout-service",
-            _ => "search-service",
-        };
-        let config = r#"{"cascades": true}"#;
-        let all = trigger::<ServiceIncidents>(config, SEED, WEEK, targets(), &kind.name, place, span).unwrap();
-        let seen = see(span, SEED, &all);
-        let (mut rows, mut errors, mut times) = (0, 0, Vec::new());
-        for ((phase, _), (n, failed, ms)) in &seen.marked {
-            if phase == "incident" {
-                rows += n;
-                errors += failed;
-                times.extend_from_slice(ms);
+fn every_kind_by_hand_brings_the_documents_figures_by_day_and_by_night() {
+    for (hour, minute) in [(15, 0), (2, 10), (19, 10)] {
+        let span = Window::new(clock(0, hour, minute), clock(0, hour, minute + 10));
+        for kind in ServiceIncidents::kinds() {
+            let place = match kind.name.as_str() {
+                "payment-gateway-timeout" => "payment-gateway",
+                "database-pool-exhaustion" => "orders-db",
+                "load-spike" => "shop",
+                "memory-pressure" => "checkout-service",
+                _ => "search-service",
+            };
+            let config = r#"{"cascades": true}"#;
+            let all = trigger::<ServiceIncidents>(config, SEED, WEEK, targets(), &kind.name, place, span).unwrap();
+            let seen = see(span, SEED, &all);
+            let (share, times) = seen.incident();
+            if kind.name == "load-spike" {
+                assert!(times.is_empty(), "a decoy marks no row");
+                continue;
             }
+            let slow = times.iter().filter(|ms| (5_000..=35_000).contains(*ms)).count() as f64 / times.len() as f64;
+            eprintln!(
+                "{hour}:{minute:02} {}: {} rows, {:.1} % errors, {:.0} % within 5 to 35 s, p50 {} p95 {} ms, {:?}",
+                kind.name,
+                times.len(),
+                share * 100.0,
+                slow * 100.0,
+                quantile(&times, 0.5),
+                quantile(&times, 0.95),
+                seen.errors
+            );
+            assert!((0.25..=0.40).contains(&share), "{hour}:{minute:02} {}: {share}", kind.name);
+            // What a breaker refuses is answered at once.
+            let least = if kind.name.starts_with("circuit") || kind.name.starts_with("payment") { 0.5 } else { 0.8 };
+            assert!(
+                quantile(&times, 0.99) <= 35_000 && slow > least,
+                "{hour}:{minute:02} {}: {slow} are slow",
+                kind.name
+            );
         }
-        if kind.name == "load-spike" {
-            assert_eq!(rows, 0, "a decoy marks no row");
-            continue;
-        }
-        let share = errors as f64 / rows as f64;
-        let slow = times.iter().filter(|ms| (5_000..=35_000).contains(*ms)).count() as f64 / times.len() as f64;
-        eprintln!(
-            "{}: {rows} rows, {:.1} % errors, {:.0} % within 5 to 35 s, p50 {} p95 {} ms, {:?}",
-            kind.name,
-            share * 100.0,
-            slow * 100.0,
-            quantile(&times, 0.5),
-            quantile(&times, 0.95),
-            seen.errors
-        );
-        assert!((0.25..=0.40).contains(&share), "{}: {share}", kind.name);
-        assert!(quantile(&times, 0.99) <= 35_000 && slow > 0.45, "{}: {slow}", kind.name);
     }
+}
+
+#[test]
+fn a_degraded_service_is_slow_on_every_target_at_night() {
+    let span = Window::new(clock(0, 2, 10), clock(0, 2, 20));
+    for service in ["web-frontend", "catalog-service", "user-service", "inventory-service", "payment-service"] {
+        let mut all_times = Vec::new();
+        for seed in 0..4 {
+            let kind = "upstream-degradation";
+            let all = trigger::<ServiceIncidents>(r#"{"cascades": false}"#, seed, WEEK, targets(), kind, service, span)
+                .unwrap();
+            all_times.extend(see(span, seed, &all).incident().1);
+        }
+        let slow = all_times.iter().filter(|ms| (5_000..=35_000).contains(*ms)).count() as f64 / all_times.len() as f64;
+        eprintln!("{service} at night: {:.0} % of {} calls within 5 to 35 s", slow * 100.0, all_times.len());
+        assert!(slow > 0.75, "{service}: {slow}");
+    }
+}
+
+#[test]
+fn payments_go_on_failing_where_no_breaker_opens() {
+    let span = Window::new(clock(0, 2, 10), clock(0, 2, 20));
+    let (mut errors, mut rows, mut late) = (0.0, 0.0, 0);
+    for seed in 0..12 {
+        let config = r#"{"cascades": false}"#;
+        let kind = "payment-gateway-timeout";
+        let all = trigger::<ServiceIncidents>(config, seed, WEEK, targets(), kind, "payment-gateway", span).unwrap();
+        assert_eq!(all.len(), 1);
+        let seen = see(span, seed, &all);
+        let (share, times) = seen.incident();
+        errors += share * times.len() as f64;
+        rows += times.len() as f64;
+        let last_minutes = see(Window::new(clock(0, 2, 17), span.end), seed, &all);
+        late += last_minutes.errors.get("PAYMENT_GATEWAY_TIMEOUT").copied().unwrap_or(0);
+    }
+    eprintln!("{rows} rows, {:.1} % errors, {late} timeouts in the last three minutes", 100.0 * errors / rows);
+    assert!((0.25..=0.40).contains(&(errors / rows)), "{}", errors / rows);
+    assert!(late as f64 > 0.2 * rows * 0.3 * 0.25, "{late} of {rows}");
+}
+
+#[test]
+fn retry_storms_strike_callers_of_what_is_in_trouble() {
+    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let all = planned("{}", Window::new(MONDAY, MONDAY + 300 * DAY));
+    let target = |incident: &Incident| incident.attributes.iter().find(|a| a.name == "target").unwrap().value.clone();
+    for storm in all.iter().filter(|incident| incident.id.ends_with("-B")) {
+        assert_eq!(storm.title, format!("Retry storm on {}", target(storm)));
+        let cause = all.iter().find(|incident| Some(&incident.id) == storm.cause.as_ref()).unwrap();
+        *seen.entry((target(cause), target(storm))).or_default() += 1;
+    }
+    eprintln!("{seen:?}");
+    let behind_checkout = ["payment-gateway", "payment-service", "inventory-service"];
+    for (trigger, caller) in seen.keys() {
+        let expected = if behind_checkout.contains(&trigger.as_str()) { "checkout-service" } else { "web-frontend" };
+        assert_eq!(caller, expected, "{trigger}");
+        assert_ne!(trigger, "web-frontend", "nobody calls it");
+    }
+    assert!(seen.len() > 4);
+    let mut untold = targets();
+    untold.iter_mut().for_each(|target| target.attributes.retain(|attribute| attribute.name == "role"));
+    let all = incidents::<ServiceIncidents>("{}", SEED, Window::new(MONDAY, MONDAY + 60 * DAY), untold).unwrap();
+    assert!(all.iter().all(|incident| !incident.id.ends_with("-B")), "no caller is known, so none is struck");
+}
+
+#[test]
+fn what_does_not_exist_is_told_with_what_does() {
+    let span = Window::new(clock(0, 15, 0), clock(0, 15, 10));
     let wrong = |kind: &str, target: &str| {
         trigger::<ServiceIncidents>("{}", SEED, WEEK, targets(), kind, target, span).unwrap_err().to_string()
     };

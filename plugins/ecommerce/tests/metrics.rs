@@ -71,6 +71,11 @@ fn hosts_have_sticky_and_spiky_metrics_that_follow_the_load() {
             mean_pause(false)
         );
         assert!((0.94..=0.995).contains(&memory), "{memory}");
+        let hourly = |metric: &str| of(host, metric).chunks(360).map(|hour| hour.iter().sum()).collect::<Vec<f64>>();
+        for metric in ["latency_p50_ms", "latency_p99_ms", "error_rate_pct", "retry_rate_pct", "threads_active"] {
+            let follows = correlation(&hourly(metric), &hourly("request_rate_rps"));
+            assert!(follows > 0.8, "{metric} of {host} goes with the load: {follows}");
+        }
         assert!(disk < 0.4 && network < 0.5, "{disk} {network}");
         assert!(load > 0.85, "{load}");
         assert!((40..=160).contains(&collections), "{collections}");
@@ -134,6 +139,8 @@ fn wrong_templates_are_told_where_they_are_wrong() {
     );
     assert!(problem(&services(r#"{"name": "b", "path": "/", "uses": ["c"]}"#)).contains("none of the dependencies"));
     assert!(problem(&services("")).contains("/services/0/operations"));
+    let caller = r#"{"normal_transaction": {"services": [{"name": "a", "calls": ["b"], "operations": [{"name": "c", "path": "/"}]}]}}"#;
+    assert!(problem(caller).contains("/normal_transaction/services/0/calls/0"), "{}", problem(caller));
     assert!(
         problem(r#"{"infrastructure_metrics": {"hosts": [{"name": "x", "service": "nowhere"}]}}"#)
             .contains("none of the services")

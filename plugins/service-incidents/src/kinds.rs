@@ -9,6 +9,12 @@ use crate::config::Config;
 
 /// Share of calls that still time out behind an open breaker: its trials.
 const TRIALS_TIME_OUT: f64 = 0.03;
+/// What a service that lost capacity is slower than one in other trouble: no call of it is answered early.
+const DEGRADED_SLOWER: f64 = 1.15;
+/// Least and most factor of a load spike: a system with a third of its capacity to spare holds it.
+const SPIKE: (f64, f64) = (1.3, 1.5);
+/// The attribute of a target that names the targets it calls, with commas between them.
+const CALLS: &str = "calls";
 
 /// What can go wrong, and the decoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,15 +176,19 @@ impl Recipes<'_> {
                 let opens = course.start + length * (30 + stream.below(12) as i64) / 100 / SECOND * SECOND;
                 let before = Course { release: opens, end: opens + 40 * SECOND, ..course };
                 let trials = Course { start: opens, full: opens + 20 * SECOND, ..course };
+                let cascades = self.config.cascades && opens < course.release;
+                let breaker = if cascades { self.breaker(target, trials, failing, id) } else { None };
                 root.scale("latency", slowdown);
                 root.set("retry_rate", 0.30);
-                root.during(before).set("timeout_rate", failing);
-                root.during(trials).set("timeout_rate", TRIALS_TIME_OUT);
-                if self.config.cascades && opens < course.release {
-                    others.extend(self.breaker(target, trials, failing, id));
-                    if stream.chance(0.4) {
-                        others.extend(self.retry_storm(target, course, slowdown, failing, id, stream));
-                    }
+                if breaker.is_some() {
+                    root.during(before).set("timeout_rate", failing);
+                    root.during(trials).set("timeout_rate", TRIALS_TIME_OUT);
+                } else {
+                    root.set("timeout_rate", failing);
+                }
+                others.extend(breaker);
+                if cascades && stream.chance(0.4) {
+                    others.extend(self.retry_storm(target, course, slowdown, failing, id, stream));
                 }
             }
             Trouble::DatabasePoolExhaustion => {
@@ -201,16 +211,15 @@ impl Recipes<'_> {
                 root.scale("latency", slowdown);
             }
             Trouble::UpstreamDegradation => {
-                // At the day's peak the queue adds to this by itself.
                 root.scale("capacity", 0.75);
-                root.scale("latency", slowdown * 0.7);
+                root.scale("latency", DEGRADED_SLOWER * slowdown);
                 root.set("error_rate", failing);
                 root.set("retry_rate", 0.12);
                 if self.config.cascades && stream.chance(0.4) {
                     others.extend(self.retry_storm(target, course, slowdown, failing, id, stream));
                 }
             }
-            Trouble::LoadSpike => root.scale("demand", stream.between(1.35, 1.7)),
+            Trouble::LoadSpike => root.scale("demand", stream.between(SPIKE.0, SPIKE.1)),
         }
         let (role, severity) = match trouble {
             Trouble::LoadSpike => (Role::Decoy, Severity::Info),
@@ -229,8 +238,8 @@ impl Recipes<'_> {
         draft.finish(format!("{cause}-A"), Trouble::CircuitBreakerOpen, Role::Incident, Severity::High, Some(cause))
     }
 
-    /// A caller that drowns in its own retries. It begins while the trigger is on, and outlasts it: its retries are load, and
-    /// the load makes calls fail that are tried again.
+    /// A caller of the trigger that drowns in its own retries; none where the system tells of no caller. It begins while the
+    /// trigger is on, and outlasts it: its retries are load, and the load makes calls fail that are tried again.
     fn retry_storm(
         &self,
         trigger: &str,
@@ -240,17 +249,8 @@ impl Recipes<'_> {
         cause: &str,
         stream: &mut Stream,
     ) -> Option<Incident> {
-        let callers: Vec<&Target> = Trouble::UpstreamDegradation
-            .candidates(self.targets)
-            .into_iter()
-            .filter_map(|at| self.targets.get(at))
-            .filter(|caller| caller.name != trigger && !below(self.targets, trigger, &caller.name))
-            .collect();
-        // The one that waits for payments, where there is one of that name.
-        let caller = callers
-            .iter()
-            .find(|caller| caller.name.contains("checkout"))
-            .or_else(|| callers.get(stream.below(callers.len() as u64) as usize))?;
+        let callers = callers(self.targets, trigger);
+        let caller = callers.get(stream.below(callers.len() as u64) as usize)?;
         let start = course.start + (course.release - course.start) * 2 / 5 / SECOND * SECOND;
         let outlasts = (stream.between(2.0, 5.0) * MINUTE as f64) as i64 / SECOND * SECOND;
         let course = Course {
@@ -262,22 +262,33 @@ impl Recipes<'_> {
         let mut draft = Draft::new(self.targets, &caller.name, course);
         draft.set("retry_rate", 0.25);
         draft.scale("capacity", 0.85);
-        draft.scale("latency", slowdown * 0.6);
+        draft.scale("latency", slowdown);
         draft.set("error_rate", failing);
         draft.scale("threads", 2.0);
-        draft.finish(format!("{cause}-B"), Trouble::UpstreamDegradation, Role::Incident, Severity::High, Some(cause))
+        let storm = draft.finish(
+            format!("{cause}-B"),
+            Trouble::UpstreamDegradation,
+            Role::Incident,
+            Severity::High,
+            Some(cause),
+        )?;
+        Some(Incident { title: format!("Retry storm on {}", caller.name), ..storm })
     }
 }
 
-/// Whether something that `name` is part of, or that is part of `name`, is `other`.
-fn below(targets: &[Target], name: &str, other: &str) -> bool {
-    let parent_of = |child: &str, parent: &str| {
-        targets.iter().any(|target| target.name == child && target.parents.iter().any(|p| p == parent))
+/// The targets that call one which is in trouble with `trigger`, and are not in trouble with it themselves.
+fn callers<'a>(targets: &'a [Target], trigger: &str) -> Vec<&'a Target> {
+    let has_parent = |part: &Target, name: &str| part.parents.iter().any(|parent| parent == name);
+    // A service that the trigger is part of, or one of whose operations uses the trigger, is in trouble with it.
+    let struck = |name: &str| {
+        name == trigger
+            || targets.iter().any(|part| has_parent(part, name) && (part.name == trigger || has_parent(part, trigger)))
     };
-    parent_of(name, other)
-        || parent_of(other, name)
-        // A service whose own operations use what is in trouble is in trouble already.
-        || targets.iter().any(|t| t.parents.iter().any(|p| p == name) && t.parents.iter().any(|p| p == other))
+    let calls = |target: &Target| {
+        let mut named = target.attributes.iter().filter(|a| a.name == CALLS).flat_map(|a| a.value.split(','));
+        named.any(|name| struck(name.trim()))
+    };
+    targets.iter().filter(|target| !struck(&target.name) && calls(target)).collect()
 }
 
 /// An incident under way.

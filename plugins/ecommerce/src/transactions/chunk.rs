@@ -9,7 +9,7 @@ use super::draw::{Draw, Drawn};
 use super::{Tables, Transactions};
 use crate::catalogue::Catalogue;
 use crate::marks::Marks;
-use crate::operations::OperationState;
+use crate::operations::{OperationState, is_trial};
 use crate::templates::Cause;
 
 /// Small enough for the first-level cache.
@@ -140,12 +140,15 @@ impl Chunk {
             let drawn = &self.drawn[row];
             let state = &states[self.operation[row] as usize];
             let table = if state.slow { &tables.slow_latency } else { &tables.latency };
-            let latency_ms = state.latency_ms * table.draw((drawn.fate >> 32) as u32);
+            let relative = table.draw((drawn.fate >> 32) as u32);
+            // What lies above the median, without a branch: half of all calls do.
+            let above = 0.5 * ((relative - 1.0) + (relative - 1.0).abs());
+            let latency_ms = state.latency_ms * (relative + state.stretch * above);
             // Not `min`, which is a call on WebAssembly.
             let latency_ms = if latency_ms < LONGEST_MS { latency_ms } else { LONGEST_MS };
             self.response_time_ms[row] = (latency_ms as i32).max(1);
             self.retries[row] = i32::from(((drawn.more >> 16) as u32) < state.retried_below);
-            self.circuit_breaker_state[row] = if state.half_open { HALF_OPEN } else { CLOSED };
+            self.circuit_breaker_state[row] = if is_trial(state, drawn.more >> 48) { HALF_OPEN } else { CLOSED };
             (self.phase[row], self.incident[row]) = match &state.mark {
                 None => (0, NULL_KEY),
                 Some(mark) => (Marks::phase(mark), marks.key(mark.incident, effects)),
@@ -233,6 +236,9 @@ impl Chunk {
             self.circuit_breaker_state[row] = OPEN;
             (Cause::Rejection, 3 + few, 0)
         } else if fate < state.timed_out_below {
+            if state.trial_below > 0 {
+                self.circuit_breaker_state[row] = HALF_OPEN;
+            }
             (Cause::Timeout, TIMEOUT_MS + few * 8, 1 + few % 3)
         } else if fate < state.stressed_below && state.stress == Cause::Pool {
             (Cause::Pool, latency_ms.max(POOL_TIMEOUT_MS + few), 1 + few % 2)

@@ -29,7 +29,7 @@ pub(super) struct Drawn {
     pub(super) place: u64,
     /// How long it takes (the high half) and whether it fails (the low half).
     pub(super) fate: u64,
-    /// Which host, and whether it is tried again.
+    /// Which host (the lowest 16 bits), whether it is tried again (the next 32), whether it is a breaker's trial (the next 10).
     pub(super) more: u64,
     /// Milliseconds from the first call of a pair to the second; 0 for every other call.
     pub(super) delay_ms: u32,
