@@ -177,7 +177,8 @@ impl Start {
         }
         let writer = app.writer()?;
         let shown = Shown::new(out);
-        let outcome = task.run(&writer.host, &|r, _| shown.begin(r), &shown, &on_ctrl_c(app));
+        let request = self.workers.request();
+        let outcome = run::start(&writer.host, spec, &request, &|r, _| shown.begin(r), &shown, &on_ctrl_c(app));
         shown.end();
         summary::finished_here(app, &writer.host, out, outcome?)
     }
