@@ -107,7 +107,7 @@ fn all_faults_of_a_file_are_told_at_their_lines() {
     let mut text = format!("{HEADER}\n0,{good}\n").into_bytes();
     text.extend(b"1,85.5,30.2,2.1,5.2,2.1,1.0,0.8,cpu\xff,u,web,normal\n");
     place.file("given/u_web_20240102_130000.csv", text);
-    place.file("given/u_web_20240103_130000.csv", b"timestamp,cpu\xffpercent\n1,2\n".to_vec());
+    place.file("given/u_web_20240103_130000.csv", b"timestamp,cpu\xffpercent\n1,2\n");
     let told = place.json_with_code(1, ["import", "user-data", "given", "--json"]);
     let first: Vec<String> =
         told["first"].as_array().unwrap().iter().map(|p| format!("{}: {}", p["path"], p["message"])).collect();
