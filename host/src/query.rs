@@ -131,7 +131,7 @@ impl Engine {
             return Ok(Arc::clone(dataset));
         }
         let dataset = match self.lake.dataset(name, Some(self.snapshot)).await {
-            Ok(dataset) => Arc::new(DatasetView::new(&dataset, &self.unmoved)),
+            Ok(dataset) => Arc::new(DatasetView::new(dataset, &self.unmoved)),
             Err(LakeError::NoDataset { .. }) => return Err(QueryError::UnknownDataset { name: name.to_owned() }),
             Err(error) => return Err(error.into()),
         };

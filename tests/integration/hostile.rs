@@ -119,6 +119,8 @@ const OTHERS: &[&str] = &[
     "depends-on-partition",
     "depends-on-window",
     "deaf-signal",
+    "deaf-meter",
+    "renaming-signal",
     "leaky-signal",
     "early-signal",
     "not-finite",

@@ -121,6 +121,15 @@ impl Lake {
         Ok((snapshot, tx.moved_position().await?))
     }
 
+    /// The tables that `dataset` has, or had `at` a snapshot, without their files, which a year has thousands of.
+    ///
+    /// # Errors
+    /// There is no such dataset or snapshot, or the database failed.
+    pub async fn tables(&self, dataset: &str, at: Option<SnapshotId>) -> Result<Vec<LakeTable>, LakeError> {
+        let mut tx = self.store.read().await?;
+        Ok(tables_at(tx.connection(), dataset, at).await?.1)
+    }
+
     /// A number that every change of some table's columns, and every table that comes or goes, makes larger.
     ///
     /// # Errors
@@ -207,19 +216,7 @@ impl Lake {
     /// There is no such dataset or snapshot, or the database failed.
     pub async fn dataset(&self, name: &str, at: Option<SnapshotId>) -> Result<Dataset, LakeError> {
         let mut tx = self.store.read().await?;
-        let snapshot = resolve(tx.connection(), at).await?;
-        let schema_id: Option<i64> = sqlx::query_scalar(
-            "SELECT schema_id FROM ducklake_schema
-             WHERE schema_name = ?1 AND begin_snapshot <= ?2 AND coalesce(end_snapshot > ?2, true)",
-        )
-        .bind(name)
-        .bind(snapshot.0)
-        .fetch_optional(tx.connection())
-        .await?;
-        let Some(schema_id) = schema_id.filter(|_| name != MAIN_SCHEMA) else {
-            return Err(LakeError::NoDataset { dataset: name.to_owned(), at });
-        };
-        let mut tables = tables(tx.connection(), schema_id, Some(snapshot)).await?;
+        let (snapshot, mut tables) = tables_at(tx.connection(), name, at).await?;
         for table in &mut tables {
             table.files = files(tx.connection(), name, table, snapshot).await?;
         }
@@ -240,6 +237,27 @@ async fn resolve(connection: &mut SqliteConnection, at: Option<SnapshotId>) -> R
     let query = sqlx::query_scalar::<_, i64>("SELECT snapshot_id FROM ducklake_snapshot WHERE snapshot_id = ?");
     let found = query.bind(at.0).fetch_optional(connection).await?;
     found.map(SnapshotId).ok_or(LakeError::NoSnapshot(at))
+}
+
+/// The tables of `dataset` without their files, and the snapshot that they were read at.
+async fn tables_at(
+    connection: &mut SqliteConnection,
+    dataset: &str,
+    at: Option<SnapshotId>,
+) -> Result<(SnapshotId, Vec<LakeTable>), LakeError> {
+    let snapshot = resolve(connection, at).await?;
+    let schema_id: Option<i64> = sqlx::query_scalar(
+        "SELECT schema_id FROM ducklake_schema
+         WHERE schema_name = ?1 AND begin_snapshot <= ?2 AND coalesce(end_snapshot > ?2, true)",
+    )
+    .bind(dataset)
+    .bind(snapshot.0)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(schema_id) = schema_id.filter(|_| dataset != MAIN_SCHEMA) else {
+        return Err(LakeError::NoDataset { dataset: dataset.to_owned(), at });
+    };
+    Ok((snapshot, tables(connection, schema_id, Some(snapshot)).await?))
 }
 
 /// The tables of a schema, by name, without their files; those that are there now where no snapshot is given.

@@ -56,7 +56,7 @@ impl SchemaProvider for DatasetSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let table = self.0.tables.get(name);
-        Ok(table.map(|table| Arc::new(LakeTable::new(table, &table.files, &table.unmoved)) as Arc<dyn TableProvider>))
+        Ok(table.map(|table| Arc::new(LakeTable::new(table)) as Arc<dyn TableProvider>))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>, DataFusionError> {

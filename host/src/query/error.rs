@@ -131,6 +131,14 @@ impl QueryError {
 
 impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
+        let error = match error {
+            // Out of rows that we read for the engine ourselves.
+            DataFusionError::External(source) => match source.downcast::<Self>() {
+                Ok(own) => return *own,
+                Err(source) => DataFusionError::External(source),
+            },
+            error => error,
+        };
         match error.find_root() {
             DataFusionError::ResourcesExhausted(message) => Self::Resources(first_line(message)),
             DataFusionError::SQL(error, _) => Self::Invalid(error.to_string()),

@@ -105,28 +105,21 @@ impl Engine {
             let cut = scan.window.map_or(Cut::Inside, |window| table.cut(file, window));
             let named = |stem: &String| file.path.filename().is_some_and(|name| name.starts_with(stem.as_str()));
             let wanted = scan.files_of.as_ref().is_none_or(named);
-            (wanted && cut != Cut::Outside && file.rows > 0).then(|| (file.clone(), cut))
+            (wanted && cut != Cut::Outside && file.rows > 0).then(|| (Arc::clone(file), cut))
         });
         let files: Vec<_> = files.collect();
+        let reader = FileReader {
+            store: self.lake.files().objects(),
+            time_column: table.layout.table.time_field.clone(),
+            window: scan.window,
+            schema: Arc::clone(&schema),
+            text: scan.text,
+            batch_rows: scan.batch_rows.max(1),
+        };
         let stream = if scan.order_by.is_empty() {
-            let reader = FileReader {
-                store: self.lake.files().objects(),
-                time_column: table.layout.table.time_field.clone(),
-                window: scan.window,
-                schema: Arc::clone(&schema),
-                text: scan.text,
-                batch_rows: scan.batch_rows.max(1),
-            };
-            let unmoved = table.unmoved.clone();
-            read_ahead(move |sender| async move {
-                if reader.read_all(files, &sender).await? {
-                    reader.read_unmoved(&unmoved, &sender).await?;
-                }
-                Ok(())
-            })
+            reader.stream(files, table.unmoved.clone())
         } else {
-            let files = files.into_iter().map(|(file, _)| file).collect();
-            self.ordered(scan, &table, files, Arc::clone(&schema))
+            self.ordered(scan, &table, files, reader)?
         };
         Ok(Rows::unlimited(schema, stream))
     }
@@ -145,9 +138,8 @@ impl Engine {
             text: TextForm::Plain,
             batch_rows: Scan::new("", "").batch_rows,
         };
-        let files: Vec<_> = files.iter().map(|file| (FileView::unseen(file), Cut::Inside)).collect();
-        let stream = read_ahead(move |sender| async move { reader.read_all(files, &sender).await.map(drop) });
-        Ok(Rows::unlimited(schema, stream))
+        let files: Vec<_> = files.iter().map(|file| (Arc::new(FileView::unseen(file)), Cut::Inside)).collect();
+        Ok(Rows::unlimited(schema, reader.stream(files, Vec::new())))
     }
 }
 
@@ -197,19 +189,39 @@ async fn next_batch((mut receiver, mut task): ReadAhead) -> Option<(Result<Recor
     }
 }
 
-struct FileReader {
+/// Reads rows of a table straight from its files.
+#[derive(Debug, Clone)]
+pub(super) struct FileReader {
     store: Arc<dyn ObjectStore>,
     time_column: Option<String>,
     window: Option<Window>,
     /// The columns wanted.
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     text: TextForm,
     batch_rows: usize,
 }
 
+/// A file to be read, and how it lies to the window.
+pub(super) type CutFile = (Arc<FileView>, Cut);
+
 impl FileReader {
+    /// The same for the columns of `schema`, with all text as it is declared.
+    pub(super) fn plain(self, schema: SchemaRef) -> Self {
+        Self { schema, text: TextForm::Plain, ..self }
+    }
+
+    /// The rows of `files`, one file after the other, and then those of `unmoved`.
+    pub(super) fn stream(self, files: Vec<CutFile>, unmoved: Vec<RecordBatch>) -> BatchStream {
+        read_ahead(move |sender| async move {
+            if self.read_all(files, &sender).await? {
+                self.read_unmoved(&unmoved, &sender).await?;
+            }
+            Ok(())
+        })
+    }
+
     /// Reads files one after the other; false where nobody wants more.
-    async fn read_all(&self, files: Vec<(FileView, Cut)>, sender: &Sender) -> Result<bool, QueryError> {
+    async fn read_all(&self, files: Vec<CutFile>, sender: &Sender) -> Result<bool, QueryError> {
         for (file, cut) in files {
             let window = self.window.filter(|_| cut == Cut::Partly);
             let bad = |error: ParquetError| QueryError::file(&file.path, &error);

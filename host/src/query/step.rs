@@ -29,7 +29,7 @@ impl Engine {
     /// Unknown names, and a window over a table without a time field.
     pub async fn table_input(&self, dataset: &str, table: &str, window: Option<Window>) -> Result<Input, QueryError> {
         let view = Arc::clone(self.dataset(dataset).await?.table(table)?);
-        let rows = Arc::new(LakeTable::new(&view, &view.files, &view.unmoved));
+        let rows = Arc::new(LakeTable::new(&view));
         let Some(window) = window else { return Ok(Input(rows)) };
         let no_time = || QueryError::NoTimeField { dataset: dataset.to_owned(), table: table.to_owned() };
         let filter = within(&view, window).ok_or_else(no_time)?;

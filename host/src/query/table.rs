@@ -4,7 +4,7 @@
 use super::file::FOOTER_HINT_BYTES;
 use super::objects::lake_url;
 use super::statistics;
-use super::view::{FileView, TableView};
+use super::view::TableView;
 use crate::core::time::Window;
 use arrow::array::new_null_array;
 use arrow::compute::cast;
@@ -31,7 +31,7 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::ident;
 use std::sync::Arc;
 
-/// A table, or some of its files; or a file beside the lake.
+/// A table, or a file beside the lake.
 #[derive(Debug)]
 pub(super) struct LakeTable {
     url: ObjectStoreUrl,
@@ -45,11 +45,11 @@ pub(super) struct LakeTable {
 }
 
 impl LakeTable {
-    /// `table`, reading only `files` and `unmoved`, which are some of its own.
-    pub(super) fn new(table: &TableView, files: &[FileView], unmoved: &[RecordBatch]) -> Self {
+    /// All rows of `table`.
+    pub(super) fn new(table: &TableView) -> Self {
         let fields = &table.layout.table.fields;
-        let nan = files.iter().any(|file| file.columns.iter().any(|column| column.nan));
-        let files = files.iter().map(|file| {
+        let nan = table.files.iter().any(|file| file.columns.iter().any(|column| column.nan));
+        let files = table.files.iter().map(|file| {
             PartitionedFile::new(file.path.to_string(), file.bytes)
                 .with_statistics(Arc::new(statistics::of_file(file, fields)))
         });
@@ -58,7 +58,7 @@ impl LakeTable {
             schema: engine_schema(&table.layout.schema),
             files: files.collect(),
             nan,
-            unmoved: unmoved.to_vec(),
+            unmoved: table.unmoved.clone(),
         }
     }
 

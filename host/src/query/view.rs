@@ -28,13 +28,13 @@ pub(super) struct TableView {
     /// Its columns now.
     pub(super) layout: TableLayout,
     /// Its files in the order of the catalog. A file from before a column was added lacks that column.
-    pub(super) files: Vec<FileView>,
+    pub(super) files: Vec<Arc<FileView>>,
     /// Rows that are in no file yet; a batch from before a column was added lacks that column.
     pub(super) unmoved: Vec<RecordBatch>,
 }
 
 /// A Parquet file.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct FileView {
     pub(super) path: Path,
     pub(super) rows: u64,
@@ -66,12 +66,15 @@ pub(super) enum Bound {
 }
 
 impl DatasetView {
-    pub(super) fn new(dataset: &Dataset, unmoved: &[UnmovedRows]) -> Self {
-        let tables = dataset.tables.iter().map(|table| {
-            let unmoved = unmoved::of_table(unmoved, &dataset.name, table);
+    /// What queries want of `dataset`, which goes file by file: a year has thousands of them.
+    pub(super) fn new(dataset: Dataset, unmoved: &[UnmovedRows]) -> Self {
+        let Dataset { name, tables, .. } = dataset;
+        let tables = tables.into_iter().map(|table| {
+            let unmoved = unmoved::of_table(unmoved, &name, &table);
             (table.table.name.clone(), Arc::new(TableView::new(table, unmoved)))
         });
-        Self { name: dataset.name.clone(), tables: tables.collect() }
+        let tables = tables.collect();
+        Self { name, tables }
     }
 
     /// The table `name`, or which there are.
@@ -85,9 +88,10 @@ impl DatasetView {
 }
 
 impl TableView {
-    fn new(table: &LakeTable, unmoved: Vec<RecordBatch>) -> Self {
-        let files = table.files.iter().map(|file| FileView::new(file, &table.table.fields)).collect();
-        Self { layout: TableLayout::new(table.table.clone()), files, unmoved }
+    fn new(table: LakeTable, unmoved: Vec<RecordBatch>) -> Self {
+        let LakeTable { table, files, .. } = table;
+        let files = files.into_iter().map(|file| Arc::new(FileView::new(&file, &table.fields))).collect();
+        Self { layout: TableLayout::new(table), files, unmoved }
     }
 
     /// First and last time of the rows of `file`, where the catalog knows both.

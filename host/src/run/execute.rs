@@ -218,12 +218,12 @@ fn make_rows(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<(), RunError> {
-    let segments = host.runtime.block_on(host.store.segments(id))?;
-    let before = |partition| {
-        let mine: Vec<&Segment> = segments.iter().filter(|segment| segment.partition == partition).collect();
-        let state = mine.last().and_then(|segment| segment.state.clone());
-        Progress { segments: mine.len(), state }
-    };
+    let mut progress = BTreeMap::<u32, Progress>::new();
+    host.runtime.block_on(host.store.each_segment(id, |segment| {
+        let before = progress.entry(segment.partition).or_default();
+        *before = Progress { segments: before.segments + 1, state: segment.state };
+    }))?;
+    let before = |partition| progress.get(&partition).cloned().unwrap_or_default();
     workers::make_shards(plan, request, &before, &LakeOutput::new(host, plan, id), &Watch::new(observer, cancel))
 }
 
@@ -232,13 +232,20 @@ fn commit(host: &Host, plan: &Plan, id: &RunId) -> Result<(), RunError> {
     let unreadable = |error: serde_json::Error| RunError::Record { id: id.clone(), message: error.to_string() };
     let mut files = FilesByTable::new();
     let mut fingerprints = BTreeMap::<String, TableFingerprint>::new();
-    for segment in host.runtime.block_on(host.store.segments(id))? {
-        let more: FilesByTable = serde_json::from_value(segment.files).map_err(unreadable)?;
+    let mut gathered = Ok(());
+    let mut gather = |segment: Segment| {
+        let more: FilesByTable = serde_json::from_value(segment.files)?;
         more.into_iter().for_each(|(table, mut more)| files.entry(table).or_default().append(&mut more));
-        let parts: BTreeMap<String, TableFingerprint> =
-            serde_json::from_value(segment.fingerprints).map_err(unreadable)?;
+        let parts: BTreeMap<String, TableFingerprint> = serde_json::from_value(segment.fingerprints)?;
         parts.into_iter().for_each(|(table, part)| fingerprints.entry(table).or_default().merge(&part));
-    }
+        Ok(())
+    };
+    host.runtime.block_on(host.store.each_segment(id, |segment| {
+        if gathered.is_ok() {
+            gathered = gather(segment);
+        }
+    }))?;
+    gathered.map_err(unreadable)?;
     let mut tables: Vec<TableFiles> = Vec::new();
     for layout in &plan.layouts {
         let table = layout.table.clone();

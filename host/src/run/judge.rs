@@ -67,7 +67,7 @@ pub fn judge(
     let unless_stopped = || if cancel.is_cancelled() { Err(RunError::Cancelled) } else { Ok(()) };
     let engine = host.query_engine(at)?;
     let tables: Vec<Table> =
-        host.runtime.block_on(host.lake.dataset(dataset, at))?.tables.into_iter().map(|table| table.table).collect();
+        host.runtime.block_on(host.lake.tables(dataset, at))?.into_iter().map(|table| table.table).collect();
     let mut judgements = Vec::new();
     for Configured { plugin, config } in validators {
         unless_stopped()?;

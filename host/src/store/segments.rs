@@ -3,6 +3,7 @@
 use super::{Store, StoreError, WriteTx, count, json, time, to_count, to_json};
 use crate::core::id::RunId;
 use crate::core::time::Window;
+use futures::TryStreamExt as _;
 use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -68,14 +69,28 @@ impl Store {
     /// # Errors
     /// SQLite failed, or a record can't be read.
     pub async fn segments(&self, run_id: &RunId) -> Result<Vec<Segment>, StoreError> {
+        let mut segments = Vec::new();
+        self.each_segment(run_id, |segment| segments.push(segment)).await?;
+        Ok(segments)
+    }
+
+    /// Hands the same segments to `each`, one at a time: a year has thousands, and what they tell of every column of their
+    /// files takes fifty times its room as a tree of JSON.
+    ///
+    /// # Errors
+    /// As [`Store::segments`].
+    pub async fn each_segment(&self, run_id: &RunId, mut each: impl FnMut(Segment)) -> Result<(), StoreError> {
         let mut tx = self.read().await?;
         let query = sqlx::query(
             "SELECT run_id, partition, segment, window_start, window_end, files, fingerprints, rows,
                     CASE WHEN segment = max(segment) OVER (PARTITION BY partition) THEN state END AS state
              FROM segments WHERE run_id = ? ORDER BY partition, segment",
         );
-        let rows = query.bind(run_id.as_str()).fetch_all(tx.connection()).await?;
-        rows.iter().map(|row| record(run_id, row)).collect()
+        let mut rows = query.bind(run_id.as_str()).fetch(tx.connection());
+        while let Some(row) = rows.try_next().await? {
+            each(record(run_id, &row)?);
+        }
+        Ok(())
     }
 
     /// The paths of all files that segments name, in whatever shape `files` has: they are no rubbish, although the

@@ -1,7 +1,7 @@
 //! Validators over a dataset that is there.
 
 use super::TaskError;
-use crate::core::time::{Length, Timestamp};
+use crate::core::time::{Length, Timestamp, Window};
 use crate::lake::{LakeTable, Span};
 use crate::plugin::{PluginKind, log_to_tracing};
 use crate::run::{self, Cancel, Configured, Host, Judged, Judgement, PluginUse, RunError, RunSpec};
@@ -65,15 +65,19 @@ impl Validate {
             Ok(Configured { plugin, config })
         });
         let validators = validators.collect::<Result<Vec<_>, TaskError>>()?;
-        let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
-        let window =
-            Span { from: self.from, to: self.to, last: self.last }.covered(dataset.tables.iter().map(LakeTable::times));
+        let window = self.window(host)?;
         let judged = Judged { dataset: &self.dataset, window, at: None, run: None };
         run::judge(host, &validators, judged, &log_to_tracing(), cancel).map_err(|error| match error {
             // There is no run to resume.
             RunError::Cancelled => TaskError::Stopped,
             error => error.into(),
         })
+    }
+
+    fn window(&self, host: &Host) -> Result<Window, TaskError> {
+        let dataset = host.runtime.block_on(host.lake.dataset(&self.dataset, None))?;
+        let span = Span { from: self.from, to: self.to, last: self.last };
+        Ok(span.covered(dataset.tables.iter().map(LakeTable::times)))
     }
 
     fn uses(&self) -> Result<Vec<PluginUse>, TaskError> {
