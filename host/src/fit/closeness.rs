@@ -164,7 +164,7 @@ mod tests {
         // Two columns that go together, but on every fifth of forty devices, which is where every 35th row is.
         let of = |device: usize, step: usize| {
             let a = (device * 7 + step * 11) as f64 % 101.0;
-            (a, if device % 5 == 0 { -a } else { a })
+            (a, if device.is_multiple_of(5) { -a } else { a })
         };
         let row = |row: usize| of(row % 40, row / 40);
         let wanted: Vec<(f64, f64)> = (0..700_000).map(row).collect();

@@ -170,19 +170,22 @@ fn rows_at_random_and_without_times() {
     assert_eq!(column(&spec, "day")["value"]["numbers"]["values"], json!([0]));
 }
 
+/// Writes the time of a row.
+type Written<'a> = &'a dyn Fn(u64) -> String;
+
 #[test]
 fn numbers_that_are_named_are_times() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sample.csv");
-    let fitted = |of: &dyn Fn(u64) -> String| {
+    let fitted = |of: Written<'_>| {
         let rows: String = (0..200).map(|i| format!("{},{}\n", of(i), i * i % 17)).collect();
         std::fs::write(&file, format!("seen,x\n{rows}")).unwrap();
         fit(&Request { time_field: Some("seen".to_owned()), ..request(file.clone()) })
     };
     // 9 November 2026, every thirty seconds.
     let second = |i: u64| 1_794_182_400 + 30 * i;
-    let cases: [(&dyn Fn(u64) -> String, &str, &str); 4] = [
-        (&|i| second(i).to_string(), "2026-11-09T00:00:00Z", "as seconds since 1970"),
+    let cases = [
+        (&(|i| second(i).to_string()) as Written<'_>, "2026-11-09T00:00:00Z", "as seconds since 1970"),
         (&|i| (second(i) * 1000).to_string(), "2026-11-09T00:00:00Z", "as milliseconds since 1970"),
         (&|i| format!("{}.0", second(i)), "2026-11-09T00:00:00Z", "as seconds since 1970"),
         (&|i| (30 * i).to_string(), "2026-01-01T00:00:00Z", "as seconds since a start"),
@@ -195,7 +198,7 @@ fn numbers_that_are_named_are_times() {
         assert!(fitted.notes[0].contains(told), "{:?}", fitted.notes);
     }
     for (of, told) in [
-        (&(|_| "soon".to_owned()) as &dyn Fn(u64) -> String, "times in RFC 3339 in every row, or numbers"),
+        (&(|_| "soon".to_owned()) as Written<'_>, "times in RFC 3339 in every row, or numbers"),
         (&|i| if i == 7 { String::new() } else { second(i).to_string() }, "some row has no time"),
     ] {
         let error = fitted(of).unwrap_err().to_string();
