@@ -119,7 +119,7 @@ fn a_bad_spec_names_its_field_and_files_can_not_be_named() {
     }
     // Refused once there are too many, not once they are all made.
     let centuries = json!({ "scenario": "ecommerce", "duration": "999999d", "validators": [],
-        "incident_models": [{ "plugin": "service-incidents", "config": { "incidents_per_day": "400-400", "scenarios": false } }] });
+        "incident_models": [{ "plugin": "service-incidents", "config": { "incidents_per_day": "48-48", "scenarios": false } }] });
     let reply = server.post("/api/v1/runs", &centuries).with_status(422).json();
     assert_eq!(reply["errors"][0]["path"], "duration", "{reply}");
     assert_eq!(server.get("/api/v1/runs").json()["items"], json!([]), "a refused spec leaves no run");

@@ -23,7 +23,6 @@ const NAMES: &str = r#"
 include-path-regex = "/streams/"
 [operations.parameters]
 "path.id" = "STREAM"
-"path.sink" = "lines"
 "path.name" = "ecommerce"
 "#;
 
@@ -33,8 +32,7 @@ fn whatever_is_sent_no_answer_says_that_the_server_failed() {
     let place = Place::new();
     place.good(["run", "start", "ecommerce", "--duration", "1m", "--seed", "7", "--quiet"]);
     let served = place.serve([]);
-    let stream = serde_json::json!({ "scenario": "ecommerce", "dataset": "live", "stream": { "speed": 1,
-        "sinks": [{ "name": "lines", "type": "file", "path": "lines.ndjson" }] } });
+    let stream = serde_json::json!({ "scenario": "ecommerce", "dataset": "live", "stream": { "speed": 1 } });
     let stream = served.post("/api/v1/streams", &stream).with_status(201).json();
     let run = served.get("/api/v1/runs").json();
     let id = |of: &serde_json::Value| of["id"].as_str().unwrap().to_owned();

@@ -83,7 +83,7 @@ fn plugins_from_elsewhere_stream_in_processes() {
 
     let shown = |spec: &str, processes: usize| {
         let spec = spec.split("[stream]").next().unwrap();
-        place.file("run.toml", format!("duration = \"1h\"\n{spec}"));
+        place.file("run.toml", format!("duration = \"4h\"\n{spec}"));
         let (began, out) = begun(&place, &["preview", "run.toml", "--for", "10m", "--json"]);
         assert_eq!(began, processes, "{spec}");
         out
