@@ -113,10 +113,11 @@ command = ["cat", "out/orders.csv"]
         server.send("POST", path, &headers, row.as_bytes()).with_status(200);
     };
     let ran = || {
+        let newest = |key: &str| server.get("/api/v1/schedules/p/runs?limit=1").json()["items"][0][key].clone();
+        // Before it is asked for: it may have begun by the next look.
+        let before = newest("id");
         let asked = server.post("/api/v1/schedules/p/runs", &json!({})).with_status(202).json();
         assert_eq!(asked["pipeline"], "p");
-        let newest = |key: &str| server.get("/api/v1/schedules/p/runs?limit=1").json()["items"][0][key].clone();
-        let before = newest("id");
         wait_until("it ran", || newest("id") != before && newest("state") != "running");
         server.get(&format!("/api/v1/schedules/p/runs/{}", newest("id"))).with_status(200).json()
     };
