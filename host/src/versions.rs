@@ -23,5 +23,5 @@ pub use install::{Installed, install};
 pub use resolve::{Listing, State, Stated, list, listing, names, names_of_file, version};
 pub use source::{Found, Source};
 pub use switch::{Removed, Switched, disable, enable, remove, rollback};
-pub use test::{CHECK_S, Records, Testing, generators, test};
+pub use test::{CHECK_S, Records, Testing, check_options, test};
 pub use watch::{Watch, watch};

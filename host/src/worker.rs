@@ -2,8 +2,9 @@
 //! other, and how such a process ends. Knows nothing of the jobs.
 //!
 //! A worker is the program itself, started as `telemill worker JOB …` with an empty environment. It bounds itself before
-//! it reads anything, reads one frame (the job) from standard input, and more where the job is to answer, writes frames to standard output, and ends. It ends at
-//! once when its standard input does, so that none outlives the process that started it.
+//! it reads anything, reads one frame (the job) from standard input, and more where the job is to answer, writes frames to
+//! standard output, and ends. It ends at once when its standard input does, so that none outlives the process that started
+//! it.
 
 mod frame;
 mod link;

@@ -4,6 +4,7 @@ use super::Verdict;
 use super::output::{Output, grouped, table};
 use crate::api::RunWithReports;
 use crate::app::App;
+use crate::core::digest::BY_DIGEST;
 use crate::core::incident::Severity;
 use crate::core::report::{Finding, Report};
 use crate::remote::Server;
@@ -93,7 +94,12 @@ pub(super) fn run(out: &Output, record: &RunRecord, reports: &[ReportRecord]) ->
         }
         writeln!(out, "\ncomponents")?;
         let used = record.plugins.iter().map(|used| {
-            vec![used.role.clone(), used.name.clone(), used.version.clone(), format!("sha256:{}", used.digest.short())]
+            vec![
+                used.role.clone(),
+                used.name.clone(),
+                used.version.clone(),
+                format!("{BY_DIGEST}{}", used.digest.short()),
+            ]
         });
         table(out, &["  role", "name", "version", "digest"], &used.map(indent).collect::<Vec<_>>())?;
         writeln!(out)?;

@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+/// How a reference by digest starts.
+pub const BY_DIGEST: &str = "sha256:";
 /// What is read at a time.
 const READ_BYTES: usize = 64 << 10;
 
@@ -46,6 +48,11 @@ impl Digest {
             hash.update(part);
         }
         Self(hash.finalize().into())
+    }
+
+    /// The digest as a reference: `sha256:` and all its digits.
+    pub fn reference(&self) -> String {
+        format!("{BY_DIGEST}{self}")
     }
 
     /// The first twelve hex digits: enough to show.

@@ -151,6 +151,11 @@ impl Length {
     pub const fn us(self) -> u64 {
         self.us
     }
+
+    /// The same as times count it; a longer one than they can count is the longest.
+    pub fn micros(self) -> i64 {
+        i64::try_from(self.us).unwrap_or(i64::MAX)
+    }
 }
 
 impl FromStr for Length {
@@ -172,9 +177,8 @@ impl FromStr for Length {
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = i64::try_from(self.us).unwrap_or(i64::MAX);
         let options = jiff::SpanRound::new().largest(Unit::Day).smallest(Unit::Microsecond).days_are_24_hours();
-        match jiff::Span::new().try_microseconds(micros).and_then(|span| span.round(options)) {
+        match jiff::Span::new().try_microseconds(self.micros()).and_then(|span| span.round(options)) {
             Ok(span) => write!(f, "{span:#}"),
             Err(_) => write!(f, "{}us", self.us),
         }

@@ -7,7 +7,7 @@ use super::error::{Problem, ProblemDocument};
 use super::spec::NO_PATH;
 use super::work::blocking;
 use crate::api::{Compare, Uploaded};
-use crate::core::digest::Digest;
+use crate::core::digest::{BY_DIGEST, Digest};
 use crate::plugin::check::CheckOptions;
 use crate::plugin::{Listed, Plugin, PluginError, is_path};
 use crate::run::{self, Host};
@@ -28,8 +28,6 @@ use utoipa_axum::routes;
 
 /// Largest upload, whatever `limits.component_bytes` says: the body is held in memory.
 pub(super) const MAX_UPLOAD_BYTES: usize = 256 << 20;
-/// How a reference by digest starts.
-const BY_DIGEST: &str = "sha256:";
 /// Components that are checked at once: each takes a core for as long as a check may take.
 static CHECKS: Semaphore = Semaphore::const_new(2);
 
@@ -115,7 +113,7 @@ async fn upload(
         }
         let found = Found { origin, bytes: bytes.into(), scenario: None };
         let installed = versions::install(host, &found, query.generator, run::now())?;
-        let exact = format!("sha256:{}", installed.version.digest);
+        let exact = installed.version.digest.reference();
         let activate = || versions::follow(&streams, versions::enable(host, &exact, run::now())?);
         let activated = query.activate.then(activate).transpose()?;
         Ok(Uploaded { installed, activated })
@@ -184,7 +182,7 @@ where
     let followed = blocking(services, move |host| versions::follow(&streams, f(host)?)).await?;
     let Switched { name, active, .. } = &followed.switched;
     let outcome = match active {
-        Some(digest) => format!("{name} means {BY_DIGEST}{digest}"),
+        Some(digest) => format!("{name} means {}", digest.reference()),
         None => format!("{name} means what ships, or nothing"),
     };
     Ok((Extension(Outcome(outcome)), Json(followed)).into_response())
@@ -231,19 +229,15 @@ fn reference(host: &Host, name: &str, version: Option<String>) -> Result<String,
     let not_found = |message: &str| PluginError::NotFound { reference: name.to_owned(), message: message.to_owned() };
     crate::core::id::check_plugin_name(name).map_err(|error| not_found(error.reason))?;
     let Some(version) = version else { return Ok(name.to_owned()) };
-    let digest = match version.strip_prefix(BY_DIGEST) {
-        Some(digest) => digest,
-        None if version.parse::<Digest>().is_ok() => &version,
-        None => return Ok(format!("{name}@{version}")),
+    let reference = match version.parse::<Digest>() {
+        Ok(digest) => digest.reference(),
+        Err(_) if version.starts_with(BY_DIGEST) => version,
+        Err(_) => return Ok(format!("{name}@{version}")),
     };
-    let digest = match digest.parse::<Digest>() {
-        Ok(digest) => digest,
-        Err(_) => versions::version(host, &format!("{BY_DIGEST}{digest}"))?.digest,
-    };
-    let exact = format!("{BY_DIGEST}{digest}");
-    let named = host.registry.describe(&exact)?.descriptor.name;
+    let meant = host.registry.describe(&reference)?;
+    let named = meant.descriptor.name;
     if named != name {
-        return Err(not_found(&format!("the component {} is a version of {named}", digest.short())).into());
+        return Err(not_found(&format!("the component {} is a version of {named}", meant.digest.short())).into());
     }
-    Ok(exact)
+    Ok(meant.digest.reference())
 }

@@ -19,7 +19,7 @@ impl Span {
     pub fn window(&self, times: impl IntoIterator<Item = Option<Window>>) -> Option<Window> {
         if let Some(last) = self.last {
             let end = all(times).map_or(Timestamp(0), |all| all.end);
-            let us = i64::try_from(last.us()).unwrap_or(i64::MAX);
+            let us = last.micros();
             return Some(Window { start: end.plus_us(us.saturating_neg()), end });
         }
         if self.from.is_none() && self.to.is_none() {

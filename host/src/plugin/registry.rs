@@ -8,7 +8,7 @@ use super::files;
 use super::log::printable;
 use super::shipped;
 use super::world::{CONTRACT_VERSION, PluginKind};
-use crate::core::digest::Digest;
+use crate::core::digest::{BY_DIGEST, Digest};
 use crate::worker::Program;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +19,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The folder in the data folder.
 const FOLDER: &str = "plugins";
-/// How a reference by digest starts.
-const BY_DIGEST: &str = "sha256:";
 /// Hex digits of a whole digest; fewer are the beginning of one.
 const DIGEST_DIGITS: usize = 64;
 
@@ -100,7 +98,8 @@ impl Registry {
     }
 
     /// Loads a plugin by the name of one that is installed or ships, by the path of a `.wasm` file, or by `sha256:` and the
-    /// digest of one that was used before, of which the beginning is enough; and keeps its component, so that it can be loaded by digest from now on.
+    /// digest of one that was used before, of which the beginning is enough; and keeps its component, so that it can be
+    /// loaded by digest from now on.
     ///
     /// # Errors
     /// Nothing of that name, bytes that can't be used, a store that can't be written.
@@ -162,7 +161,7 @@ impl Registry {
     /// # Errors
     /// Not in the store, or damaged there.
     pub fn load_digest(&self, digest: Digest) -> Result<Plugin, PluginError> {
-        self.load(&format!("{BY_DIGEST}{digest}"))
+        self.load(&digest.reference())
     }
 
     /// Whether the component of this digest ships with this binary.
@@ -175,7 +174,7 @@ impl Registry {
     /// # Errors
     /// Not in the store, or damaged there.
     pub fn bytes_of(&self, digest: Digest) -> Result<Vec<u8>, PluginError> {
-        self.bytes(&format!("{BY_DIGEST}{digest}"))
+        self.bytes(&digest.reference())
     }
 
     /// The bytes that a reference means, without loading or keeping them.
@@ -215,7 +214,7 @@ impl Registry {
             if shipped.contains(&digest) {
                 continue;
             }
-            match self.describe(&format!("{BY_DIGEST}{digest}")) {
+            match self.describe(&digest.reference()) {
                 Ok(plugin) => listed.push(plugin),
                 Err(error) => tracing::warn!("left out of the list: {error}"),
             }

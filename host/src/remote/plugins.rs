@@ -3,7 +3,7 @@
 use super::target::Target;
 use super::{RemoteError, Server};
 use crate::api::{Compare, Uploaded};
-use crate::core::digest::Digest;
+use crate::core::digest::{BY_DIGEST, Digest};
 use crate::plugin::Listed;
 use crate::plugin::check::CheckReport;
 use crate::versions::{Comparison, Followed, Listing, Removed, Stated, Testing};
@@ -12,8 +12,6 @@ use std::io::Cursor;
 use ureq::SendBody;
 use ureq::http::Method;
 
-/// How digests begin where a name could stand.
-const BY_DIGEST: &str = "sha256:";
 /// Stands for the name where a digest says everything.
 const ANY_NAME: &str = "any";
 
@@ -113,7 +111,7 @@ impl Server {
             Some(version) => version.to_owned(),
             // The newest, as here.
             None => match self.plugin(name)?.versions.first() {
-                Some(newest) => format!("{BY_DIGEST}{}", newest.digest),
+                Some(newest) => newest.digest.reference(),
                 None => ANY_NAME.to_owned(),
             },
         };

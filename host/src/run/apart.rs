@@ -79,7 +79,7 @@ impl<'a> Shards<'a> {
     ) -> Result<Self, RunError> {
         let component = registry.bytes_of(plan.generator.plugin.digest())?;
         let making = plan.making();
-        let given = job::pack(&making.beginning.incidents, making.beginning.inputs).map_err(failed)?;
+        let given = job::pack(&making.beginning.incidents, making.beginning.inputs).map_err(broken)?;
         let limits = plan.generator.plugin.limits();
         let tables = plan.layouts.len() as u64;
         let writers = destination.as_ref().map_or(0, |to| to.writer.row_group_bytes as u64 * tables * WRITER_COPIES);
@@ -127,17 +127,17 @@ impl<'a> Shards<'a> {
         output: &dyn Accept,
         watch: &Watch<'_>,
     ) -> Result<End, RunError> {
-        let mut worker = self.start(shard, segments, &at.progress).map_err(failed)?;
+        let mut worker = self.start(shard, segments, &at.progress).map_err(broken)?;
         tracing::debug!(run.partition = shard.partition, worker.id = worker.id(), "a worker process began");
         let mut heard = Instant::now();
         loop {
             watch.check()?;
-            match worker.listen(LOOK).map_err(failed)? {
+            match worker.listen(LOOK).map_err(broken)? {
                 Said::Frame(frame) => {
                     heard = Instant::now();
                     self.take(shard, frame, at, output, watch)?;
                 }
-                Said::Nothing if heard.elapsed() > self.patience => return worker.kill().map_err(failed),
+                Said::Nothing if heard.elapsed() > self.patience => return worker.kill().map_err(broken),
                 Said::Nothing => {}
                 Said::Ended(end) => return Ok(end),
             }
@@ -167,7 +167,7 @@ impl<'a> Shards<'a> {
         output: &dyn Accept,
         watch: &Watch<'_>,
     ) -> Result<(), RunError> {
-        match frame.head().map_err(failed)? {
+        match frame.head().map_err(broken)? {
             Word::Progress { us, rows } => {
                 let (us, rows) = (us.max(at.told.0), (at.finished_rows + rows).max(at.told.1));
                 watch.done(us - at.told.0, rows - at.told.1);
@@ -176,7 +176,7 @@ impl<'a> Shards<'a> {
             Word::Line(line) => line.pass_on(&self.plan.log),
             Word::Segment { segment, window, saved, fingerprints, files } => {
                 if segment != at.progress.segments {
-                    return Err(failed(io::Error::other("it told of another segment than the next")));
+                    return Err(broken(io::Error::other("it told of another segment than the next")));
                 }
                 let state = saved.then(|| frame.blobs.pop()).flatten();
                 let rows = fingerprints.iter().map(|table| table.rows).sum::<u64>();
@@ -191,6 +191,7 @@ impl<'a> Shards<'a> {
     }
 }
 
-fn failed(error: io::Error) -> RunError {
+/// What a pipe did not bring.
+fn broken(error: io::Error) -> RunError {
     RunError::Worker { message: error.to_string() }
 }

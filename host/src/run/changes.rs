@@ -78,9 +78,9 @@ impl RunSpec {
     /// spec's own.
     pub fn leave_out_incidents(&mut self) {
         let Some(start) = self.start else { return };
-        let span = Window::from_start(start, micros(self.duration));
+        let span = Window::from_start(start, self.duration.micros());
         self.incident.retain(|incident| {
-            let inside = Window::from_start(incident.start, micros(incident.length)).overlaps(&span);
+            let inside = Window::from_start(incident.start, incident.length.micros()).overlaps(&span);
             if !inside {
                 let PlacedIncident { kind, target, start, .. } = incident;
                 tracing::warn!("the incident {kind} of {target} at {start} is left out: the run now covers {span}");
@@ -115,8 +115,4 @@ impl RunSpec {
         }
         Err(bad(format!("the spec uses no plugin of that name; it uses {}", known.join(", "))))
     }
-}
-
-fn micros(length: Length) -> i64 {
-    i64::try_from(length.us()).unwrap_or(i64::MAX)
 }

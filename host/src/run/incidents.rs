@@ -70,7 +70,7 @@ impl IncidentModels {
     pub fn trigger(&mut self, placed: &PlacedIncident) -> Result<Vec<PlannedIncident>, RunError> {
         let mut planned = Vec::new();
         for Opened { name, model, .. } in self.models.iter_mut().filter(|model| model.reference == placed.model) {
-            let length = i64::try_from(placed.length.us()).unwrap_or(i64::MAX);
+            let length = placed.length.micros();
             let window = Window::from_start(placed.start, length);
             let incidents = model.trigger(&placed.kind, &placed.target, window)?;
             take(&mut planned, &self.simulation, self.start, name, incidents, true)?;

@@ -273,7 +273,7 @@ impl RunSpec {
     /// A span that leaves the range of time.
     pub fn resolve(mut self, now: Timestamp, random: u64) -> Result<ResolvedSpec, SpecError> {
         self.check()?;
-        let duration = i64::try_from(self.duration.us()).unwrap_or(i64::MAX);
+        let duration = self.duration.micros();
         let grid = if duration >= crate::core::time::DAY_US { crate::core::time::DAY_US } else { 3_600_000_000 };
         let end_of_now = Timestamp(now.0 - now.0.rem_euclid(grid)).plus_us(grid);
         // Short enough to be typed, long enough not to meet twice.
@@ -332,7 +332,7 @@ impl ResolvedSpec {
     /// The simulated time.
     pub fn window(&self) -> Window {
         let start = self.spec.start.unwrap_or(Timestamp(0));
-        Window::from_start(start, i64::try_from(self.spec.duration.us()).unwrap_or(i64::MAX))
+        Window::from_start(start, self.spec.duration.micros())
     }
 
     /// The span that incident models are told.

@@ -222,7 +222,7 @@ impl Pipeline {
 
     /// Start and advance of its own clock, in microseconds.
     pub fn own_clock(&self) -> Option<(Timestamp, i64)> {
-        self.head.clock.map(|clock| (clock.start, i64::try_from(clock.advance.us()).unwrap_or(i64::MAX)))
+        self.head.clock.map(|clock| (clock.start, clock.advance.micros()))
     }
 
     /// What templates of a run may name.

@@ -57,7 +57,7 @@ impl<'a> Templates<'a> {
                 Some(text) => (-1, text),
                 None => (1, length.as_str()),
             };
-            let us = i64::try_from(text.parse::<Length>().map_err(bad)?.us()).unwrap_or(i64::MAX);
+            let us = text.parse::<Length>().map_err(bad)?.micros();
             Ok::<_, Error>(time_of(&time)?.plus_us(sign * us).to_string())
         });
         environment.add_function("env", |name: String| {

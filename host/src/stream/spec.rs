@@ -115,7 +115,7 @@ impl StreamSpec {
     /// # Errors
     /// A span that leaves the range of time.
     pub fn resolve(mut self, now: Timestamp, random: u64) -> Result<Self, StreamError> {
-        let back = i64::try_from(self.run.duration.us()).unwrap_or(i64::MAX);
+        let back = self.run.duration.micros();
         let live_from = *self.settings.live_from.get_or_insert(now);
         // Times that people read: on the minute, or on the second where less than a minute is filled in.
         let grid = if back >= 60_000_000 { 60_000_000 } else { 1_000_000 };

@@ -95,7 +95,7 @@ impl Preview {
     fn window(&self, plan: &Plan) -> Result<Window, TaskError> {
         let span = plan.spec.window();
         let start = self.at.unwrap_or(span.start);
-        let window = Window::from_start(start, i64::try_from(self.length.us()).unwrap_or(i64::MAX));
+        let window = Window::from_start(start, self.length.micros());
         if !window.overlaps(&span) {
             let message = format!("the window {window} lies outside the run, which covers {span}");
             return Err(TaskError::Request(message));

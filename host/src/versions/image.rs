@@ -177,7 +177,7 @@ fn config(plugin: &Plugin) -> Config {
     let about = serde_json::json!({
         "architecture": "wasm",
         "os": "wasip2",
-        "layerDigests": [format!("sha256:{}", plugin.digest())],
+        "layerDigests": [plugin.digest().reference()],
         "component": { "imports": plugin.imports(), "exports": [plugin.kind().interface()] },
     });
     Config::new(about.to_string(), CONFIG_TYPE.to_owned(), None)

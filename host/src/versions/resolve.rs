@@ -1,7 +1,7 @@
 //! Which version somebody means, and which one a spec's name means.
 
 use super::error::VersionsError;
-use crate::core::digest::Digest;
+use crate::core::digest::{BY_DIGEST, Digest};
 use crate::plugin::{Listed, Names, is_shipped};
 use crate::run::Host;
 use crate::store::{Activation, PluginVersion, Store, StoreError};
@@ -10,8 +10,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
-/// How a reference by digest starts.
-const BY_DIGEST: &str = "sha256:";
 /// Changes of what a name means that a listing shows.
 const MAX_HISTORY: u32 = 100;
 

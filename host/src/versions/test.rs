@@ -44,9 +44,24 @@ pub type Records<'a> = Option<(&'a Store, &'a Handle)>;
 pub fn test(
     registry: &Registry,
     records: Records<'_>,
-    (origin, bytes): (&str, &[u8]),
+    component: (&str, &[u8]),
     testing: Testing,
 ) -> Result<CheckReport, VersionsError> {
+    let options = check_options(registry, records, component, testing)?;
+    let (origin, bytes) = component;
+    Ok(check(registry.engine(), origin, bytes, &options))
+}
+
+/// What a component is tried with: the sample of the generator that was named, or the generators that it can be tried on.
+///
+/// # Errors
+/// As [`test`].
+pub fn check_options(
+    registry: &Registry,
+    records: Records<'_>,
+    (origin, bytes): (&str, &[u8]),
+    testing: Testing,
+) -> Result<CheckOptions, VersionsError> {
     let Testing { config, generator, seed, within, every_target } = testing;
     let usual = Duration::from_secs(if every_target { EVERY_TARGET_S } else { CHECK_S });
     let defaults = CheckOptions::default();
@@ -66,14 +81,14 @@ pub fn test(
     } else if registry.engine().kind_of(origin, bytes).is_ok_and(|kind| kind != PluginKind::Generator) {
         options.generators = generators(registry, records)?;
     }
-    Ok(check(registry.engine(), origin, bytes, &options))
+    Ok(options)
 }
 
 /// The installed generators, one version of each name: those that are enabled first, then the newest of those that are not.
 ///
 /// # Errors
 /// The database failed. What can't be loaded is told in the log and left out.
-pub fn generators(registry: &Registry, records: Records<'_>) -> Result<Vec<Plugin>, VersionsError> {
+fn generators(registry: &Registry, records: Records<'_>) -> Result<Vec<Plugin>, VersionsError> {
     let Some((store, runtime)) = records else { return Ok(Vec::new()) };
     let versions = runtime.block_on(async {
         let mut versions: BTreeMap<String, (bool, PluginVersion)> = BTreeMap::new();

@@ -78,7 +78,7 @@ impl Compare {
         // Without a version, the second is what the name means as well.
         let second = match second {
             Some(second) => second.to_owned(),
-            None => format!("sha256:{}", server.inspect(&self.second)?.digest),
+            None => server.inspect(&self.second)?.digest.reference(),
         };
         let compare = api::Compare {
             first: first.map(str::to_owned),

@@ -6,10 +6,9 @@ use crate::cli::output::{Output, grouped, print_error};
 use crate::cli::run::on_ctrl_c;
 use crate::cli::value::read_json;
 use crate::plugin::PluginKind;
-use crate::plugin::check::{Check, CheckOptions, CheckReport, Outcome, Sample, check, sample};
+use crate::plugin::check::{Check, CheckReport, Outcome, check, sample};
 use crate::project::{Change, Manifest, Snapshot, Watch};
-use crate::run;
-use crate::versions;
+use crate::versions::{self, Testing};
 use clap::Args;
 use serde::Serialize;
 use std::fs;
@@ -90,25 +89,21 @@ impl Dev {
         let built = build(&self.dir, app, out)?;
         let registry = app.registry()?;
         let bytes = fs::read(&built.component)?;
-        let other_tables = vec![run::incidents_layout().table, run::effects_layout().table];
-        let config = self.config.as_deref().map(read_json).transpose()?;
-        let mut options = CheckOptions { seed: self.seed, config, other_tables, ..CheckOptions::default() };
-        if let Some(reference) = &self.generator {
-            let generator = registry.load(reference)?;
-            generator.expect_kind(PluginKind::Generator)?;
-            let defaults = generator.check_config(&serde_json::Value::Object(serde_json::Map::new()))?;
-            let sampled = CheckOptions { config: None, ..options.clone() };
-            options.sample = Some(Sample::of(&generator, &defaults, &sampled)?);
-        }
         let origin = built.component.display().to_string();
-        let kind = registry.engine().kind_of(&origin, &bytes).ok();
-        if options.sample.is_none() && kind.is_some_and(|kind| kind != PluginKind::Generator) {
-            let store = app.records()?;
-            let records = store.as_ref().map(|store| (store, app.runtime().handle()));
-            options.generators = versions::generators(&registry, records)?;
+        let testing = Testing {
+            config: self.config.as_deref().map(read_json).transpose()?,
+            generator: self.generator.clone(),
+            seed: Some(self.seed),
+            ..Testing::default()
+        };
+        let store = app.records()?;
+        let records = store.as_ref().map(|store| (store, app.runtime().handle()));
+        let mut options = versions::check_options(&registry, records, (&origin, &bytes), testing)?;
+        if options.sample.is_none() {
             // A component that can't be loaded is told of by the check.
             let loaded = registry.engine().load(&origin, &bytes).ok();
-            options.sample = loaded.and_then(|plugin| sample(registry.engine(), &plugin, &options).ok());
+            let tried_on_others = loaded.filter(|plugin| plugin.kind() != PluginKind::Generator);
+            options.sample = tried_on_others.and_then(|plugin| sample(registry.engine(), &plugin, &options).ok());
         }
         let report = check(registry.engine(), &origin, &bytes, &options);
         let plugin = registry.engine().load(&origin, &bytes)?;

@@ -5,7 +5,7 @@ use crate::api::Uploaded;
 use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, bytes};
-use crate::core::digest::Digest;
+use crate::core::digest::{BY_DIGEST, Digest};
 use crate::run;
 use crate::versions::{self, Followed, Found, Image, Installed, Source};
 use clap::Args;
@@ -59,7 +59,7 @@ impl Install {
             None => self.keep(app, &found)?,
         };
         let version = &installed.version;
-        let exact = format!("sha256:{}", version.digest);
+        let exact = version.digest.reference();
         out.print(&json!({ "installed": installed, "enabled": enabled }), |out| {
             let (name, had) = (&version.name, if installed.new { "installed" } else { "was installed already" });
             writeln!(out, "{name} {} ({}, {}) {had}", version.version, version.kind, bytes(version.size_bytes))?;
@@ -78,7 +78,7 @@ impl Install {
     fn keep(&self, app: &App, found: &Found) -> anyhow::Result<(Installed, Option<Followed>)> {
         let writer = app.writer()?;
         let installed = versions::install(&writer.host, found, self.generator.clone(), run::now())?;
-        let exact = format!("sha256:{}", installed.version.digest);
+        let exact = installed.version.digest.reference();
         let enable = || follow(app, &writer.host, versions::enable(&writer.host, &exact, run::now())?);
         let enabled = self.enable.then(enable).transpose()?;
         Ok((installed, enabled))
@@ -110,5 +110,5 @@ impl Push {
 }
 
 fn digest(text: &str) -> anyhow::Result<Digest> {
-    text.strip_prefix("sha256:").unwrap_or(text).parse().map_err(anyhow::Error::msg)
+    text.strip_prefix(BY_DIGEST).unwrap_or(text).parse().map_err(anyhow::Error::msg)
 }

@@ -1,8 +1,9 @@
 //! The worker's side of an open instance: it is asked for one thing after another, and answers.
 
-use super::begin::{Begun, broken};
-use super::job::{Answer, Ask, Failure, Opening, pack_rows, unpack};
-use crate::plugin::{Generator, LineForm, LogSink};
+use super::begin::{Begun, telling};
+use super::broken;
+use super::job::{Answer, Ask, Failure, Opening, pack, unpack};
+use crate::plugin::Generator;
 use crate::run::error::RunError;
 use crate::worker::{Frame, Link};
 use std::io;
@@ -31,12 +32,7 @@ pub fn answer(link: Link, job: Frame) -> io::Result<()> {
 
 fn open(link: &Arc<Link>, job: Frame) -> Result<Generator, RunError> {
     let opening: Opening = job.head().map_err(broken)?;
-    let log: LogSink = {
-        let link = Arc::clone(link);
-        // A line that nobody takes any more is lost with the process.
-        Arc::new(move |line| drop(link.say(&Answer::Line(LineForm::from(line)), Vec::new())))
-    };
-    let mut begun = Begun::new(opening, job.blobs, log)?;
+    let mut begun = Begun::new(opening, job.blobs, telling(link, Answer::Line))?;
     let state = begun.state.take();
     begun.beginning().begin(begun.shard, state)
 }
@@ -50,7 +46,7 @@ fn found(generator: &mut Generator, mut ask: Frame) -> Result<(Answer, Option<Ve
         }
         Ask::Advance(window) => {
             let rows = generator.advance(window)?;
-            (Answer::Rows, Some(pack_rows(&rows).map_err(broken)?))
+            (Answer::Rows, Some(pack(&[], &rows).map_err(broken)?))
         }
         Ask::Save => (Answer::Saved, generator.save()?),
     })

@@ -1,13 +1,17 @@
 //! What every worker of a generator begins with: an engine of its own, the plugin, and what an instance of it is told.
 
+use super::broken;
 use super::job::{Opening, unpack};
 use crate::batch::GuestBatch;
 use crate::core::incident::Incident;
-use crate::plugin::{Engine, LogSink, Shard};
+use crate::plugin::{Engine, LineForm, LogSink, Shard};
 use crate::run::error::RunError;
 use crate::run::plan::Configured;
 use crate::run::shard::Beginning;
+use crate::worker::Link;
+use serde::Serialize;
 use std::io;
+use std::sync::Arc;
 
 /// An [`Opening`] as it arrived.
 pub(super) struct Begun {
@@ -38,7 +42,9 @@ impl Begun {
     }
 }
 
-/// What a pipe did not bring.
-pub(super) fn broken(error: io::Error) -> RunError {
-    RunError::Worker { message: error.to_string() }
+/// A sink whose lines go to whoever reads `link`, each as the word that `said` makes of it.
+pub(super) fn telling<W: Serialize + 'static>(link: &Arc<Link>, said: fn(LineForm) -> W) -> LogSink {
+    let link = Arc::clone(link);
+    // A line that nobody takes any more is lost with the process.
+    Arc::new(move |line| drop(link.say(&said(LineForm::from(line)), Vec::new())))
 }

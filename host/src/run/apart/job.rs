@@ -113,7 +113,7 @@ pub(super) enum Answer {
     Line(LineForm),
     /// It is open, or knows.
     Done,
-    /// Rows as the guest handed them over; the blob is what [`pack_rows`] made of them.
+    /// Rows as the guest handed them over; the blob is what [`pack`] made of them.
     Rows,
     /// The state is the blob, where there is one.
     Saved,
@@ -121,23 +121,13 @@ pub(super) enum Answer {
     Failed(Failure),
 }
 
-/// Incidents and inputs as bytes: numbers keep every bit, and buffers their size.
-pub(super) fn pack(incidents: &[Incident], inputs: &[GuestBatch]) -> io::Result<Vec<u8>> {
-    postcard::to_stdvec(&(incidents, inputs)).map_err(io::Error::other)
+/// Incidents and rows as bytes: numbers keep every bit, and buffers their size.
+pub(super) fn pack(incidents: &[Incident], rows: &[GuestBatch]) -> io::Result<Vec<u8>> {
+    postcard::to_stdvec(&(incidents, rows)).map_err(io::Error::other)
 }
 
 /// What [`pack`] packed.
 pub(super) fn unpack(bytes: &[u8]) -> io::Result<(Vec<Incident>, Vec<GuestBatch>)> {
-    postcard::from_bytes(bytes).map_err(io::Error::other)
-}
-
-/// Rows as bytes.
-pub(super) fn pack_rows(batches: &[GuestBatch]) -> io::Result<Vec<u8>> {
-    postcard::to_stdvec(batches).map_err(io::Error::other)
-}
-
-/// What [`pack_rows`] packed.
-pub(super) fn unpack_rows(bytes: &[u8]) -> io::Result<Vec<GuestBatch>> {
     postcard::from_bytes(bytes).map_err(io::Error::other)
 }
 
@@ -150,7 +140,7 @@ mod tests {
     use crate::core::time::Timestamp;
 
     #[test]
-    fn incidents_and_inputs_keep_every_bit() {
+    fn incidents_and_rows_keep_every_bit() {
         let window = Window { start: Timestamp(-1), end: Timestamp(i64::MAX) };
         let effect = Effect {
             target: "t".into(),

@@ -3,7 +3,7 @@
 
 use super::deaths::Deaths;
 use super::job::{self, Answer, Ask, Opening};
-use super::{FILES, LOOK, OPEN_JOB, failed, patience};
+use super::{FILES, OPEN_JOB, broken, patience};
 use crate::batch::{GuestBatch, TableLayout};
 use crate::core::incident::Incident;
 use crate::core::time::Window;
@@ -13,7 +13,6 @@ use crate::run::plan::{Configured, Plan, Processes};
 use crate::worker::{Bounds, End, Frame, Process, Said};
 use arrow::array::RecordBatch;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What an answer is besides the values of its rows, at most, in bytes.
 const ANSWER_BYTES: u64 = 1 << 20;
@@ -83,7 +82,7 @@ impl Remote {
 
     /// Makes incidents known, before the first window that they touch.
     pub(in crate::run) fn inject(&mut self, incidents: &[Incident]) -> Result<(), RunError> {
-        let given = job::pack(incidents, &[]).map_err(failed)?;
+        let given = job::pack(incidents, &[]).map_err(broken)?;
         self.ask(&Ask::Inject, &[given])?;
         self.incidents.extend_from_slice(incidents);
         Ok(())
@@ -96,7 +95,7 @@ impl Remote {
         window: Window,
     ) -> Result<Vec<(usize, RecordBatch)>, RunError> {
         let packed = self.ask(&Ask::Advance(window), &[])?.unwrap_or_default();
-        let batches = job::unpack_rows(&packed).map_err(failed)?;
+        let (_, batches) = job::unpack(&packed).map_err(broken)?;
         self.made.push(window);
         Ok(self.generator.plugin.rows(batches, layouts, window)?)
     }
@@ -149,19 +148,19 @@ impl Remote {
     fn start(&mut self) -> Result<Process, RunError> {
         let plugin = &self.generator.plugin;
         let component = self.processes.registry.bytes_of(plugin.digest())?;
-        let given = job::pack(&self.incidents, &self.inputs).map_err(failed)?;
+        let given = job::pack(&self.incidents, &self.inputs).map_err(broken)?;
         let limits = plugin.limits();
         self.data_bytes = limits.process_bytes(component.len(), given.len());
         let bounds = Bounds { data_bytes: self.data_bytes, files: FILES, file_bytes: u64::MAX };
-        let opening = Opening::of(&self.generator, self.shard, self.state.is_some()).map_err(failed)?;
+        let opening = Opening::of(&self.generator, self.shard, self.state.is_some()).map_err(broken)?;
         let state = self.state.clone().unwrap_or_default();
-        let frame = Frame::new(&opening, vec![component, given, state]).map_err(failed)?;
+        let frame = Frame::new(&opening, vec![component, given, state]).map_err(broken)?;
         let most_bytes = limits.output_bytes * ANSWER_COPIES + ANSWER_BYTES;
-        Process::start(&self.processes.program, bounds, OPEN_JOB, frame, most_bytes).map_err(failed)
+        Process::start(&self.processes.program, bounds, OPEN_JOB, frame, most_bytes).map_err(broken)
     }
 
     fn exchange(&mut self, ask: &Ask, blobs: &[Vec<u8>]) -> Result<Option<Vec<u8>>, Broken> {
-        let frame = Frame::new(ask, blobs.to_vec()).map_err(failed)?;
+        let frame = Frame::new(ask, blobs.to_vec()).map_err(broken)?;
         if let Some(process) = &self.process {
             process.tell(frame);
         }
@@ -172,18 +171,13 @@ impl Remote {
     fn answer(&mut self) -> Result<Option<Vec<u8>>, Broken> {
         let patience = patience(self.generator.plugin.limits());
         let Some(process) = &mut self.process else { return Ok(None) };
-        let mut heard = Instant::now();
         loop {
-            let mut frame = match process.listen(LOOK).map_err(failed)? {
+            let mut frame = match process.listen(patience).map_err(broken)? {
                 Said::Frame(frame) => frame,
-                Said::Nothing if heard.elapsed() > patience => {
-                    return Err(Broken::Died(process.kill().map_err(failed)?));
-                }
-                Said::Nothing => continue,
+                Said::Nothing => return Err(Broken::Died(process.kill().map_err(broken)?)),
                 Said::Ended(end) => return Err(Broken::Died(end)),
             };
-            heard = Instant::now();
-            match frame.head().map_err(failed)? {
+            match frame.head().map_err(broken)? {
                 Answer::Line(line) => line.pass_on(&self.log),
                 Answer::Failed(failure) => return Err(Broken::Failed(failure.into())),
                 Answer::Done | Answer::Rows | Answer::Saved => return Ok(frame.blobs.pop()),

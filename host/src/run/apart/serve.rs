@@ -1,13 +1,13 @@
-//! The worker's side of a shard that is made to its end: an engine of its own, the same loop over segments and windows as on a thread, and files of
-//! the lake under their final names.
+//! The worker's side of a shard that is made to its end: an engine of its own, the same loop over segments and windows
+//! as on a thread, and files of the lake under their final names.
 
-use super::begin::{Begun, broken};
+use super::begin::{Begun, telling};
+use super::broken;
 use super::job::{Failure, Job, Word};
 use crate::batch::TableLayout;
 use crate::core::cancel::Cancel;
 use crate::core::time::Window;
 use crate::lake::LakeFiles;
-use crate::plugin::{LineForm, LogSink};
 use crate::run::error::RunError;
 use crate::run::output::{Destination, Output, SegmentFiles, SegmentOutput};
 use crate::run::shard::{Making, Observer, Progress, SegmentDone, Watch};
@@ -36,12 +36,6 @@ fn failed(window: Option<Window>, error: &RunError) -> Word {
 
 fn make(link: &Arc<Link>, frame: Frame) -> Result<(), RunError> {
     let job: Job = frame.head().map_err(broken)?;
-    let sink = {
-        let link = Arc::clone(link);
-        // A line that nobody takes any more is lost with the process.
-        let sink: LogSink = Arc::new(move |line| drop(link.say(&Word::Line(LineForm::from(line)), Vec::new())));
-        sink
-    };
     let layouts: Vec<_> = job.tables.into_iter().map(TableLayout::new).collect();
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(broken)?;
     let destination = match job.destination {
@@ -49,7 +43,7 @@ fn make(link: &Arc<Link>, frame: Frame) -> Result<(), RunError> {
         None => None,
     };
     let output = PipeOutput { link, layouts: &layouts, runtime: runtime.handle(), destination };
-    let mut begun = Begun::new(job.opening, frame.blobs, sink)?;
+    let mut begun = Begun::new(job.opening, frame.blobs, telling(link, Word::Line))?;
     let (observer, cancel) = (PipeObserver(link), Cancel::default());
     let before = Progress { segments: job.kept, state: begun.state.take() };
     let making =
