@@ -3,7 +3,8 @@
 
 use super::deaths::Deaths;
 use super::job::{self, Answer, Ask, Opening};
-use super::{FILES, LOOK, OPEN_JOB, failed, patience};
+use super::lines::Lines;
+use super::{FILES, LOOK, OPEN_JOB, check_state, failed, patience};
 use crate::batch::{GuestBatch, TableLayout};
 use crate::core::incident::Incident;
 use crate::core::time::Window;
@@ -28,6 +29,8 @@ pub(in crate::run) struct Remote {
     log: LogSink,
     shard: Shard,
     process: Option<Process>,
+    /// What this process may still log.
+    lines: Lines,
     /// With what another process would begin, and what it would have to make again.
     state: Option<Vec<u8>>,
     incidents: Vec<Incident>,
@@ -71,6 +74,7 @@ impl Remote {
             log: LogSink::clone(&plan.log),
             shard,
             process: None,
+            lines: Lines::of(plan.generator.plugin.limits()),
             state,
             incidents,
             made: Vec::new(),
@@ -103,7 +107,9 @@ impl Remote {
 
     /// What an instance needs to go on from here; none where there is no state.
     pub(in crate::run) fn save(&mut self) -> Result<Option<Vec<u8>>, RunError> {
-        self.state = self.ask(&Ask::Save, &[])?;
+        let state = self.ask(&Ask::Save, &[])?;
+        check_state(state.as_deref(), self.generator.plugin.limits())?;
+        self.state = state;
         self.made.clear();
         self.deaths.forget();
         Ok(self.state.clone())
@@ -139,6 +145,7 @@ impl Remote {
         let process = self.start()?;
         tracing::debug!(run.partition = self.shard.partition, worker.id = process.id(), "a worker process began");
         self.process = Some(process);
+        self.lines = Lines::of(self.generator.plugin.limits());
         self.answer()?;
         for window in self.made.clone() {
             self.exchange(&Ask::Advance(window), &[])?;
@@ -184,7 +191,7 @@ impl Remote {
             };
             heard = Instant::now();
             match frame.head().map_err(failed)? {
-                Answer::Line(line) => line.pass_on(&self.log),
+                Answer::Line(line) => self.lines.pass_on(&line, &self.log)?,
                 Answer::Failed(failure) => return Err(Broken::Failed(failure.into())),
                 Answer::Done | Answer::Rows | Answer::Saved => return Ok(frame.blobs.pop()),
             }
