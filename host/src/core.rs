@@ -6,6 +6,7 @@ pub mod digest;
 pub mod document;
 pub mod id;
 pub mod incident;
+pub mod printable;
 pub mod problem;
 pub mod report;
 pub mod schema;

@@ -5,6 +5,7 @@ use super::output::{self, LogFormat};
 use super::value::read_json;
 use super::{generate, validate};
 use crate::app::{App, Origin};
+use crate::core::printable::printable;
 use crate::remote::Server;
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueEnum as _};
@@ -114,7 +115,7 @@ fn option(slot: &Slot, long: String, property: &Value) -> Arg {
     Arg::new(option_id(slot))
         .long(long)
         .alias(slot.1.clone())
-        .help(help)
+        .help(printable(&help))
         .action(ArgAction::Set)
         .value_name("VALUE")
         .allow_negative_numbers(true)

@@ -1,6 +1,7 @@
 //! What goes to the terminal: results on standard output, logs and errors on standard error.
 
 pub(super) use crate::core::count::grouped;
+use crate::core::printable::printable;
 use crate::run;
 use crate::sink::estimate::Bytes;
 use clap::ValueEnum;
@@ -123,8 +124,9 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
 }
 
-/// Rows as a table of aligned columns; numbers to the right.
+/// Rows as a table of aligned columns; numbers to the right. What a cell holds is shown as it may be, whoever said it.
 pub(super) fn table(out: &mut dyn io::Write, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let width = |index: usize| {
         let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
         cells.chain(header.get(index).map(|name| name.chars().count())).max().unwrap_or(0)

@@ -1,6 +1,7 @@
 //! Names that people give and ids that Telemill gives. A name becomes a folder and a SQL identifier, so what it
 //! may hold is decided here, once.
 
+use super::printable::is_harmful;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -57,6 +58,18 @@ pub fn check_identifier(what: &'static str, name: &str) -> Result<(), BadName> {
 /// Which rule the name breaks.
 pub fn check_plugin_name(name: &str) -> Result<(), BadName> {
     check("plugin", name, '-', "only lower-case letters, digits and hyphens are allowed")
+}
+
+/// Longest name of a target, a signal or an incident, in bytes.
+pub const MAX_LABEL_BYTES: usize = 128;
+
+/// Why a text can't name a target, a signal, or an incident and its kind; none where it can. These are values of rows, so they
+/// may hold what people write, but nothing that a terminal or a log would obey.
+pub fn label_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name.len() > MAX_LABEL_BYTES {
+        return Some("must have 1 to 128 bytes");
+    }
+    name.chars().any(is_harmful).then_some("must have no control characters and no invisible ones")
 }
 
 /// A run's id: `r` and sixteen hex digits, the first eleven of which are the milliseconds since 1970, so that ids

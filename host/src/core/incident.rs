@@ -1,5 +1,7 @@
 //! Ground truth: what goes wrong in a simulated system, when, where and why.
 
+use super::id::label_fault;
+use super::printable::printable;
 use super::problem::Problem;
 use super::schema::{Attribute, Simulation};
 use super::time::{Timestamp, Window};
@@ -125,25 +127,29 @@ impl Incident {
     /// What is wrong with the incident by itself and against the simulation that it is meant for.
     pub fn problems(&self, bendable: &Bendable<'_>) -> Vec<Problem> {
         let mut found = Vec::new();
-        let mut add = |message: String| found.push(Problem::new(format!("incident {}", self.id), message));
-        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
-            add("the id must have 1 to 128 bytes and no control characters".into());
+        let mut add = |message: String| found.push(Problem::new(format!("incident {}", printable(&self.id)), message));
+        for (what, name) in [("id", Some(&self.id)), ("kind", Some(&self.kind)), ("cause", self.cause.as_ref())] {
+            if let Some(fault) = name.and_then(|name| label_fault(name)) {
+                add(format!("the {what} {fault}"));
+            }
         }
         if self.window.is_empty() || self.recovered < self.window.end {
             add("the window must not be empty, and `recovered` not before its end".into());
         }
         for effect in &self.effects {
+            let target = printable(&effect.target);
             if !(effect.start <= effect.full && effect.full <= effect.release && effect.release <= effect.end) {
-                add(format!("an effect on {} must have start <= full <= release <= end", effect.target));
+                add(format!("an effect on {target} must have start <= full <= release <= end"));
             }
             if !effect.value.is_finite() {
-                add(format!("an effect on {} has the value {}", effect.target, effect.value));
+                add(format!("an effect on {target} has the value {}", effect.value));
             }
             if !bendable.targets.contains(effect.target.as_str()) {
-                add(format!("acts on a target that the simulation does not have: {:?}", effect.target));
+                add(format!("acts on a target that the simulation does not have: \"{target}\""));
             }
             if !bendable.signals.contains(effect.signal.as_str()) {
-                add(format!("bends a signal that the simulation does not have: {:?}", effect.signal));
+                let signal = printable(&effect.signal);
+                add(format!("bends a signal that the simulation does not have: \"{signal}\""));
             }
         }
         found

@@ -1,7 +1,7 @@
 //! What a simulation declares: tables with fields, targets with signals, inputs. The host's own copy of the
 //! contract's records, which runs store and every layer reads.
 
-use super::id::{self, BadName};
+use super::id::{self, BadName, label_fault};
 use super::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -216,15 +216,34 @@ impl Simulation {
             if input.fields.is_empty() || input.fields.len() > MAX_FIELDS {
                 add(format!("has {} fields; 1 to {MAX_FIELDS} are allowed", input.fields.len()));
             }
+            let mut names = BTreeSet::new();
+            for field in input.fields.iter().take(MAX_FIELDS) {
+                if let Some(fault) = label_fault(&field.name) {
+                    add(format!("has a field {:?}: its name {fault}", field.name));
+                }
+                if !names.insert(field.name.as_str()) {
+                    add(format!("has the field {:?} twice", field.name));
+                }
+            }
         }
     }
 
     fn collect_target_problems(&self, found: &mut Vec<Problem>) {
-        let targets: BTreeSet<_> = self.targets.iter().map(|target| target.name.as_str()).collect();
-        if targets.len() != self.targets.len() {
+        let names: BTreeSet<_> = self.targets.iter().map(|target| target.name.as_str()).collect();
+        if names.len() != self.targets.len() {
             found.push(Problem::new("targets", "a name is declared twice"));
         }
         let signals: BTreeSet<_> = self.signals.iter().map(|signal| signal.name.as_str()).collect();
+        if signals.len() != self.signals.len() {
+            found.push(Problem::new("signals", "a name is declared twice"));
+        }
+        let parents = self.targets.iter().flat_map(|target| &target.parents);
+        let targets = self.targets.iter().map(|target| &target.name).chain(parents).map(|name| ("target", name));
+        for (what, name) in self.signals.iter().map(|signal| ("signal", &signal.name)).chain(targets) {
+            if let Some(fault) = label_fault(name) {
+                found.push(Problem::new(format!("{what} {name:?}"), fault));
+            }
+        }
         for target in &self.targets {
             if let Some(signal) = target.signals.iter().find(|signal| !signals.contains(signal.as_str())) {
                 found.push(Problem::new(&target.name, format!("names a signal that is not declared: {signal:?}")));
@@ -261,9 +280,13 @@ impl Table {
                 add(&format!(".{}", field.name), "is declared twice".into());
             }
         }
+        let mut keys = BTreeSet::new();
         for key in self.primary_key.iter().take(MAX_FIELDS) {
             if !names.contains(key.as_str()) {
                 add("", format!("has a key column that is no field: {key:?}"));
+            }
+            if !keys.insert(key) {
+                add("", format!("has a key column twice: {key:?}"));
             }
         }
         match (&self.time_field, self.time_index()) {

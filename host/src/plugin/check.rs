@@ -26,9 +26,9 @@ pub(super) use meter::Metered;
 
 use super::engine::{Engine, Plugin};
 use super::error::{PluginError, Rejection};
-use super::log::printable;
 use super::world::PluginKind;
 use crate::core::digest::Digest;
+use crate::core::printable::printable;
 use crate::core::report::Report;
 use crate::core::schema::{Simulation, Table};
 use crate::core::time::Timestamp;

@@ -3,7 +3,7 @@
 //! add is bounded.
 
 use super::fault;
-use super::log::printable;
+use crate::core::printable::printable;
 use crate::core::problem::Problem;
 use serde_json::{Map, Value};
 use std::cell::Cell;

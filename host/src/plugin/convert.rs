@@ -1,13 +1,16 @@
 //! Between the records that wasmtime generates and the host's own: field by field, buffers moved and never copied.
-//! Checks nothing; that is the adapters' and `batch`'s part.
+//! Texts for people are made harmless; else it checks nothing: that is the adapters' and `batch`'s part.
 
 use super::bindings::types as wit;
-use super::log::printable;
 use crate::batch::{GuestBatch, GuestColumn, GuestText, GuestValues};
 use crate::core::incident::{Effect, Incident, Operation, Role, Severity};
+use crate::core::printable::printable;
 use crate::core::problem::Problem;
 use crate::core::schema::{Attribute, DataType, Field, Signal, Table, TableKind, Target};
 use crate::core::time::{Timestamp, Window};
+
+/// Most problems of a guest that are told: enough to see what is wrong.
+const MAX_PROBLEMS: usize = 20;
 
 /// Every element of a list, converted.
 pub(super) fn list<From, To>(from: Vec<From>, convert: impl Fn(From) -> To) -> Vec<To> {
@@ -30,15 +33,26 @@ fn attribute(attribute: &Attribute) -> wit::Attribute {
     wit::Attribute { name: attribute.name.clone(), value: attribute.value.clone() }
 }
 
-/// Texts for people are made harmless here, because they end up on terminals.
-pub(super) fn problem_from(problem: wit::Problem) -> Problem {
-    Problem::new(printable(&problem.path), printable(&problem.message))
+/// What a guest finds wrong.
+pub(super) fn problems_from(problems: Vec<wit::Problem>) -> Vec<Problem> {
+    problems_of(list(problems, |problem| Problem::new(problem.path, problem.message)))
+}
+
+/// Problems in a guest's words as they are told: the first so many, made harmless, because they end up on terminals.
+pub(super) fn problems_of(problems: Vec<Problem>) -> Vec<Problem> {
+    let left_out = problems.len().saturating_sub(MAX_PROBLEMS);
+    let shown = |problem: Problem| Problem::new(printable(&problem.path), printable(&problem.message));
+    let mut told: Vec<_> = problems.into_iter().take(MAX_PROBLEMS).map(shown).collect();
+    if left_out > 0 {
+        told.push(Problem::new("", format!("{left_out} more problems")));
+    }
+    told
 }
 
 pub(super) fn table_from(table: wit::Table) -> Table {
     Table {
         name: table.name,
-        summary: table.summary,
+        summary: printable(&table.summary),
         kind: match table.kind {
             wit::TableKind::Events => TableKind::Events,
             wit::TableKind::Snapshot => TableKind::Snapshot,
@@ -64,8 +78,8 @@ pub(super) fn field_from(field: wit::Field) -> Field {
             wit::DataType::Timestamp => DataType::Timestamp,
         },
         nullable: field.nullable,
-        unit: field.unit,
-        summary: field.summary,
+        unit: field.unit.as_deref().map(printable),
+        summary: printable(&field.summary),
         attributes: list(field.attributes, attribute_from),
     }
 }
@@ -108,8 +122,8 @@ fn field(field: &Field) -> wit::Field {
 pub(super) fn signal_from(signal: wit::Signal) -> Signal {
     Signal {
         name: signal.name,
-        unit: signal.unit,
-        summary: signal.summary,
+        unit: signal.unit.as_deref().map(printable),
+        summary: printable(&signal.summary),
         table: signal.table,
         column: signal.column,
         inverse: signal.inverse,

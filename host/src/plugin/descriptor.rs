@@ -3,8 +3,8 @@
 use super::bindings::about::exports::telemill::plugin::about as wit;
 use super::config::ConfigSchema;
 use super::convert;
-use super::log::printable;
 use crate::core::id::{self, BadName};
+use crate::core::printable::{printable, printable_lines};
 use crate::core::problem::Problem;
 use crate::core::schema::Attribute;
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub(super) fn accept(raw: wit::Descriptor) -> Result<(Descriptor, ConfigSchema),
         name: raw.name,
         version: raw.version,
         summary: printable(&raw.summary),
-        documentation: raw.documentation,
+        documentation: printable_lines(&raw.documentation),
         config_schema: schema.json().clone(),
         examples: examples.into_iter().flatten().collect(),
         attributes: convert::list(raw.attributes, convert::attribute_from),

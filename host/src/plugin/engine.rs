@@ -9,11 +9,12 @@ use super::descriptor::{self, Descriptor};
 use super::error::{PluginError, PluginId, Rejection};
 use super::instance::{Instance, State, Used};
 use super::limits::{Guards, Limits};
-use super::log::{LogSink, log_to_tracing, printable};
+use super::log::{LogSink, log_to_tracing};
 use super::ticker::Ticker;
 use super::vet;
 use super::world::{self, PluginKind};
 use crate::core::digest::Digest;
+use crate::core::printable::printable;
 use crate::worker::Program;
 use serde_json::Value;
 use std::path::Path;
@@ -335,7 +336,7 @@ impl Plugin {
         if problems.is_empty() {
             Ok((effective, instance.used().unwrap_or_default()))
         } else {
-            Err(invalid(convert::list(problems, convert::problem_from)))
+            Err(invalid(convert::problems_from(problems)))
         }
     }
 

@@ -1,7 +1,7 @@
 //! Faults of a configuration in words that help: of a value that none of a schema's alternatives takes, which was meant and
 //! what is wrong with it, or which alternatives there are.
 
-use super::log::printable;
+use crate::core::printable::printable;
 use crate::core::problem::Problem;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};

@@ -5,7 +5,7 @@ use super::bindings::generator::exports::telemill::plugin::generator as wit;
 use super::check::Metered;
 use super::convert;
 use super::engine::Plugin;
-use super::error::{PluginError, PluginId};
+use super::error::{Limit, PluginError, PluginId};
 use super::instance::Instance;
 use super::log::LogSink;
 use crate::batch::{GuestBatch, TableLayout, to_arrow};
@@ -128,9 +128,8 @@ impl Generator {
     pub fn advance(&mut self, window: Window) -> Result<Vec<GuestBatch>, PluginError> {
         let guest = self.exports.telemill_plugin_generator();
         let batches = self.instance.ask("advance", |store| guest.call_advance(store, convert::window(window)))?;
-        if batches.len() > MAX_BATCHES {
-            let message = format!("it returned {} batches; at most {MAX_BATCHES} are allowed", batches.len());
-            return Err(self.instance.broken("advance", vec![Problem::new("", message)]));
+        if let Some(problem) = too_many(batches.len()) {
+            return Err(self.instance.broken("advance", vec![problem]));
         }
         let batches = convert::list(batches, convert::batch_from);
         self.instance.check_output("advance", batches.iter().map(GuestBatch::bytes).sum())?;
@@ -183,15 +182,29 @@ impl Plugin {
     /// batch.
     ///
     /// # Errors
-    /// Rows that break the contract.
+    /// More batches or bytes than allowed, or rows that break the contract.
     pub fn rows(
         &self,
         batches: Vec<GuestBatch>,
         layouts: &[TableLayout],
         window: Window,
     ) -> Result<Vec<(usize, RecordBatch)>, PluginError> {
+        let (plugin, call) = (|| Arc::clone(self.id()), "advance");
+        if let Some(problem) = too_many(batches.len()) {
+            return Err(PluginError::BrokenContract { plugin: plugin(), call, problems: vec![problem] });
+        }
+        let (used, allowed) = (batches.iter().map(GuestBatch::bytes).sum(), self.limits().output_bytes);
+        if used > allowed {
+            let (limit, used) = (Limit::OutputBytes, Some(used));
+            return Err(PluginError::OverLimit { plugin: plugin(), call, limit, allowed, used });
+        }
         checked(self.id(), batches, layouts, window)
     }
+}
+
+fn too_many(batches: usize) -> Option<Problem> {
+    let message = || format!("it returned {batches} batches; at most {MAX_BATCHES} are allowed");
+    (batches > MAX_BATCHES).then(|| Problem::new("", message()))
 }
 
 fn checked(

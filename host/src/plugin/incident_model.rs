@@ -6,8 +6,10 @@ use super::convert;
 use super::engine::Plugin;
 use super::error::PluginError;
 use super::instance::Instance;
-use super::log::{LogSink, printable};
+use super::log::LogSink;
+use crate::core::id::label_fault;
 use crate::core::incident::Incident;
+use crate::core::printable::printable;
 use crate::core::problem::Problem;
 use crate::core::schema::Target;
 use crate::core::time::Window;
@@ -58,7 +60,7 @@ impl IncidentModel {
     /// What it can bring about.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Kinds that can't be told apart, or what every call can fail with.
     pub fn kinds(&mut self) -> Result<Vec<IncidentKind>, PluginError> {
         let guest = self.exports.telemill_plugin_incident_model();
         let kinds = self.instance.take("kinds", |store| guest.call_kinds(store))?;
@@ -66,7 +68,9 @@ impl IncidentModel {
             let message = format!("it has {} kinds; at most {MAX_KINDS} are allowed", kinds.len());
             return Err(self.instance.broken("kinds", vec![Problem::new("", message)]));
         }
-        Ok(convert::list(kinds, |kind| IncidentKind { name: printable(&kind.name), summary: printable(&kind.summary) }))
+        let kinds = convert::list(kinds, |kind| IncidentKind { name: kind.name, summary: printable(&kind.summary) });
+        let problems = kind_problems(&kinds);
+        if problems.is_empty() { Ok(kinds) } else { Err(self.instance.broken("kinds", problems)) }
     }
 
     /// Prepares it for a run over `span` that simulates `targets`.
@@ -124,4 +128,13 @@ impl IncidentModel {
         }
         if problems.is_empty() { Ok(incidents) } else { Err(self.instance.broken(call, problems)) }
     }
+}
+
+fn kind_problems(kinds: &[IncidentKind]) -> Vec<Problem> {
+    let mut names = BTreeSet::new();
+    let faults = kinds.iter().filter_map(|kind| {
+        let twice = (!names.insert(kind.name.as_str())).then_some("is there twice");
+        label_fault(&kind.name).or(twice).map(|fault| Problem::new(format!("kind {:?}", kind.name), fault))
+    });
+    faults.collect()
 }

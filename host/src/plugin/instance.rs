@@ -5,8 +5,9 @@ use super::bindings::{host, types};
 use super::error::{Limit, PluginError, PluginId};
 use super::handed::Handed;
 use super::limits::{self, Guards, LimitHit, Limits, Usage};
-use super::log::{LogLevel, LogSink, Logger, printable};
+use super::log::{LogLevel, LogSink, Logger};
 use super::ticker;
+use crate::core::printable::printable;
 use crate::core::problem::Problem;
 use std::sync::Arc;
 use wasmtime::component::{self, InstancePre};
@@ -17,8 +18,6 @@ const HOST_BYTES_MESSAGE: &str = "fuel allocated for hostcalls has been exhauste
 
 /// Addresses above this one are below zero by less than 64 MiB, more than any frame of a stack has.
 const LOWEST_WRAPPED_ADDRESS: u64 = (1 << 32) - (64 << 20);
-/// Most problems that one error lists.
-const MAX_PROBLEMS: usize = 20;
 
 /// What a store carries for the host.
 pub(super) struct State {
@@ -171,10 +170,9 @@ impl Instance {
         self.take(name, function)?.map_err(|error| {
             let plugin = Arc::clone(&self.plugin);
             match error {
-                types::Error::InvalidConfig(problems) => PluginError::InvalidConfig {
-                    plugin,
-                    problems: problems.into_iter().map(super::convert::problem_from).collect(),
-                },
+                types::Error::InvalidConfig(problems) => {
+                    PluginError::InvalidConfig { plugin, problems: super::convert::problems_from(problems) }
+                }
                 types::Error::UnsupportedState => PluginError::UnsupportedState { plugin },
                 types::Error::Failed(message) => {
                     PluginError::Failed { plugin, call: name, message: printable(&message) }
@@ -185,8 +183,7 @@ impl Instance {
 
     /// The error for a result that breaks the contract.
     pub(super) fn broken(&self, call: &'static str, problems: Vec<Problem>) -> PluginError {
-        let shown = |problem: Problem| Problem::new(printable(&problem.path), printable(&problem.message));
-        let problems = problems.into_iter().take(MAX_PROBLEMS).map(shown).collect();
+        let problems = super::convert::problems_of(problems);
         PluginError::BrokenContract { plugin: Arc::clone(&self.plugin), call, problems }
     }
 

@@ -2,6 +2,7 @@
 //! code runs.
 
 use super::error::Limit;
+use super::log::CALLS_OF_AN_INSTANCE;
 use crate::core::problem::Problem;
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
@@ -103,6 +104,11 @@ impl Limits {
             + self.host_bytes * 2
             + component_bytes as u64 * COMPONENT_COPIES
             + given_bytes as u64 * GIVEN_COPIES
+    }
+
+    /// Lines that an instance may log in all its calls, with those that say that more were left out.
+    pub fn instance_log_lines(&self) -> u64 {
+        self.log_lines.saturating_mul(CALLS_OF_AN_INSTANCE).saturating_add(2)
     }
 
     /// Values that no plugin could run with, or that would harm the host.

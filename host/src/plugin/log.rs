@@ -2,14 +2,13 @@
 
 use super::error::{Limit, PluginId};
 use super::limits::{LimitHit, Limits};
+use crate::core::printable::printable;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Longest text of a guest that is shown in one piece, in bytes.
-const MAX_SHOWN_BYTES: usize = 4 << 10;
 /// An instance may log what this many calls may: a plugin that is just below a call's bound in every call fills no disk.
-const CALLS_OF_AN_INSTANCE: u64 = 10;
+pub(super) const CALLS_OF_AN_INSTANCE: u64 = 10;
 /// Lines of a call that are kept for the error of a crash, from its beginning and from its end: a stack's first lines say what
 /// happened, and what was printed last says where.
 const FIRST_LINES: usize = 8;
@@ -203,33 +202,11 @@ fn cut(text: &str, bytes: usize) -> String {
     if text.len() <= bytes { text.to_owned() } else { format!("{}…", &text[..text.floor_char_boundary(bytes)]) }
 }
 
-/// A guest's text as it may be shown: control characters, line breaks among them, and the invisible ones that turn or
-/// hide text are escaped, and what is longer than 4 KiB is cut.
-pub(super) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(MAX_SHOWN_BYTES));
-    for c in text.chars() {
-        if shown.len() >= MAX_SHOWN_BYTES {
-            shown.push('…');
-            break;
-        }
-        let hides =
-            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if c.is_control() || hides { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
-}
-
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
 mod tests {
     use super::*;
     use std::sync::Mutex;
-
-    #[test]
-    fn terminals_are_safe() {
-        assert_eq!(printable("a\u{1b}[31mred\nb\u{202e}c ü"), "a\\u{1b}[31mred\\nb\\u{202e}c ü");
-        assert!(printable(&"x".repeat(1 << 20)).len() < MAX_SHOWN_BYTES + 8);
-    }
 
     #[test]
     fn lines_and_bytes_are_counted_by_call() {

@@ -1,9 +1,11 @@
 //! A plugin's errors and lines on their way out of a worker process: what a caller matches on stays typed, all else becomes
 //! words.
 
+use super::convert;
 use super::error::{Limit, PluginError, PluginId, Rejection};
-use super::log::{LogLevel, LogLine, LogSink, printable};
+use super::log::{LogLevel, LogLine, LogSink};
 use crate::batch::{BadBatch, Fault};
+use crate::core::printable::{escaped, printable};
 use crate::core::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -78,30 +80,36 @@ impl From<&PluginError> for ErrorForm {
     }
 }
 
+/// What came from a worker is believed no more than its guest: texts are made harmless once more.
 impl From<ErrorForm> for PluginError {
     fn from(form: ErrorForm) -> Self {
+        let text = |text: String| escaped(&text);
         match form {
-            ErrorForm::Rejected { origin, reason } => Self::Rejected { origin, reason },
+            ErrorForm::Rejected { origin, reason } => Self::Rejected { origin: text(origin), reason: refused(reason) },
             ErrorForm::OverLimit { plugin, call, limit, allowed, used } => {
-                Self::OverLimit { plugin: plugin.into(), call: known(&call), limit, allowed, used }
+                Self::OverLimit { plugin: shown(&plugin).into(), call: known(&call), limit, allowed, used }
             }
             ErrorForm::Crashed { plugin, call, message } => {
-                Self::Crashed { plugin: plugin.into(), call: known(&call), message }
+                Self::Crashed { plugin: shown(&plugin).into(), call: known(&call), message: text(message) }
             }
             ErrorForm::Failed { plugin, call, message } => {
-                Self::Failed { plugin: plugin.into(), call: known(&call), message }
+                Self::Failed { plugin: shown(&plugin).into(), call: known(&call), message: text(message) }
             }
-            ErrorForm::InvalidConfig { plugin, problems } => Self::InvalidConfig { plugin: plugin.into(), problems },
-            ErrorForm::UnsupportedState { plugin } => Self::UnsupportedState { plugin: plugin.into() },
-            ErrorForm::BrokenContract { plugin, call, problems } => {
-                Self::BrokenContract { plugin: plugin.into(), call: known(&call), problems }
+            ErrorForm::InvalidConfig { plugin, problems } => {
+                Self::InvalidConfig { plugin: shown(&plugin).into(), problems: convert::problems_of(problems) }
             }
-            ErrorForm::BadRows { plugin, call, table, column, fault } => Self::BadRows {
-                plugin: plugin.into(),
+            ErrorForm::UnsupportedState { plugin } => Self::UnsupportedState { plugin: shown(&plugin).into() },
+            ErrorForm::BrokenContract { plugin, call, problems } => Self::BrokenContract {
+                plugin: shown(&plugin).into(),
                 call: known(&call),
-                source: BadBatch { table, column, fault: Fault::Reported(fault) },
+                problems: convert::problems_of(problems),
             },
-            ErrorForm::Other { message } => Self::Worker { message },
+            ErrorForm::BadRows { plugin, call, table, column, fault } => Self::BadRows {
+                plugin: shown(&plugin).into(),
+                call: known(&call),
+                source: BadBatch { table: text(table), column: column.map(text), fault: Fault::Reported(text(fault)) },
+            },
+            ErrorForm::Other { message } => Self::Worker { message: text(message) },
         }
     }
 }
@@ -118,8 +126,8 @@ pub struct LineForm {
 impl LineForm {
     /// Hands the line to `sink`.
     pub fn pass_on(&self, sink: &LogSink) {
-        // Made harmless once more: what comes from a worker is believed no more than its guest.
-        let (plugin, message) = (&self.plugin, &printable(&self.message));
+        // As with errors.
+        let (plugin, message) = (&shown(&self.plugin), &printable(&self.message));
         sink(&LogLine { plugin, call: known(&self.call), level: self.level, message });
     }
 }
@@ -129,6 +137,28 @@ impl From<&LogLine<'_>> for LineForm {
         let (plugin, call, message) = (line.plugin.clone(), line.call.to_owned(), line.message.to_owned());
         Self { plugin, call, level: line.level, message }
     }
+}
+
+fn refused(reason: Rejection) -> Rejection {
+    let text = |text: String| escaped(&text);
+    let all = |names: Vec<String>| names.into_iter().map(text).collect();
+    match reason {
+        Rejection::Malformed { offset, message } => Rejection::Malformed { offset, message: text(message) },
+        Rejection::ForeignImports { names } => Rejection::ForeignImports { names: all(names) },
+        Rejection::OtherContract { names, ours } => Rejection::OtherContract { names: all(names), ours },
+        Rejection::NoWorld { message } => Rejection::NoWorld { message: text(message) },
+        Rejection::Invalid { message } => Rejection::Invalid { message: text(message) },
+        Rejection::CompilerCrashed { message } => Rejection::CompilerCrashed { message: text(message) },
+        Rejection::BadDescriptor { problems } => Rejection::BadDescriptor { problems: convert::problems_of(problems) },
+        plain @ (Rejection::TooLarge { .. }
+        | Rejection::NotWasm
+        | Rejection::CoreModule
+        | Rejection::CompileCost { .. }) => plain,
+    }
+}
+
+fn shown(plugin: &PluginId) -> PluginId {
+    PluginId { name: printable(&plugin.name), version: printable(&plugin.version) }
 }
 
 fn known(call: &str) -> &'static str {

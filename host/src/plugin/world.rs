@@ -2,7 +2,7 @@
 //! what it asks for that no plugin may have. Knows nothing of the types behind the names; linking checks those.
 
 use super::error::Rejection;
-use super::log::printable;
+use crate::core::printable::printable;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use wasmparser::{Parser, Payload};

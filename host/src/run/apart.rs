@@ -9,6 +9,7 @@ mod answer;
 mod begin;
 mod deaths;
 mod job;
+mod lines;
 mod remote;
 mod serve;
 
@@ -18,6 +19,7 @@ pub use serve::serve;
 
 use self::deaths::Deaths;
 use self::job::{Job, Opening, Word};
+use self::lines::Lines;
 use super::error::RunError;
 use super::output::{Accept, Destination};
 use super::plan::{Plan, Processes};
@@ -39,6 +41,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const FILES: u64 = 64;
 /// What a writer holds for each byte of a row group: the encoded bytes and the rows that they came from.
 const WRITER_COPIES: u64 = 4;
+/// A segment has fewer rows: sums over all segments and partitions stay far from what numbers hold.
+const MOST_ROWS: u64 = 1 << 40;
 /// What a worker says of a segment's files, at most.
 const FILES_BYTES: u64 = 64 << 20;
 
@@ -47,6 +51,7 @@ pub(super) struct Shards<'a> {
     program: &'a Program,
     plan: &'a Plan,
     destination: Option<Destination>,
+    segments: Vec<Window>,
     component: Vec<u8>,
     given: Vec<u8>,
     bounds: Bounds,
@@ -85,7 +90,8 @@ impl<'a> Shards<'a> {
         let writers = destination.as_ref().map_or(0, |to| to.writer.row_group_bytes as u64 * tables * WRITER_COPIES);
         let data_bytes = limits.process_bytes(component.len(), given.len()) + writers;
         let bounds = Bounds { data_bytes, files: FILES + tables, file_bytes: u64::MAX };
-        Ok(Self { program, plan, destination, component, given, bounds, patience: patience(limits) })
+        let segments = plan.spec.segments();
+        Ok(Self { program, plan, destination, segments, component, given, bounds, patience: patience(limits) })
     }
 
     /// Makes `shard` from where `before` says to the end of the span.
@@ -96,12 +102,12 @@ impl<'a> Shards<'a> {
         output: &dyn Accept,
         watch: &Watch<'_>,
     ) -> Result<(), RunError> {
-        let segments = self.plan.spec.segments();
+        let segments = &self.segments;
         let mut at = Standing { progress: before, told: (0, 0), finished_rows: 0 };
         let mut deaths = Deaths::default();
         while let Some(segment) = segments.get(at.progress.segments) {
             let kept = at.progress.segments;
-            let end = self.attempt(shard, &segments, &mut at, output, watch)?;
+            let end = self.attempt(shard, &mut at, output, watch)?;
             if at.progress.segments == segments.len() {
                 break;
             }
@@ -122,20 +128,19 @@ impl<'a> Shards<'a> {
     fn attempt(
         &self,
         shard: Shard,
-        segments: &[Window],
         at: &mut Standing,
         output: &dyn Accept,
         watch: &Watch<'_>,
     ) -> Result<End, RunError> {
-        let mut worker = self.start(shard, segments, &at.progress).map_err(broken)?;
+        let mut worker = self.start(shard, &at.progress).map_err(broken)?;
         tracing::debug!(run.partition = shard.partition, worker.id = worker.id(), "a worker process began");
-        let mut heard = Instant::now();
+        let (mut heard, mut lines) = (Instant::now(), Lines::of(self.plan.generator.plugin.limits()));
         loop {
             watch.check()?;
             match worker.listen(LOOK).map_err(broken)? {
                 Said::Frame(frame) => {
                     heard = Instant::now();
-                    self.take(shard, frame, at, output, watch)?;
+                    self.take(shard, frame, at, output, watch, &mut lines)?;
                 }
                 Said::Nothing if heard.elapsed() > self.patience => return worker.kill().map_err(broken),
                 Said::Nothing => {}
@@ -144,11 +149,11 @@ impl<'a> Shards<'a> {
         }
     }
 
-    fn start(&self, shard: Shard, segments: &[Window], progress: &Progress) -> io::Result<Process> {
+    fn start(&self, shard: Shard, progress: &Progress) -> io::Result<Process> {
         let Plan { generator, simulation, .. } = self.plan;
         let job = Job {
             opening: Opening::of(generator, shard, progress.state.is_some())?,
-            segments: segments.to_vec(),
+            segments: self.segments.clone(),
             kept: progress.segments,
             step_us: simulation.step_us,
             tables: simulation.tables.clone(),
@@ -166,20 +171,29 @@ impl<'a> Shards<'a> {
         at: &mut Standing,
         output: &dyn Accept,
         watch: &Watch<'_>,
+        lines: &mut Lines,
     ) -> Result<(), RunError> {
+        let segments = &self.segments;
         match frame.head().map_err(broken)? {
             Word::Progress { us, rows } => {
-                let (us, rows) = (us.max(at.told.0), (at.finished_rows + rows).max(at.told.1));
+                let all_us = self.plan.spec.window().length_us();
+                let (us, rows) = (us.clamp(at.told.0, all_us.max(at.told.0)), at.finished_rows + rows.min(MOST_ROWS));
+                let rows = rows.max(at.told.1);
                 watch.done(us - at.told.0, rows - at.told.1);
                 at.told = (us, rows);
             }
-            Word::Line(line) => line.pass_on(&self.plan.log),
+            Word::Line(line) => lines.pass_on(&line, &self.plan.log)?,
             Word::Segment { segment, window, saved, fingerprints, files } => {
-                if segment != at.progress.segments {
-                    return Err(broken(io::Error::other("it told of another segment than the next")));
+                let next = (at.progress.segments, segments.get(segment).copied());
+                if next != (segment, Some(window)) {
+                    return Err(lie("another segment than the next"));
                 }
+                let counted = fingerprints.iter().try_fold(0, |all: u64, table| all.checked_add(table.rows));
+                let Some(rows) = counted.filter(|rows| *rows < MOST_ROWS) else {
+                    return Err(lie("more rows than a segment can have"));
+                };
                 let state = saved.then(|| frame.blobs.pop()).flatten();
-                let rows = fingerprints.iter().map(|table| table.rows).sum::<u64>();
+                check_state(state.as_deref(), self.plan.generator.plugin.limits())?;
                 let done = SegmentDone { window, state: state.clone(), fingerprints };
                 output.accept(shard.partition, segment, done, files)?;
                 at.finished_rows += rows;
@@ -189,6 +203,17 @@ impl<'a> Shards<'a> {
         }
         Ok(())
     }
+}
+
+/// Refuses a state that is larger than an instance may save.
+fn check_state(state: Option<&[u8]>, limits: &Limits) -> Result<(), RunError> {
+    let fits = state.is_none_or(|state| state.len() as u64 <= limits.output_bytes);
+    if fits { Ok(()) } else { Err(lie("a state that is larger than limits.output_bytes")) }
+}
+
+/// What no worker of ours says.
+fn lie(what: &str) -> RunError {
+    RunError::Worker { message: format!("it told of {what}") }
 }
 
 /// What a pipe did not bring.

@@ -15,6 +15,9 @@ use std::collections::BTreeSet;
 /// Most incidents of a run; each goes into every shard.
 pub const MAX_INCIDENTS: usize = 100_000;
 
+/// Most problems of a model that are told.
+const MAX_PROBLEMS: usize = 20;
+
 /// The incident models of a spec, opened for its span.
 pub struct IncidentModels {
     models: Vec<Opened>,
@@ -122,7 +125,8 @@ fn take(
     placed: bool,
 ) -> Result<(), RunError> {
     let bendable = Bendable::of(simulation);
-    let problems: Vec<_> = incidents.iter().flat_map(|incident| incident.problems(&bendable)).collect();
+    let faults = incidents.iter().flat_map(|incident| incident.problems(&bendable));
+    let problems: Vec<_> = faults.take(MAX_PROBLEMS).collect();
     if !problems.is_empty() {
         return Err(RunError::Incidents { model: model.to_owned(), problems });
     }

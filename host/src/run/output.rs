@@ -120,7 +120,7 @@ impl<'a> LakeOutput<'a> {
             if !files.iter().enumerate().all(named) {
                 return lies("files that are not its own");
             }
-            if files.iter().map(|file| file.rows).sum::<u64>() != sum.rows {
+            if files.iter().try_fold(0, |all: u64, file| all.checked_add(file.rows)) != Some(sum.rows) {
                 return lies("files with other rows than it summed");
             }
         }

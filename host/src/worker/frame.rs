@@ -1,5 +1,6 @@
 //! What goes over the pipes: a head as JSON, and blobs of bytes behind it, each with its length before it.
 
+use crate::core::printable::printable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, Read, Write};
@@ -29,7 +30,9 @@ impl Frame {
     /// # Errors
     /// It is something else.
     pub fn head<T: DeserializeOwned>(&self) -> io::Result<T> {
-        Ok(serde_json::from_slice(&self.head)?)
+        // The error may quote what a worker said.
+        serde_json::from_slice(&self.head)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, printable(&error.to_string())))
     }
 
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {

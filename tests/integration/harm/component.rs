@@ -22,7 +22,7 @@ pub(crate) enum World {
 impl World {
     pub(crate) const ALL: [Self; 3] = [Self::Generator, Self::IncidentModel, Self::Validator];
 
-    fn interface(self) -> &'static str {
+    pub(crate) fn interface(self) -> &'static str {
         match self {
             Self::Generator => "generator",
             Self::IncidentModel => "incident-model",

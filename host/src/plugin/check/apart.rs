@@ -4,6 +4,7 @@
 use super::meter::Meter;
 use super::{Config, Record, generator, incident_model, text, validator};
 use crate::batch::GuestBatch;
+use crate::core::printable::printable;
 use crate::core::schema::{Table, Target};
 use crate::core::time::Window;
 use crate::plugin::engine::Engine;
@@ -88,7 +89,7 @@ impl<'a> Elsewhere<'a> {
         let mut worker = Process::start(self.program, bounds, JOB, frame, MOST_BYTES).map_err(text)?;
         match worker.listen(within).map_err(text)? {
             Said::Frame(mut frame) => match (frame.head().map_err(text)?, frame.blobs.pop()) {
-                (Answer::Failed(message), _) => Err(format!("in another process it failed: {message}")),
+                (Answer::Failed(message), _) => Err(format!("in another process it failed: {}", printable(&message))),
                 (Answer::Made, Some(made)) => Ok(made),
                 (Answer::Made, None) => Err("the worker process has made nothing".to_owned()),
             },

@@ -2,6 +2,7 @@
 
 use crate::batch::{GuestBatch, TableFingerprint};
 use crate::core::incident::Incident;
+use crate::core::printable::escaped;
 use crate::core::problem::chain;
 use crate::core::schema::Table;
 use crate::core::time::Window;
@@ -90,7 +91,7 @@ impl From<Failure> for RunError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Plugin(form) => Self::Plugin(form.into()),
-            Failure::Other(message) => Self::Worker { message },
+            Failure::Other(message) => Self::Worker { message: escaped(&message) },
         }
     }
 }

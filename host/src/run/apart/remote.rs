@@ -3,7 +3,8 @@
 
 use super::deaths::Deaths;
 use super::job::{self, Answer, Ask, Opening};
-use super::{FILES, OPEN_JOB, broken, patience};
+use super::lines::Lines;
+use super::{FILES, OPEN_JOB, broken, check_state, patience};
 use crate::batch::{GuestBatch, TableLayout};
 use crate::core::incident::Incident;
 use crate::core::time::Window;
@@ -27,6 +28,8 @@ pub(in crate::run) struct Remote {
     log: LogSink,
     shard: Shard,
     process: Option<Process>,
+    /// What this process may still log.
+    lines: Lines,
     /// With what another process would begin, and what it would have to make again.
     state: Option<Vec<u8>>,
     incidents: Vec<Incident>,
@@ -70,6 +73,7 @@ impl Remote {
             log: LogSink::clone(&plan.log),
             shard,
             process: None,
+            lines: Lines::of(plan.generator.plugin.limits()),
             state,
             incidents,
             made: Vec::new(),
@@ -102,7 +106,9 @@ impl Remote {
 
     /// What an instance needs to go on from here; none where there is no state.
     pub(in crate::run) fn save(&mut self) -> Result<Option<Vec<u8>>, RunError> {
-        self.state = self.ask(&Ask::Save, &[])?;
+        let state = self.ask(&Ask::Save, &[])?;
+        check_state(state.as_deref(), self.generator.plugin.limits())?;
+        self.state = state;
         self.made.clear();
         self.deaths.forget();
         Ok(self.state.clone())
@@ -138,6 +144,7 @@ impl Remote {
         let process = self.start()?;
         tracing::debug!(run.partition = self.shard.partition, worker.id = process.id(), "a worker process began");
         self.process = Some(process);
+        self.lines = Lines::of(self.generator.plugin.limits());
         self.answer()?;
         for window in self.made.clone() {
             self.exchange(&Ask::Advance(window), &[])?;
@@ -178,7 +185,7 @@ impl Remote {
                 Said::Ended(end) => return Err(Broken::Died(end)),
             };
             match frame.head().map_err(broken)? {
-                Answer::Line(line) => line.pass_on(&self.log),
+                Answer::Line(line) => self.lines.pass_on(&line, &self.log)?,
                 Answer::Failed(failure) => return Err(Broken::Failed(failure.into())),
                 Answer::Done | Answer::Rows | Answer::Saved => return Ok(frame.blobs.pop()),
             }
