@@ -6,9 +6,11 @@ mod answers;
 mod batches;
 mod components;
 mod descriptors;
+mod grafts;
 mod parrot;
 mod states;
 mod texts;
+mod uploads;
 mod values;
 mod workers;
 

@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bytes;
-mod compiling;
+pub(crate) mod compiling;
 pub(crate) mod component;
 mod descriptors;
-mod memory;
+pub(crate) mod memory;
 pub(crate) mod shapes;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,6 +9,7 @@ mod load;
 pub(crate) mod metrics;
 mod openapi;
 mod plugins;
+mod refusals;
 mod runs;
 mod schedules;
 mod schemathesis;

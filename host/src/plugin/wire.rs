@@ -187,7 +187,7 @@ mod tests {
                 allowed: u64::MAX,
                 used: Some(1),
             },
-            PluginError::Crashed { plugin: plugin.clone(), call: "save", message: "ä\u{1b}".into() },
+            PluginError::Crashed { plugin: plugin.clone(), call: "save", message: "ä".into() },
             PluginError::BadRows {
                 plugin: plugin.clone(),
                 call: "advance",
@@ -199,6 +199,24 @@ mod tests {
             let form = ErrorForm::from(&error);
             let sent: ErrorForm = serde_json::from_slice(&serde_json::to_vec(&form).unwrap()).unwrap();
             assert_eq!(PluginError::from(sent).to_string(), error.to_string());
+        }
+    }
+
+    #[test]
+    fn words_of_a_worker_forge_nothing() {
+        let plugin = PluginId { name: "x\u{1b}[2J".into(), version: "1\n".into() };
+        let problems = vec![Problem::new("/a\n", "\u{9b}b"); 1_000];
+        let message = || "m\nERROR \u{202e}".to_owned();
+        for form in [
+            ErrorForm::Crashed { plugin: plugin.clone(), call: "\n".into(), message: message() },
+            ErrorForm::InvalidConfig { plugin: plugin.clone(), problems: problems.clone() },
+            ErrorForm::BrokenContract { plugin, call: "plan".into(), problems: problems.clone() },
+            ErrorForm::Rejected { origin: message(), reason: Rejection::BadDescriptor { problems } },
+            ErrorForm::Rejected { origin: message(), reason: Rejection::Invalid { message: message() } },
+            ErrorForm::Other { message: message() },
+        ] {
+            let said = PluginError::from(form).to_string();
+            assert!(!said.chars().any(crate::core::printable::is_harmful) && said.len() < 2_000, "{said:?}");
         }
     }
 }

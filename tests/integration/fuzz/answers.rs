@@ -53,7 +53,7 @@ fn readings() -> Table {
 }
 
 /// What incidents are made for.
-static SIMULATION: LazyLock<Simulation> = LazyLock::new(|| Simulation {
+pub(super) static SIMULATION: LazyLock<Simulation> = LazyLock::new(|| Simulation {
     tables: vec![readings()],
     signals: vec![Signal {
         name: "signal0".into(),

@@ -42,7 +42,7 @@ fn code_of_any_shape_is_refused_or_harmless() {
 }
 
 /// What a module of any shape is that needs nothing from its host, with memories, tables, segments and mostly a start function.
-fn closed() -> wasm_smith::Config {
+pub(super) fn closed() -> wasm_smith::Config {
     let mut config = wasm_smith::Config::default();
     // What the host's engine knows.
     (config.memory64_enabled, config.threads_enabled, config.gc_enabled) = (false, false, false);

@@ -22,27 +22,32 @@ fn cut_components_are_refused() {
     }
 }
 
+/// Components of a world with changes in a few places.
+pub(super) fn mutated(world: World, count: usize) -> impl Iterator<Item = Vec<u8>> {
+    let whole = Guest::new(world).build();
+    let mut number = numbers(world as u64 + 1);
+    (0..count).map(move |_| {
+        let mut bytes = whole.clone();
+        for _ in 0..=number(4) {
+            let at = number(bytes.len());
+            match number(4) {
+                0 => bytes[at] ^= 1 << number(8),
+                1 => bytes[at] = number(256) as u8,
+                2 => drop(bytes.drain(at..(at + number(16)).min(bytes.len()))),
+                _ => {
+                    let from = number(bytes.len());
+                    let piece: Vec<u8> = bytes[from..(from + number(32)).min(bytes.len())].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+        }
+        bytes
+    })
+}
+
 #[test]
 fn mutated_components_are_refused_or_harmless() {
     for world in World::ALL {
-        let whole = Guest::new(world).build();
-        let mut number = numbers(world as u64 + 1);
-        for _ in 0..250 {
-            let mut bytes = whole.clone();
-            for _ in 0..=number(4) {
-                let at = number(bytes.len());
-                match number(4) {
-                    0 => bytes[at] ^= 1 << number(8),
-                    1 => bytes[at] = number(256) as u8,
-                    2 => drop(bytes.drain(at..(at + number(16)).min(bytes.len()))),
-                    _ => {
-                        let from = number(bytes.len());
-                        let piece: Vec<u8> = bytes[from..(from + number(32)).min(bytes.len())].to_vec();
-                        bytes.splice(at..at, piece);
-                    }
-                }
-            }
-            drop(drive(&ENGINE, &bytes));
-        }
+        mutated(world, 250).for_each(|bytes| drop(drive(&ENGINE, &bytes)));
     }
 }

@@ -121,6 +121,14 @@ pub(crate) struct Simulation {
     pub(crate) field: u32,
 }
 
+/// A function that returns an address.
+pub(crate) struct Function {
+    /// Its name as an export of the module.
+    pub(crate) name: String,
+    pub(crate) params: Vec<u8>,
+    pub(crate) address: u32,
+}
+
 /// What a descriptor says.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Texts<'a> {
@@ -215,6 +223,34 @@ impl Guest {
 
     /// The component.
     pub(crate) fn build(self) -> Vec<u8> {
+        encode(self.world, self.module())
+    }
+
+    /// What stands in memory, and from which address on.
+    pub(crate) fn memory_image(&self) -> (u32, &[u8]) {
+        (BASE, &self.image.0)
+    }
+
+    /// Its exports that return the same address each time; their parameters as the bytes of `i32` and `i64`.
+    pub(crate) fn constants(&self, types: &[u8; 2]) -> Vec<Function> {
+        let address = |body: &String| body.strip_prefix("(i32.const ")?.strip_suffix(')')?.parse().ok();
+        let constant = |(name, function, params): (String, &str, &str)| {
+            let params = params.split_whitespace().map(|ty| types[usize::from(ty == "i64")]).collect();
+            Some(Function { name, params, address: address(&self.bodies[function])? })
+        };
+        self.exports().filter_map(constant).collect()
+    }
+
+    /// Its exported functions: the name in the module, that in the contract, and the parameters.
+    fn exports(&self) -> impl Iterator<Item = (String, &'static str, &'static str)> + use<> {
+        let own = self.world.interface();
+        let about = ABOUT.iter().map(|function| ("about", function));
+        let all = about.chain(self.world.functions().iter().map(move |function| (own, function)));
+        all.map(|(interface, (name, params))| (format!("telemill:plugin/{interface}@0.1.0#{name}"), *name, *params))
+    }
+
+    /// The core module.
+    pub(crate) fn module(self) -> Vec<u8> {
         let mut text = String::from("(module\n");
         text.push_str("(import \"telemill:plugin/host@0.1.0\" \"log\" (func $log (param i32 i32 i32)))\n");
         writeln!(text, "(memory (export \"memory\") {})", self.memory).unwrap();
@@ -223,21 +259,15 @@ impl Guest {
         let data: String = self.image.0.iter().map(|byte| format!("\\{byte:02x}")).collect();
         writeln!(text, "(data (i32.const {BASE}) \"{data}\")").unwrap();
         text.push_str(GROW);
-        let realloc = self.realloc;
+        let realloc = &self.realloc;
         writeln!(text, "(func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) {realloc})").unwrap();
-        let own = self.world.interface();
-        let about = ABOUT.iter().map(|function| ("about", function));
-        for (interface, (name, params)) in about.chain(self.world.functions().iter().map(|function| (own, function))) {
+        for (export, name, params) in self.exports() {
             let body = &self.bodies[name];
-            writeln!(
-                text,
-                "(func (export \"telemill:plugin/{interface}@0.1.0#{name}\") (param {params}) (result i32) {body})"
-            )
-            .unwrap();
+            writeln!(text, "(func (export \"{export}\") (param {params}) (result i32) {body})").unwrap();
         }
         text.push_str(&self.extra);
         text.push(')');
-        encode(self.world, &text)
+        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text:.2000}"))
     }
 }
 
@@ -256,8 +286,8 @@ pub(crate) fn constant(address: u32) -> String {
     format!("(i32.const {address})")
 }
 
-fn encode(world: World, text: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text:.2000}"));
+/// The component of a core module that has a world's imports and exports.
+pub(crate) fn encode(world: World, mut module: Vec<u8>) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(repository().join("wit")).unwrap();
     let name = format!("{}-plugin", world.interface());
