@@ -1,17 +1,17 @@
 //! The conformance check finds what breaks the contract without crashing, and nothing in what keeps it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+pub(crate) mod laws;
+mod processes;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use telemill::plugin::check::{CheckOptions, CheckReport, Outcome, check};
+use telemill::plugin::check::{CheckOptions, CheckReport, Outcome, Reach, check};
 use telemill::plugin::{Engine, Limits};
 use telemill::worker::Program;
-use telemill_tests::{guest, plugin, telemill};
+use telemill_tests::{guest, telemill};
 
 use crate::harm::component::{Guest, HONEST, Texts, World};
 
@@ -41,75 +41,6 @@ fn an_honest_generator_passes() {
     assert!(report.passed(), "{:#?}", report.checks);
     assert_eq!(report.name.as_deref(), Some("hostile"));
     assert!(report.checks.iter().all(|check| check.outcome == Outcome::Passed), "{:#?}", report.checks);
-}
-
-#[test]
-fn each_law_that_is_broken_is_found() {
-    for (fault, law) in [
-        ("state-lost", "save and restore go on exactly"),
-        ("counts-saves", "save and restore go on exactly"),
-        ("depends-on-partition", "2 partitions make the same set"),
-        ("depends-on-window", "windows cut elsewhere make the same rows"),
-        ("deaf-signal", "signal value moves its column"),
-        ("deaf-signal", "each kind of target moves its signals' columns"),
-        ("leaky-signal", "signal value moves its column"),
-        ("early-signal", "nothing changes before an incident starts"),
-        ("deaf-meter", "each kind of target moves its signals' columns"),
-        ("renaming-signal", "signal value moves its column"),
-    ] {
-        let report = checked(json!({ "fault": fault }));
-        assert!(failed(&report).contains(&law), "{fault}: {:#?}", report.checks);
-    }
-}
-
-/// A program that is `telemill`, but for one thing: its workers see another text than they were given.
-fn altering(folder: &Path, from: &str, to: &str) -> Program {
-    assert_eq!(from.len(), to.len(), "a frame says its length");
-    let script = folder.join("telemill");
-    let text = format!(
-        "#!/usr/bin/perl\nopen(my $to, '|-', '{}', @ARGV) or die;\nbinmode STDIN; binmode $to;\n\
-         while (sysread(STDIN, my $bytes, 1 << 20)) {{ $bytes =~ s/\\Q{from}\\E/{to}/ if $ARGV[1] eq 'check'; syswrite($to, $bytes) }}\n",
-        telemill().unwrap().display()
-    );
-    fs::write(&script, text).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    Program::at(script)
-}
-
-#[test]
-fn what_another_process_makes_is_compared() {
-    let law = "another process, same rows";
-    let folder = tempfile::tempdir().unwrap();
-    let other_seed = engine(altering(folder.path(), "\"seed\":42", "\"seed\":43"));
-    let report = checked_by(&other_seed, json!({ "meters": 7 }));
-    assert_eq!(failed(&report), [law], "{:#?}", report.checks);
-    // A worker that can't make it says so, and one that can't be started is told of.
-    let other_fault = engine(altering(folder.path(), "\"fault\":\"none\"", "\"fault\":\"nine\""));
-    let report = checked_by(&other_fault, json!({ "meters": 7 }));
-    let told = report.checks.iter().find(|check| check.name == law).unwrap();
-    assert!(told.message.contains("in another process it failed: "), "{told:?}");
-    let report = checked_by(&alone(Limits::default()), json!({ "meters": 7 }));
-    assert!(report.checks.iter().any(|check| check.name == law && check.outcome == Outcome::Skipped));
-}
-
-/// Incident models and validators, too, are compared with what another process makes.
-#[test]
-fn models_and_validators_are_made_again_in_another_process() {
-    let folder = tempfile::tempdir().unwrap();
-    let options = CheckOptions { length_us: 120_000_000, ..CheckOptions::default() };
-    for (name, law, from, to) in [
-        ("fleet-outages", "another process, same incidents", "\"seed\":42", "\"seed\":43"),
-        ("table-rules", "another process, same report", "\"window\":{\"start\":", "\"window\":{\"start\":"),
-    ] {
-        let bytes = plugin(name).unwrap();
-        let report = check(&ENGINE, name, &bytes, &options);
-        let seen = report.checks.iter().find(|check| check.name == law).unwrap();
-        assert_eq!(seen.outcome, Outcome::Passed, "{seen:?}");
-        if from != to {
-            let report = check(&engine(altering(folder.path(), from, to)), name, &bytes, &options);
-            assert_eq!(failed(&report), [law], "{:#?}", report.checks);
-        }
-    }
 }
 
 #[test]
@@ -152,7 +83,7 @@ fn bad_configurations_have_to_be_refused_and_bring_nothing_down() {
     assert_eq!(good.outcome, Outcome::Passed, "{good:?}");
     assert!(good.message.starts_with("1 values of a wrong type, each with its path"), "{good:?}");
     // Numbers of more digits than it thought of.
-    let bad = told(&counting("(if (i32.gt_u (local.get 1) (i32.const 12)) (then unreachable))"));
+    let bad = told(&counting(laws::LONG_NUMBERS));
     assert_eq!(bad.outcome, Outcome::Failed, "{bad:?}");
     assert!(bad.message.contains("a bad configuration brought it down"), "{bad:?}");
 }
@@ -234,6 +165,30 @@ fn a_deaf_target_is_named() {
         let told = report.checks.iter().find(|check| check.name == law).unwrap();
         assert!(told.message.contains("value on meter-2 changes no row at all"), "{told:?}");
     }
+}
+
+/// An effect that bends a neighbour as well breaks no law, since systems do that; it is told.
+#[test]
+fn an_effect_that_reaches_other_targets_is_told() {
+    let reached = |fault: &str, every_target: bool| {
+        let config = Some(json!({ "fault": fault, "meters": 7 }));
+        let options = CheckOptions { config, length_us: 120_000_000, every_target, ..CheckOptions::default() };
+        let report = check(&ENGINE, "hostile.wasm", &guest("hostile").unwrap(), &options);
+        assert!(report.passed(), "{:#?}", report.checks);
+        let effects = report.effects.unwrap();
+        (effects.reaching, effects.reaches_others)
+    };
+    for every_target in [false, true] {
+        assert_eq!(reached("none", every_target), (0, Vec::new()));
+    }
+    let (pairs, told) = reached("leaks-to-next", false);
+    let [Reach { target, signal, targets: 1, rows }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((pairs, target.as_str(), signal.as_str()), (1, "meter-0", "value"));
+    // A reading a second for two minutes, a tenth of them without a value.
+    assert!((90..=120).contains(rows), "{told:?}");
+    // The seventh has no next, and all that the site bends is its own.
+    let (pairs, told) = reached("leaks-to-next", true);
+    assert_eq!((pairs, told.len()), (6, 6), "{told:?}");
 }
 
 /// Where no field says what moves it, names in the primary key are held nevertheless.

@@ -392,7 +392,12 @@ pub(crate) fn workers(host: u32, job: &str) -> Vec<u32> {
 
 /// Kills a process, which may have ended by itself.
 pub(crate) fn kill(id: u32) {
-    drop(Command::new("kill").args(["-9", &id.to_string()]).output());
+    signal(id, 9);
+}
+
+/// Sends a signal to a process, which may have ended by itself.
+pub(crate) fn signal(id: u32, number: u32) {
+    drop(Command::new("kill").args([format!("-{number}"), id.to_string()]).output());
 }
 
 pub(crate) fn alive(id: u32) -> bool {

@@ -61,14 +61,10 @@ pub fn guest(name: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// Says so where the guest has no place for the lie.
 pub fn lying_guest(lie: &str) -> Result<Vec<u8>> {
-    let mut bytes = guest("hostile")?;
+    let bytes = guest("hostile")?;
     let (start, honest) = DESCRIBE_FAULT.split_once(':').unwrap_or_default();
     ensure!(lie.len() <= honest.len(), "the lie {lie} is longer than its place");
-    let told = format!("{start}:{lie:.<width$}", width = honest.len());
-    let mut places = bytes.windows(told.len()).enumerate().filter(|(_, text)| *text == DESCRIBE_FAULT.as_bytes());
-    let (place, _) = places.next().context("the hostile guest has no text to patch")?;
-    bytes[place..place + told.len()].copy_from_slice(told.as_bytes());
-    Ok(bytes)
+    patched(bytes, DESCRIBE_FAULT, &format!("{start}:{lie:.<width$}", width = honest.len()))
 }
 
 /// The plugin `name` as of another version, which says so of itself: states of the version that ships are none of its own.
@@ -76,13 +72,29 @@ pub fn lying_guest(lie: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// Says so where the plugin has no place for it.
 pub fn of_next_version(name: &str) -> Result<Vec<u8>> {
-    let mut bytes = plugin(name)?;
     // Name and version stand side by side in the component's data.
-    let (now, next) = (format!("{name}0.1.0"), format!("{name}0.1.1"));
-    let mut places = bytes.windows(now.len()).enumerate().filter(|(_, text)| *text == now.as_bytes());
-    let (place, _) = places.next().with_context(|| format!("{name} has no version to patch"))?;
-    bytes[place..place + next.len()].copy_from_slice(next.as_bytes());
-    Ok(bytes)
+    patched(plugin(name)?, &format!("{name}0.1.0"), &format!("{name}0.1.1"))
+}
+
+/// A guest whose one example asks for a fault; it says `{"fault": "none"}` there, with room for a longer name.
+///
+/// # Errors
+/// Says so where there is no such example.
+pub fn with_example(guest: Vec<u8>, fault: &str) -> Result<Vec<u8>> {
+    let asking = |fault: &str| format!("{:30}}}", format!("{{\"fault\": \"{fault}\""));
+    patched(guest, &asking("none"), &asking(fault))
+}
+
+/// A component with another text in the first place of `from`, which is as long.
+///
+/// # Errors
+/// Says so where there is no such place.
+fn patched(mut component: Vec<u8>, from: &str, to: &str) -> Result<Vec<u8>> {
+    ensure!(from.len() == to.len(), "{to:?} has another length than {from:?}");
+    let place = component.windows(from.len()).position(|text| text == from.as_bytes());
+    let place = place.with_context(|| format!("the component has no {from:?} to patch"))?;
+    component[place..place + to.len()].copy_from_slice(to.as_bytes());
+    Ok(component)
 }
 
 fn component(folder: &str, name: &str) -> Result<Vec<u8>> {

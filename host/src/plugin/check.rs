@@ -12,6 +12,7 @@ mod made;
 mod meter;
 mod pairs;
 mod pass;
+mod reach;
 mod rows;
 mod sample;
 mod validator;
@@ -19,6 +20,7 @@ mod validator;
 pub use apart::{JOB, serve};
 pub use meter::{CallCost, Margin, Profile};
 pub use pairs::EffectsTried;
+pub use reach::Reach;
 pub use rows::{FirstRows, TableRows};
 pub use sample::Sample;
 

@@ -12,6 +12,7 @@ mod job;
 mod lines;
 mod remote;
 mod serve;
+mod standing;
 
 pub use answer::answer;
 pub(super) use remote::Remote;
@@ -20,6 +21,7 @@ pub use serve::serve;
 use self::deaths::Deaths;
 use self::job::{Job, Opening, Word};
 use self::lines::Lines;
+use self::standing::Standing;
 use super::error::RunError;
 use super::output::{Accept, Destination};
 use super::plan::{Plan, Processes};
@@ -63,15 +65,6 @@ fn patience(limits: &Limits) -> Duration {
     Duration::from_millis(limits.compile_ms + limits.call_ms) * 2
 }
 
-/// How far a shard is.
-struct Standing {
-    progress: Progress,
-    /// Simulated time and rows of which the run's observer was told.
-    told: (u64, u64),
-    /// Rows of finished segments that this process has seen made.
-    finished_rows: u64,
-}
-
 impl<'a> Shards<'a> {
     /// Gathers what workers need.
     ///
@@ -103,7 +96,7 @@ impl<'a> Shards<'a> {
         watch: &Watch<'_>,
     ) -> Result<(), RunError> {
         let segments = &self.segments;
-        let mut at = Standing { progress: before, told: (0, 0), finished_rows: 0 };
+        let mut at = Standing::new(before);
         let mut deaths = Deaths::default();
         while let Some(segment) = segments.get(at.progress.segments) {
             let kept = at.progress.segments;
@@ -111,6 +104,7 @@ impl<'a> Shards<'a> {
             if at.progress.segments == segments.len() {
                 break;
             }
+            at.fall_back(segments, watch);
             if at.progress.segments > kept {
                 deaths.forget();
             }
@@ -118,9 +112,8 @@ impl<'a> Shards<'a> {
             counted.map_err(|source| failed_at(shard, Some(*segment), source))?;
             tracing::warn!(run.partition = shard.partition, "{end}; its segment is made again");
         }
-        // What an earlier process had finished already is progress as well.
-        let all_us = self.plan.spec.window().length_us();
-        watch.done(all_us.saturating_sub(at.told.0), 0);
+        // Where an earlier process had finished all of it, no worker has told.
+        at.heard(self.plan.spec.window().length_us(), 0, watch);
         Ok(())
     }
 
@@ -177,10 +170,7 @@ impl<'a> Shards<'a> {
         match frame.head().map_err(broken)? {
             Word::Progress { us, rows } => {
                 let all_us = self.plan.spec.window().length_us();
-                let (us, rows) = (us.clamp(at.told.0, all_us.max(at.told.0)), at.finished_rows + rows.min(MOST_ROWS));
-                let rows = rows.max(at.told.1);
-                watch.done(us - at.told.0, rows - at.told.1);
-                at.told = (us, rows);
+                at.heard(us.min(all_us), rows.min(MOST_ROWS), watch);
             }
             Word::Line(line) => lines.pass_on(&line, &self.plan.log)?,
             Word::Segment { segment, window, saved, fingerprints, files } => {
@@ -196,8 +186,7 @@ impl<'a> Shards<'a> {
                 check_state(state.as_deref(), self.plan.generator.plugin.limits())?;
                 let done = SegmentDone { window, state: state.clone(), fingerprints };
                 output.accept(shard.partition, segment, done, files)?;
-                at.finished_rows += rows;
-                at.progress = Progress { segments: segment + 1, state };
+                at.finished(rows, state);
             }
             Word::Failed { window, failure } => return Err(failed_at(shard, window, failure.into())),
         }

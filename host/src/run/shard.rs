@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Told how far a run is.
 pub trait Observer: Sync {
-    /// Simulated time that is done, summed over partitions, in microseconds; and rows made by this process.
+    /// Simulated time that is done, summed over partitions, in microseconds; and rows made since this process began, each once: what
+    /// a worker process had not finished when it died is taken back.
     fn progress(&self, done_us: u64, rows: u64);
 }
 
@@ -50,6 +51,13 @@ impl<'a> Watch<'a> {
     pub(super) fn done(&self, us: u64, rows: u64) {
         let done_us = self.done_us.fetch_add(us, Ordering::Relaxed) + us;
         let rows = self.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        self.observer.progress(done_us, rows);
+    }
+
+    /// Takes back `us` of simulated time, and rows in it, which are made again.
+    pub(super) fn undone(&self, us: u64, rows: u64) {
+        let done_us = self.done_us.fetch_sub(us, Ordering::Relaxed) - us;
+        let rows = self.rows.fetch_sub(rows, Ordering::Relaxed) - rows;
         self.observer.progress(done_us, rows);
     }
 

@@ -65,6 +65,19 @@ fn a_plugin_that_breaks_the_contract_fails_with_the_reason() {
 }
 
 #[test]
+fn effects_that_reach_other_targets_are_listed() {
+    let place = Place::new();
+    place.file("hostile.wasm", guest("hostile").unwrap());
+    place.file("config.json", json!({ "fault": "leaks-to-next" }).to_string());
+    let words = ["plugin", "test", "hostile.wasm", "--config", "config.json"];
+    let told = place.good(words);
+    assert!(told.contains("rows of other targets, which may be meant:\n  value on meter-0: "), "{told}");
+    assert!(told.contains(" rows of one other\n"), "{told}");
+    let reached = place.json(words.into_iter().chain(["--json"]))["effects"]["reaches_others"].take();
+    assert_eq!((&reached[0]["target"], &reached[0]["targets"]), (&json!("meter-0"), &json!(1)), "{reached}");
+}
+
+#[test]
 fn doctor_looks_and_changes_nothing() {
     let place = Place::new();
     let findings = place.json(["doctor", "--json"]);

@@ -1,6 +1,6 @@
 //! Runs over HTTP.
 
-use crate::program::{Place, Served, wait_until};
+use crate::program::{Place, Served, kill, wait_until, workers};
 use serde_json::{Value, json};
 
 /// A run that takes a second or so.
@@ -56,6 +56,36 @@ fn progress_comes_as_events_and_ends_with_the_run() {
     let seen = format!("{}-finished", last["total_us"]);
     assert_eq!(id, seen);
     server.send("GET", &path, &[("last-event-id", &seen)], &[]).with_status(204);
+}
+
+/// What a worker had not finished when it died is made again; its rows are counted once.
+#[test]
+fn progress_counts_the_rows_that_are_kept() {
+    let place = Place::new();
+    let mut server = place.serve([]);
+    let host = server.running().id();
+    let last = |isolation: &str, deaths: usize| {
+        let spec = json!({ "scenario": "ecommerce", "duration": "4h", "segment": "20m", "partitions": 2, "seed": 7, "start": "2026-11-09T00:00:00Z",
+            "dataset": isolation, "isolation": isolation, "validators": [] });
+        let run = server.post("/api/v1/runs", &spec).with_status(201).json();
+        let path = format!("/api/v1/runs/{}/events", run["id"].as_str().unwrap());
+        let (mut killed, mut next_us, mut last) = (0, 1_800_000_000, Value::Null);
+        for event in server.events(&path, None) {
+            let found = workers(host, "shard");
+            if killed < deaths && event.data["done_us"].as_u64().unwrap() > next_us && !found.is_empty() {
+                kill(found[killed % found.len()]);
+                (killed, next_us) = (killed + 1, next_us + 5_400_000_000);
+            }
+            last = event.data;
+        }
+        assert_eq!(
+            (killed, &last["state"], &last["done_us"]),
+            (deaths, &json!("finished"), &last["total_us"]),
+            "{last}"
+        );
+        last["rows"].as_u64().unwrap()
+    };
+    assert_eq!(last("process", 4), last("thread", 0));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Streams whose instances are in processes of their own: the same rows, whatever becomes of the processes.
 
 use super::{ended, holds, newest, streaming, workloads};
-use crate::program::{Place, kill, wait_until, workers};
+use crate::program::{Place, kill, signal, wait_until, workers};
 
 /// The stream that carries state over, with its code somewhere.
 fn isolated(isolation: &str) -> String {
@@ -25,6 +25,15 @@ fn begun(place: &Place, words: &[&str]) -> (usize, String) {
 
 #[test]
 fn workers_of_a_stream_that_are_killed_change_no_row() {
+    workers_that_die(9);
+}
+
+#[test]
+fn workers_of_a_stream_that_abort_change_no_row() {
+    workers_that_die(6);
+}
+
+fn workers_that_die(number: u32) {
     let place = Place::new();
     // Slow enough that a busy machine, where commits are fewer, has some to kill between.
     let spec = isolated("process").replacen("speed = 3600", "speed = 900", 1);
@@ -36,7 +45,7 @@ fn workers_of_a_stream_that_are_killed_change_no_row() {
         if come_to > commits + 1 {
             let found = workers(host.id(), "instance");
             if let Some(id) = found.get(killed % found.len().max(1)) {
-                kill(*id);
+                signal(*id, number);
                 (killed, commits) = (killed + 1, come_to);
             }
         }
@@ -44,7 +53,7 @@ fn workers_of_a_stream_that_are_killed_change_no_row() {
     });
     let answer = host.answer().with_code(0);
     assert!(killed >= 2, "{killed} were killed");
-    assert!(answer.err.contains("killed by signal 9"), "{}", answer.err);
+    assert!(answer.err.contains(&format!("killed by signal {number}")), "{}", answer.err);
     holds(&place, &serde_json::from_str(&answer.out).unwrap());
 }
 

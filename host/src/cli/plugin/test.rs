@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::cli::Verdict;
 use crate::cli::output::{Output, grouped, table};
 use crate::cli::value::read_json;
-use crate::plugin::check::{CheckReport, Outcome};
+use crate::plugin::check::{CheckReport, Outcome, Reach};
 use crate::plugin::is_path;
 use crate::versions::{self, Testing};
 use anyhow::Context as _;
@@ -12,6 +12,9 @@ use clap::Args;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Effects that reach others, most that are shown.
+const MOST_REACHES: usize = 10;
 
 /// Hold a component to the contract; exit code 1 with the reason where it fails
 #[derive(Debug, Args)]
@@ -67,6 +70,7 @@ impl Test {
                 vec![outcome.to_owned(), check.name.clone(), format!("{} ms", check.duration_ms), check.message.clone()]
             });
             table(out, &["outcome", "check", "took", "what was seen"], &rows.collect::<Vec<_>>())?;
+            reaches(out, &report)?;
             cost(out, &report)?;
             writeln!(
                 out,
@@ -85,6 +89,22 @@ fn component(plugin: &str) -> anyhow::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     Ok(Some(std::fs::read(path).with_context(|| format!("can't read {plugin}"))?))
+}
+
+/// Effects that reach further than the target that they act on.
+fn reaches(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
+    let Some(effects) = report.effects.as_ref().filter(|effects| effects.reaching > 0) else { return Ok(()) };
+    writeln!(out, "\neffects that change rows of other targets, which may be meant:")?;
+    let shown = effects.reaches_others.iter().take(MOST_REACHES);
+    let told = shown.clone().count() as u64;
+    for Reach { target, signal, targets, rows } in shown {
+        let others = if *targets == 1 { "one other".to_owned() } else { format!("{} others", grouped(*targets)) };
+        writeln!(out, "  {signal} on {target}: {} rows of {others}", grouped(*rows))?;
+    }
+    match effects.reaching.saturating_sub(told) {
+        0 => Ok(()),
+        more => writeln!(out, "  {more} more of {} pairs that were tried", grouped(effects.alone)),
+    }
 }
 
 /// The first rows, and what the calls cost.

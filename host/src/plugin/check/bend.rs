@@ -6,6 +6,7 @@ use super::generator::{First, shard};
 use super::made::{Made, Own};
 use super::pairs::{self, EffectsTried};
 use super::pass::Subject;
+use super::reach::Reaches;
 use super::{CheckOptions, Record, text};
 use crate::core::incident::{Effect, Incident, Operation, Role, Severity};
 use crate::core::schema::{DataType, Field, Signal, Simulation, Table, Target};
@@ -115,7 +116,12 @@ pub(super) struct Long<'a> {
     trial: OnceCell<Option<Trial<'a>>>,
 }
 
-impl Long<'_> {
+impl<'a> Long<'a> {
+    /// Its trial, where one was needed.
+    pub(super) fn trial(&self) -> Option<&Trial<'a>> {
+        self.trial.get()?.as_ref()
+    }
+
     /// Tries again what the shorter window has not shown. Where rows are many, it has shown all there is.
     pub(super) fn moved(
         &self,
@@ -165,6 +171,8 @@ pub(super) struct Trial<'a> {
     spread: Vec<(f64, f64)>,
     /// What moved beside the signals' columns in tables of which no field says what may, with the signals that moved it.
     beside: RefCell<BTreeMap<String, BTreeSet<String>>>,
+    /// What targets that were bent alone did to others.
+    pub(super) reaches: Reaches,
 }
 
 impl<'a> Trial<'a> {
@@ -191,7 +199,8 @@ impl<'a> Trial<'a> {
         let spread = seen.iter().map(|seen: &Vec<(f64, f64)>| {
             (range(&mut seen.iter().map(|(mean, _)| *mean)), range(&mut seen.iter().map(|(_, sum)| *sum)))
         });
-        Ok(Self { subject, first, shard: whole, window, base, spread: spread.collect(), beside: RefCell::default() })
+        let (spread, beside, reaches) = (spread.collect(), RefCell::default(), Reaches::default());
+        Ok(Self { subject, first, shard: whole, window, base, spread, beside, reaches })
     }
 
     /// Bends a signal on targets; what it did to its column, or why that is too little or too much.
@@ -204,6 +213,9 @@ impl<'a> Trial<'a> {
         let Some((table, column)) = self.subject.shown_at(index) else {
             return Err("its column is not declared".into());
         };
+        if let &[one] = targets {
+            self.reaches.look((self.subject, &self.first.simulation), (signal, one), (&self.base, &bent));
+        }
         self.left_alone(signal, &bent)?;
         self.keys_kept(signal, &bent)?;
         let (before, after, rows, share) = self.base.changed(&bent, table, column);

@@ -9,7 +9,7 @@ use crate::plugin::error::PluginError;
 use crate::plugin::generator::Shard;
 use arrow::array::RecordBatch;
 use arrow::row::{RowConverter, SortField};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The rows of a pass, so that they can be told apart.
@@ -116,6 +116,26 @@ impl Made {
         own
     }
 
+    /// The targets that rows name which differ and name none for which `own` says so, and how many such rows there are.
+    pub(super) fn strangers(&self, other: &Self, own: &mut dyn FnMut(usize) -> bool) -> (BTreeSet<usize>, u64) {
+        let (mut targets, mut rows) = (BTreeSet::new(), 0);
+        for (one, other) in self.tables.iter().zip(&other.tables) {
+            let mut strange = |made: &MadeTable, differ: &[usize]| {
+                let mut count = 0;
+                for row in differ {
+                    let mut names = made.named_in(*row).peekable();
+                    if names.peek().is_some() && !made.named_in(*row).any(&mut *own) {
+                        targets.extend(names);
+                        count += 1;
+                    }
+                }
+                count
+            };
+            rows += strange(one, &one.only(other)).max(strange(other, &other.only(one)));
+        }
+        (targets, rows)
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.tables.iter().map(|table| table.rows.len()).sum()
     }
@@ -183,11 +203,14 @@ impl MadeTable {
 
     /// The targets that rows name.
     fn targets<'a>(&'a self, rows: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
-        rows.iter().flat_map(move |row| {
-            let start = self.named.partition_point(|(named, _)| named < row);
-            let named = self.named.get(start..).unwrap_or_default().iter();
-            named.take_while(move |(named, _)| named == row).map(|(_, target)| *target)
-        })
+        rows.iter().flat_map(|row| self.named_in(*row))
+    }
+
+    /// The targets that a row names.
+    fn named_in(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
+        let start = self.named.partition_point(|(named, _)| *named < row);
+        let named = self.named.get(start..).unwrap_or_default().iter();
+        named.take_while(move |(named, _)| *named == row).map(|(_, target)| *target)
     }
 
     /// Numbers of the rows that `other` has not, in the order of their hashes. Equal rows count as often as there are more of them.

@@ -3,6 +3,7 @@
 use super::bend::{Long, SHORT_ROWS, Trial};
 use super::generator::First;
 use super::pass::Subject;
+use super::reach::{Reach, Reaches};
 use super::{CheckOptions, Record, text};
 use crate::core::schema::{Signal, Simulation, Target};
 use crate::core::time::Window;
@@ -37,6 +38,10 @@ pub struct EffectsTried {
     pub fields: u64,
     /// Fields that say which signals move them, and were held to it.
     pub fields_held: u64,
+    /// Pairs that were tried alone and changed rows of other targets, which may be meant.
+    pub reaching: u64,
+    /// Those of them that changed the most rows, 64 at most.
+    pub reaches_others: Vec<Reach>,
 }
 
 impl EffectsTried {
@@ -107,7 +112,10 @@ pub(super) fn check(
             false => Some(Trial::new(subject, options, first, short).map_err(text)?),
         };
         let trials = Trials { short: short.as_ref(), full, long, every: options.every_target };
-        trials.all(&first.simulation, left, tried)?;
+        let all = trials.all(&first.simulation, left, tried);
+        let windows = trials.short.into_iter().chain([full]).chain(long.trial());
+        (tried.reaching, tried.reaches_others) = Reaches::told(windows.map(|trial| &trial.reaches));
+        all?;
         let whole = tried.signals_not_tried.is_empty() && (tried.not_tried == 0 || !options.every_target);
         if whole { Ok((tried.told(), ())) } else { Err(tried.told()) }
     });

@@ -99,12 +99,17 @@ impl<'a> Subject<'a> {
         Self { plugin, config, layouts, meter, shown_at, targets: targets.collect() }
     }
 
+    /// The position of a target.
+    pub(super) fn target(&self, name: &str) -> Option<usize> {
+        self.targets.get(name).copied()
+    }
+
     /// The target of each row that `column` names one in; none where it holds no text.
     pub(super) fn named(&self, column: &ArrayRef) -> Option<Vec<Option<usize>>> {
         if column.data_type() != &DataType::Utf8 {
             return None;
         }
-        let target = |name: Option<&str>| name.and_then(|name| self.targets.get(name).copied());
+        let target = |name: Option<&str>| name.and_then(|name| self.target(name));
         Some(column.as_string::<i32>().iter().map(target).collect())
     }
 

@@ -14,8 +14,9 @@ use crate::plugin::engine::{Engine, Plugin};
 use crate::plugin::error::PluginError;
 use crate::plugin::log::log_nowhere;
 use crate::plugin::validator::{Selection, Validator};
-use arrow::array::RecordBatch;
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::compute::{SortColumn, cast, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use serde_json::Value;
 
@@ -41,24 +42,25 @@ pub(super) fn check(
     };
     let trial = Trial { plugin, sample: &sample, meter };
     for (index, config) in configs.iter().enumerate() {
-        let report = record.make(&format!("verdict: {}", config.name), || {
-            let report = trial.judge(config, USUAL_ROWS, false)?;
+        let usual = record.make(&format!("verdict: {}", config.name), || {
+            // Of the first, another process is shown the same rows.
+            let shown = if index == 0 { trial.shown(config)? } else { Vec::new() };
+            let report = trial.judge(config, Cut::USUAL)?;
             let verdict = if report.passed() { "passed" } else { "failed" };
-            Ok((format!("{verdict}, {} findings, {} metrics", report.findings.len(), report.metrics.len()), report))
+            let told = format!("{verdict}, {} findings, {} metrics", report.findings.len(), report.metrics.len());
+            Ok((told, (report, shown)))
         });
-        let Some(report) = report.filter(|_| index == 0) else { continue };
+        let Some((report, shown)) = usual.filter(|_| index == 0) else { continue };
         record.make("same rows, same report", || {
-            let again = trial.judge(config, USUAL_ROWS, false)?;
-            if again == report {
+            if trial.judge(config, Cut { packed_otherwise: true, ..Cut::USUAL })? == report {
                 Ok((String::new(), ()))
             } else {
-                Err("another instance said something else of the same rows".into())
+                let how = "its texts packed otherwise (a dictionary, or end to end)";
+                Err(format!("another instance, {how}, said something else of the same rows"))
             }
         });
-        let shown = record.make("the rows that it asks for", || Ok((String::new(), trial.shown(config)?)));
         let again = Again::Report { tables: sample.tables.clone(), window: sample.window };
-        let given = shown.unwrap_or_default();
-        apart::check(record, "another process, same report", elsewhere, config, (again, &given), |made| {
+        apart::check(record, "another process, same report", elsewhere, config, (again, &shown), |made| {
             if apart::packed(&report)? == made {
                 Ok(String::new())
             } else {
@@ -66,10 +68,10 @@ pub(super) fn check(
             }
         });
         record.make("batches of another size, same verdict", || {
-            same_verdict(&report, &trial.judge(config, FEW_ROWS, false)?)
+            same_verdict(&report, &trial.judge(config, Cut { rows: FEW_ROWS, ..Cut::USUAL })?)
         });
-        record.make("batches in another order, same verdict", || {
-            same_verdict(&report, &trial.judge(config, USUAL_ROWS, true)?)
+        record.make("rows in another order, same verdict", || {
+            same_verdict(&report, &trial.judge(config, Cut { backwards: true, ..Cut::USUAL })?)
         });
     }
 }
@@ -81,7 +83,7 @@ pub(super) fn suits(plugin: &Plugin, configs: &[Config], simulation: &Simulation
 
 /// What a validator says of a sample's rows.
 pub(super) fn report(plugin: &Plugin, config: Config, sample: &Sample) -> Result<Report, String> {
-    Trial { plugin, sample, meter: &Meter::default() }.judge(&config, USUAL_ROWS, false)
+    Trial { plugin, sample, meter: &Meter::default() }.judge(&config, Cut::USUAL)
 }
 
 /// How many selections of a simulation's tables a configuration makes.
@@ -121,11 +123,26 @@ struct Trial<'a> {
     meter: &'a Meter,
 }
 
+/// How rows are shown.
+#[derive(Clone, Copy)]
+struct Cut {
+    /// Rows of a batch.
+    rows: usize,
+    /// From the last row to the first, where no order is asked for.
+    backwards: bool,
+    /// Texts as dictionaries, and dictionaries as texts: the host sends what it has.
+    packed_otherwise: bool,
+}
+
+impl Cut {
+    const USUAL: Self = Self { rows: USUAL_ROWS, backwards: false, packed_otherwise: false };
+}
+
 impl Trial<'_> {
-    /// Shows the sample's rows in batches of `rows`; `backwards`, where no order is asked for.
-    fn judge(&self, config: &Config, rows: usize, backwards: bool) -> Result<Report, String> {
+    /// What is said of the sample's rows.
+    fn judge(&self, config: &Config, cut: Cut) -> Result<Report, String> {
         let made_of = (self.sample.tables.as_slice(), self.sample.window);
-        let batches = |selections: &[Selection]| self.batches(selections, rows, backwards);
+        let batches = |selections: &[Selection]| self.batches(selections, cut);
         judged(self.plugin, &config.effective, made_of, batches, self.meter)
     }
 
@@ -133,21 +150,24 @@ impl Trial<'_> {
     fn shown(&self, config: &Config) -> Result<Vec<GuestBatch>, String> {
         let mut validator = self.plugin.validator(log_nowhere()).map_err(text)?;
         let selections = validator.open(&config.effective, &self.sample.tables, self.sample.window).map_err(text)?;
-        self.batches(&selections, USUAL_ROWS, false)
+        self.batches(&selections, Cut::USUAL)
     }
 
-    fn batches(&self, selections: &[Selection], rows: usize, backwards: bool) -> Result<Vec<GuestBatch>, String> {
+    fn batches(&self, selections: &[Selection], cut: Cut) -> Result<Vec<GuestBatch>, String> {
         let mut shown = Vec::new();
         for (index, selection) in selections.iter().enumerate() {
-            let Some(all) = self.select(selection).map_err(text)? else { continue };
-            let index = u32::try_from(index).map_err(|_| "more selections than there can be".to_owned())?;
-            let starts = (0..all.num_rows()).step_by(rows);
-            let batches = starts.map(|start| to_guest(&all.slice(start, rows.min(all.num_rows() - start)), index));
-            let mut batches = batches.collect::<Result<Vec<_>, _>>().map_err(text)?;
-            if backwards && selection.order_by.is_empty() {
-                batches.reverse();
+            let Some(mut all) = self.select(selection).map_err(text)? else { continue };
+            if cut.backwards && selection.order_by.is_empty() {
+                all = backwards(&all).map_err(text)?;
             }
-            shown.append(&mut batches);
+            if cut.packed_otherwise {
+                all = packed_otherwise(&all).map_err(text)?;
+            }
+            let index = u32::try_from(index).map_err(|_| "more selections than there can be".to_owned())?;
+            for start in (0..all.num_rows()).step_by(cut.rows) {
+                let rows = cut.rows.min(all.num_rows() - start);
+                shown.push(to_guest(&all.slice(start, rows), index).map_err(text)?);
+            }
         }
         Ok(shown)
     }
@@ -173,6 +193,28 @@ impl Trial<'_> {
         let order = lexsort_to_indices(&keys, None)?;
         take_record_batch(&all.project(&columns)?, &order).map(Some)
     }
+}
+
+/// The same rows, the last first.
+fn backwards(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let last_first = (0..rows.num_rows() as u64).rev();
+    take_record_batch(rows, &UInt64Array::from_iter_values(last_first))
+}
+
+/// The same rows, their texts in dictionaries where they were not, and the other way round.
+fn packed_otherwise(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let texts = DataType::Utf8;
+    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let schema = rows.schema();
+    let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| {
+        let column = match column.data_type() {
+            DataType::Utf8 => cast(column, &dictionary)?,
+            DataType::Dictionary(..) => cast(column, &texts)?,
+            _ => column.clone(),
+        };
+        Ok((field.name().clone(), column, field.is_nullable()))
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
 }
 
 /// Compares what a verdict rests on; metrics and samples may differ in their last digits and their choice.

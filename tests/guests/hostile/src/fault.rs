@@ -60,6 +60,22 @@ pub(crate) enum Fault {
     // One meter of several that no effect on itself reaches; and names that an effect changes where no field says what it may.
     DeafMeter,
     RenamingSignal,
+    // An effect on one meter that bends the next as well.
+    LeaksToNext,
+    // Rows that depend on the third of three partitions, on calls of one step, on an odd number of steps, on the span's end.
+    ThirdPartition,
+    SingleSteps,
+    OddWindows,
+    DependsOnEnd,
+    // A seed that does nothing, and seeds that bring it down.
+    Seedless,
+    OtherSeedsPanic,
+    // A state that is saved and not gone on from, and incidents that no restored instance takes.
+    RestoreIgnored,
+    DeafAfterRestore,
+    // A field that names a signal which is none, and a configuration that `check` refuses.
+    UnknownMover,
+    Refused,
     // State of the instance that no `save` returns: how often it has been opened, and how often it has saved.
     CountsOpenings,
     CountsSaves,
@@ -117,6 +133,17 @@ pub(crate) const FAULTS: &[(&str, Fault)] = &[
     ("early-signal", Fault::EarlySignal),
     ("deaf-meter", Fault::DeafMeter),
     ("renaming-signal", Fault::RenamingSignal),
+    ("leaks-to-next", Fault::LeaksToNext),
+    ("third-partition", Fault::ThirdPartition),
+    ("single-steps", Fault::SingleSteps),
+    ("odd-windows", Fault::OddWindows),
+    ("depends-on-end", Fault::DependsOnEnd),
+    ("seedless", Fault::Seedless),
+    ("other-seeds-panic", Fault::OtherSeedsPanic),
+    ("restore-ignored", Fault::RestoreIgnored),
+    ("deaf-after-restore", Fault::DeafAfterRestore),
+    ("unknown-mover", Fault::UnknownMover),
+    ("refused", Fault::Refused),
     ("counts-openings", Fault::CountsOpenings),
     ("counts-saves", Fault::CountsSaves),
 ];

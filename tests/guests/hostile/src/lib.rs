@@ -22,11 +22,20 @@ use meters::{Meters, Row, STEP};
 #[derive(Debug)]
 pub struct Hostile;
 
+/// The seed whose shards do not panic under [`Fault::OtherSeedsPanic`]: that of the conformance check.
+const SEED: u64 = 42;
+
+/// The example, wide enough for a test to write another fault over it.
+const HONEST: &str = r#"{"fault": "none"              }"#;
+
 /// One opened shard.
 struct Shard {
     config: Config,
     partition: u32,
     start: i64,
+    end: i64,
+    /// Whether it goes on from a state.
+    restored: bool,
     meters: Meters,
 }
 
@@ -46,7 +55,7 @@ impl about::Guest for Hostile {
             summary: "Meters whose generator breaks the contract on demand".into(),
             documentation: "For tests of the host: `fault` says what goes wrong.".into(),
             config_schema: fault::schema(),
-            examples: vec![about::Example { name: "honest".into(), config: r#"{"fault": "none"}"#.into() }],
+            examples: vec![about::Example { name: "honest".into(), config: HONEST.into() }],
             attributes: Vec::new(),
         };
         match fault::describe_fault() {
@@ -64,6 +73,9 @@ impl about::Guest for Hostile {
 
     fn check(config: String) -> Vec<Problem> {
         match Config::parse(&config) {
+            Ok(Config { fault: Fault::Refused, .. }) => {
+                vec![Problem { path: "/fault".into(), message: "the guest was told to refuse this".into() }]
+            }
             Ok(_) => Vec::new(),
             Err(message) => vec![Problem { path: "/fault".into(), message }],
         }
@@ -94,6 +106,10 @@ impl generator::Guest for Hostile {
                 table.fields.iter_mut().for_each(|field| field.attributes.clear());
                 table.primary_key = vec!["time".into(), "name".into()];
             }
+            Fault::UnknownMover => {
+                let movers = table.fields.iter_mut().flat_map(|field| &mut field.attributes);
+                movers.for_each(|attribute| attribute.value = "pressure".into());
+            }
             _ => {}
         }
         match fault::describe_fault() {
@@ -110,7 +126,7 @@ impl generator::Guest for Hostile {
         if config.fault == Fault::OpenLoops {
             misdeed::loop_forever();
         }
-        open(config, &shard);
+        open(config, &shard, false);
         Ok(())
     }
 
@@ -124,7 +140,15 @@ impl generator::Guest for Hostile {
                 let deaf = meters::name(2);
                 incidents.iter_mut().for_each(|incident| incident.effects.retain(|effect| effect.target != deaf));
             }
-            if shard.config.fault != Fault::DeafSignal {
+            if shard.config.fault == Fault::LeaksToNext {
+                incidents.iter_mut().for_each(|incident| meters::leak(&mut incident.effects));
+            }
+            let deaf = match shard.config.fault {
+                Fault::DeafSignal => true,
+                Fault::DeafAfterRestore => shard.restored,
+                _ => false,
+            };
+            if !deaf {
                 shard.meters.inject(incidents);
             }
             Ok(())
@@ -154,8 +178,11 @@ impl generator::Guest for Hostile {
             Fault::UnsupportedState => return Err(Error::UnsupportedState),
             _ => {}
         }
-        open(config, &shard);
-        with_shard(|shard| if shard.meters.restore(&state) { Ok(()) } else { Err(Error::UnsupportedState) })
+        open(config, &shard, true);
+        with_shard(|shard| {
+            let good = shard.config.fault == Fault::RestoreIgnored || shard.meters.restore(&state);
+            if good { Ok(()) } else { Err(Error::UnsupportedState) }
+        })
     }
 }
 
@@ -163,10 +190,16 @@ fn parse(config: &str) -> Result<Config, Error> {
     Config::parse(config).map_err(|message| Error::InvalidConfig(vec![Problem { path: "/fault".into(), message }]))
 }
 
-fn open(config: Config, shard: &generator::Shard) {
+fn open(config: Config, shard: &generator::Shard, restored: bool) {
     OPENINGS.set(OPENINGS.get() + 1);
-    let meters = Meters::new(shard.seed, config.meters, shard.partition, shard.partitions);
-    let opened = Shard { config, partition: shard.partition, start: shard.span.start, meters };
+    let seed = match config.fault {
+        Fault::Seedless => 0,
+        Fault::OtherSeedsPanic if shard.seed != SEED => misdeed::panic(),
+        _ => shard.seed,
+    };
+    let meters = Meters::new(seed, config.meters, shard.partition, shard.partitions);
+    let Window { start, end } = shard.span;
+    let opened = Shard { config, partition: shard.partition, start, end, restored, meters };
     SHARD.with_borrow_mut(|slot| *slot = Some(opened));
 }
 
@@ -187,7 +220,12 @@ fn advance(shard: &mut Shard, window: &Window) -> Result<Vec<Batch>, Error> {
     let due = window.end > shard.start.saturating_add(shard.config.after);
     let fault = if due { shard.config.fault } else { Fault::None };
     misdeed::commit(fault)?;
+    let steps = (window.end - window.start) / STEP;
     match fault {
+        Fault::ThirdPartition if shard.partition == 2 => rows.iter_mut().for_each(|row| row.id ^= 1),
+        Fault::SingleSteps if steps == 1 => rows.iter_mut().for_each(|row| row.id ^= 1),
+        Fault::OddWindows if steps > 1 && steps % 2 == 1 => rows.iter_mut().for_each(|row| row.id ^= 1),
+        Fault::DependsOnEnd => rows.iter_mut().for_each(|row| row.id ^= shard.end - row.time),
         Fault::DependsOnPartition => rows.iter_mut().for_each(|row| row.id ^= i64::from(shard.partition)),
         Fault::DependsOnWindow => rows.iter_mut().for_each(|row| row.id ^= row.time - window.start),
         Fault::LeakySignal => {

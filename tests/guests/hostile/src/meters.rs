@@ -83,6 +83,16 @@ pub(crate) fn name(meter: u32) -> String {
     format!("meter-{meter}")
 }
 
+/// Adds to effects on a meter the same effects on the next.
+pub(crate) fn leak(effects: &mut Vec<Effect>) {
+    let next = |effect: &Effect| {
+        let meter: u32 = effect.target.strip_prefix("meter-")?.parse().ok()?;
+        Some(Effect { target: name(meter + 1), ..effect.clone() })
+    };
+    let leaked: Vec<Effect> = effects.iter().filter_map(next).collect();
+    effects.extend(leaked);
+}
+
 /// NaNs of every kind (quiet, of either sign, with something in their bits, signalling) and both infinities.
 pub(crate) fn not_finite(id: i64) -> f64 {
     const BITS: [u64; 6] = [
