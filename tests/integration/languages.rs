@@ -6,7 +6,7 @@ mod projects;
 mod templates;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -122,8 +122,8 @@ fn generators_in_python_c_and_go_keep_the_contract_and_run_beside_rust() {
     }
 }
 
-/// What a run says of a new generator in which some lines are others.
-fn told_of(name: &str, language: &str, file: &str, changes: &[(&str, &str)]) -> Answer {
+/// A new generator in which some lines are others.
+fn changed(name: &str, language: &str, file: &str, changes: &[(&str, &str)]) -> PathBuf {
     let put = |project: &Path| {
         let fresh = new("generator", language);
         let model = fresh.path().join(file);
@@ -135,7 +135,12 @@ fn told_of(name: &str, language: &str, file: &str, changes: &[(&str, &str)]) -> 
         fs::write(&model, text).unwrap();
         copy(fresh.path(), project);
     };
-    let plugin = built(&format!("{name}-{language}"), language, put, |_| {});
+    built(&format!("{name}-{language}"), language, put, |_| {})
+}
+
+/// What a run says of it.
+fn told_of(name: &str, language: &str, file: &str, changes: &[(&str, &str)]) -> Answer {
+    let plugin = changed(name, language, file, changes);
     let place = Place::new();
     place.file("spec.toml", format!("{DAY}{}", HELLO.replace("PLUGIN", &shown(&plugin))));
     place.ask(["run", "start", "spec.toml"])
@@ -240,9 +245,48 @@ fn a_panic_of_a_goroutine_shows_its_stack() {
 #[test]
 fn a_crash_of_python_shows_what_was_printed() {
     let line = "push = rows[\"readings\"].push";
-    let broken = "print(\"the boiler is\", \"cold\", file=sys.stderr)\n        datetime.datetime.now()";
-    let changes = [("import math", "import datetime\nimport math\nimport sys"), (line, broken)];
+    let broken = "print(\"the boiler is\", \"cold\", file=sys.stderr)\n        os._exit(3)";
+    let changes = [("import math", "import math\nimport os\nimport sys"), (line, broken)];
     told_of("aborter", "python", "src/plugin.py", &changes).refused(&["advance crashed", "\n      the boiler is cold"]);
+}
+
+/// What Python has and a plugin has not would end it without a word; so would the very traceback of a `raise`, which reads files.
+#[test]
+fn what_python_lacks_in_a_plugin_is_said_in_a_traceback() {
+    let cases = [
+        ("lambda: datetime.datetime.now()", "a plugin has no clock"),
+        ("lambda: moment.utcnow()", "a plugin has no clock"),
+        ("lambda: datetime.date.today()", "a plugin has no clock"),
+        ("lambda: time.time()", "a plugin has no clock"),
+        ("lambda: time.strftime('%Y')", "a plugin has no clock"),
+        ("lambda: random.random()", "a plugin has no randomness"),
+        ("lambda: shuffle([1, 2])", "a plugin has no randomness"),
+        ("lambda: random.Random()", "a plugin has no randomness"),
+        ("lambda: secrets.token_hex()", "a plugin has no randomness"),
+        ("lambda: open('boilers.csv')", "a plugin has no files"),
+        ("lambda: os.stat('boilers.csv')", "a plugin has no files"),
+        ("lambda: __import__('zipfile')", "zipfile was not imported while the plugin was built"),
+        ("lambda: fail('the boiler is ü')", "ValueError: the boiler is ü"),
+    ];
+    let tries: String = cases.iter().map(|(call, _)| format!("    {call},\n")).collect();
+    let imports = format!(
+        "import datetime\nimport math\nimport os\nimport random\nimport secrets\nimport time\n\
+         from datetime import datetime as moment\nfrom random import shuffle\n\n\n\
+         def fail(what):\n    raise ValueError(what)  # ü\n\n\nTRIES = [\n{tries}]\n"
+    );
+    // What is given is as good as ever.
+    let fine = "assert moment(2026, 1, 2) - datetime.timedelta(days=1) == moment(2026, 1, 1)\n        \
+                assert time.gmtime(0).tm_year == 1970 and time.strftime('%Y', time.gmtime(0)) == '1970'\n        \
+                random.Random(7).random()\n        TRIES[int(self.celsius)]()\n        push = rows[\"readings\"].push";
+    let changes = [("import math\n", imports.as_str()), ("push = rows[\"readings\"].push", fine)];
+    let plugin = shown(&changed("lacking", "python", "src/plugin.py", &changes));
+    let place = Place::new();
+    for (number, (call, said)) in cases.iter().enumerate() {
+        let config = format!("[generator.config]\ncelsius = {number}\n");
+        place.file("spec.toml", format!("{DAY}{}{config}", HELLO.replace("PLUGIN", &plugin)));
+        let told = place.ask(["run", "start", "spec.toml", "--replace"]);
+        told.refused(&["advance failed", "Traceback", "in advance", call.trim_start_matches("lambda: "), said]);
+    }
 }
 
 #[test]

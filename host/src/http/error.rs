@@ -273,7 +273,7 @@ impl From<VersionsError> for Problem {
             VersionsError::Pin { .. } | VersionsError::Refused { .. } | VersionsError::Scenario { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
             }
-            VersionsError::Source { .. } => Self::bad_request(detail),
+            VersionsError::Source { .. } | VersionsError::NoImage { .. } => Self::bad_request(detail),
             VersionsError::File { .. } | VersionsError::Registry { .. } => Self::internal(&error),
         }
     }

@@ -40,6 +40,14 @@ pub enum VersionsError {
         /// What is wrong with it.
         message: String,
     },
+    /// Write an image's name, to install from it or to push to it.
+    #[error("{name} names no image of a registry: {message}")]
+    NoImage {
+        /// What was written.
+        name: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// What came is not what was asked for.
     #[error("{origin} has the digest sha256:{found}, and sha256:{wanted} is wanted; nothing was installed")]
     Pin {

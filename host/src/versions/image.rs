@@ -51,7 +51,7 @@ impl Image {
     /// # Errors
     /// Another form.
     pub fn parse(text: &str) -> Result<Self, VersionsError> {
-        let wrong = |message: String| VersionsError::Source { origin: text.to_owned(), message };
+        let wrong = |message: String| VersionsError::NoImage { name: text.to_owned(), message };
         let name = text.strip_prefix(SCHEME).ok_or_else(|| wrong(format!("an image starts with {SCHEME}")))?;
         // Without a host, the library would ask a registry that nobody named.
         if !name.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost") {
@@ -200,8 +200,9 @@ mod tests {
     fn an_image_has_a_registry_and_a_tag_or_a_digest() {
         let name = format!("oci://127.0.0.1:5000/plugins/thermostats:1.0.0@sha256:{}", Digest::of(b"x"));
         assert_eq!(Image::parse(&name).unwrap().to_string(), name);
-        for wrong in ["oci://thermostats:1.0.0", "oci://a.example/Not A Name:1", "oci://"] {
-            assert!(Image::parse(wrong).is_err(), "{wrong}");
+        for wrong in ["oci://thermostats:1.0.0", "oci://a.example/Not A Name:1", "oci://", "http://a.example/b:1"] {
+            let told = Image::parse(wrong).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("{wrong} names no image")), "{told}");
         }
         assert_eq!(Image::parse("oci://localhost:5000/a").unwrap().to_string(), "oci://localhost:5000/a:latest");
     }

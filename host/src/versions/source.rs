@@ -3,7 +3,9 @@
 use super::error::VersionsError;
 use super::image::Image;
 use crate::core::digest::Digest;
+use crate::core::problem::chain;
 use crate::plugin::Limits;
+use crate::project::{MANIFEST, Manifest};
 use std::fs;
 use std::io::Read as _;
 use std::net::IpAddr;
@@ -17,7 +19,7 @@ use ureq::http::Uri;
 pub(super) const SCENARIO_FILE: &str = "scenario.toml";
 /// Largest spec that is taken.
 pub(super) const MAX_SCENARIO_BYTES: u64 = 1 << 20;
-/// Where builds leave components, below a project.
+/// Where builds leave components, below a folder that does not say it.
 const BUILD_FOLDERS: [&str; 4] = ["", "dist", "build", "target/wasm32-unknown-unknown/release"];
 /// Most time that a download may take: the largest component at some 200 kB a second.
 pub(super) const DOWNLOAD_TIME: Duration = Duration::from_secs(300);
@@ -91,15 +93,24 @@ fn file(path: &Path, limits: &Limits) -> Result<Found, VersionsError> {
 }
 
 fn folder(folder: &Path, limits: &Limits) -> Result<Found, VersionsError> {
+    let path = built(folder)?;
+    let bytes = read(&path, limits.component_bytes)?;
+    let scenario = scenario(&folder.join(SCENARIO_FILE))?;
+    Ok(Found { origin: path.display().to_string(), bytes, scenario })
+}
+
+/// The component of a project, which may have others as steps on the way to it, or the only one of any folder.
+fn built(folder: &Path) -> Result<PathBuf, VersionsError> {
     let source = |message: String| VersionsError::Source { origin: folder.display().to_string(), message };
+    let nothing = || source("it has no .wasm file; build the project first, with `telemill plugin build`".to_owned());
+    if folder.join(MANIFEST).is_file() {
+        let manifest = Manifest::read(folder).map_err(|error| source(chain(&error)))?;
+        return Some(folder.join(manifest.component)).filter(|path| path.is_file()).ok_or_else(nothing);
+    }
     for below in BUILD_FOLDERS {
         let mut components = components(&folder.join(below));
         match (components.pop(), components.is_empty()) {
-            (Some(path), true) => {
-                let bytes = read(&path, limits.component_bytes)?;
-                let scenario = scenario(&folder.join(SCENARIO_FILE))?;
-                return Ok(Found { origin: path.display().to_string(), bytes, scenario });
-            }
+            (Some(path), true) => return Ok(path),
             (Some(path), false) => {
                 components.push(path);
                 let names: Vec<_> = components.iter().map(|path| path.display().to_string()).collect();
@@ -108,7 +119,7 @@ fn folder(folder: &Path, limits: &Limits) -> Result<Found, VersionsError> {
             (None, _) => {}
         }
     }
-    Err(source("it has no .wasm file; build the project first, with `telemill plugin build`".to_owned()))
+    Err(nothing())
 }
 
 /// The components of a folder, by name.
@@ -206,6 +217,24 @@ mod tests {
         fs::write(built.join("b.wasm"), "b").unwrap();
         let several = fetch(name, None).unwrap_err().to_string();
         assert!(several.contains("a.wasm") && several.contains("b.wasm"), "{several}");
+    }
+
+    #[test]
+    fn a_project_says_which_of_its_components_is_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().to_str().unwrap();
+        let manifest = "name = \"a\"\nkind = \"generator\"\nlanguage = \"c\"\ncomponent = \"build/a.wasm\"\nwatch = []\n\
+                        [[build]]\nrun = [\"true\"]\n";
+        fs::write(folder.path().join(MANIFEST), manifest).unwrap();
+        fs::create_dir(folder.path().join("build")).unwrap();
+        fs::write(folder.path().join("build/core.wasm"), "c").unwrap();
+        let unbuilt = fetch(name, None).unwrap_err().to_string();
+        assert!(unbuilt.contains("plugin build"), "{unbuilt}");
+        fs::write(folder.path().join("build/a.wasm"), "a").unwrap();
+        assert_eq!(fetch(name, None).unwrap().bytes, b"a");
+        fs::write(folder.path().join(MANIFEST), "name = 1").unwrap();
+        let broken = fetch(name, None).unwrap_err().to_string();
+        assert!(broken.contains(MANIFEST), "{broken}");
     }
 
     #[test]

@@ -66,13 +66,17 @@ class Shard:
 def _words(error) -> str:
     """The traceback, without the frame of the glue that caught it."""
     trace = error.__traceback__.tb_next if error.__traceback__ else None
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    except BaseException:
+        return f"{type(error).__name__}: {error}"
 
 
 def _failing(call):
     """A function of the contract that may fail: an exception becomes an error with its text and traceback."""
 
     def checked(self, *values):
+        sandbox.begin()
         try:
             return call(*values)
         except ConfigError as error:
@@ -89,6 +93,7 @@ def _crashing(call):
     """A function of the contract that may not fail: the host shows what was logged last before the crash."""
 
     def checked(self, *values):
+        sandbox.begin()
         try:
             return call(*values)
         except BaseException as error:
@@ -101,7 +106,7 @@ def _crashing(call):
 def _about(plugin):
     if sys.platform == "wasi":
         _keep_sources()
-        sandbox.lend_streams(log)
+        sandbox.close(log)
 
     class About:
         @_crashing
