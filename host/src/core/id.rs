@@ -60,14 +60,14 @@ pub fn check_plugin_name(name: &str) -> Result<(), BadName> {
     check("plugin", name, '-', "only lower-case letters, digits and hyphens are allowed")
 }
 
-/// Longest name of a target, a signal or an incident, in bytes.
-pub const MAX_LABEL_BYTES: usize = 128;
+/// Longest name of a target, a signal, or a kind of incident, in bytes: what people write in an inventory, and far below harm.
+pub const MAX_LABEL_BYTES: usize = 1 << 10;
 
 /// Why a text can't name a target, a signal, or an incident and its kind; none where it can. These are values of rows, so they
 /// may hold what people write, but nothing that a terminal or a log would obey.
 pub fn label_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.len() > MAX_LABEL_BYTES {
-        return Some("must have 1 to 128 bytes");
+        return Some("must have 1 to 1024 bytes");
     }
     name.chars().any(is_harmful).then_some("must have no control characters and no invisible ones")
 }

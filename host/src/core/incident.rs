@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Longest id of an incident, in bytes: every row that it marks carries it.
+const MAX_ID_BYTES: usize = 128;
+
 /// How an effect combines with the base value of its signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +135,9 @@ impl Incident {
             if let Some(fault) = name.and_then(|name| label_fault(name)) {
                 add(format!("the {what} {fault}"));
             }
+        }
+        if self.id.len() > MAX_ID_BYTES {
+            add(format!("the id must have at most {MAX_ID_BYTES} bytes"));
         }
         if self.window.is_empty() || self.recovered < self.window.end {
             add("the window must not be empty, and `recovered` not before its end".into());

@@ -189,7 +189,7 @@ fn unusable(incident: &Incident, bendable: &Bendable<'_>) -> Result<(), PluginEr
 
 fn expect_sound_incident(incident: &Incident) {
     let Incident { id, window, recovered, effects, .. } = incident;
-    assert!(!id.is_empty() && window.start < window.end && window.end <= *recovered, "{incident:?}");
+    assert!((1..=128).contains(&id.len()) && window.start < window.end && window.end <= *recovered, "{incident:?}");
     for effect in effects {
         assert!(effect.value.is_finite(), "{effect:?}");
         assert!(effect.start <= effect.full && effect.full <= effect.release && effect.release <= effect.end);
