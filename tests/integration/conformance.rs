@@ -167,7 +167,7 @@ fn a_deaf_target_is_named() {
     }
 }
 
-/// An effect that bends a neighbour as well breaks no law, since systems do that; it is told.
+/// An effect that bends a neighbour as well breaks no law where no table says whose its rows are, since systems do that; it is told.
 #[test]
 fn an_effect_that_reaches_other_targets_is_told() {
     let reached = |fault: &str, every_target: bool| {
@@ -181,14 +181,31 @@ fn an_effect_that_reaches_other_targets_is_told() {
     for every_target in [false, true] {
         assert_eq!(reached("none", every_target), (0, Vec::new()));
     }
-    let (pairs, told) = reached("leaks-to-next", false);
+    let (pairs, told) = reached("leaks-undeclared", false);
     let [Reach { target, signal, targets: 1, rows }] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!((pairs, target.as_str(), signal.as_str()), (1, "meter-0", "value"));
     // A reading a second for two minutes, a tenth of them without a value.
     assert!((90..=120).contains(rows), "{told:?}");
     // The seventh has no next, and all that the site bends is its own.
-    let (pairs, told) = reached("leaks-to-next", true);
+    let (pairs, told) = reached("leaks-undeclared", true);
     assert_eq!((pairs, told.len()), (6, 6), "{told:?}");
+}
+
+/// Where a field says whose rows are, the one that was changed by an effect on another is named.
+#[test]
+fn rows_that_belong_to_another_target_are_held_to_it() {
+    let told = |fault: &str| {
+        let report = checked(json!({ "fault": fault, "meters": 7 }));
+        let law = "effects leave rows of other targets alone";
+        report.checks.into_iter().find(|check| check.name == law).unwrap()
+    };
+    let honest = told("none");
+    assert_eq!((honest.outcome, honest.message.as_str()), (Outcome::Passed, "1 of 1 tables, in 2 of 8 pairs"));
+    let leaky = told("leaks-to-next").message;
+    assert!(leaky.starts_with("value on meter-0 changes ") && leaky.ends_with(" others, such as meter-1"), "{leaky}");
+    assert_eq!(told("unknown-owner").message, "readings.kind says whose rows are, and names no target");
+    let silent = told("leaks-undeclared");
+    assert!(silent.outcome == Outcome::Skipped && silent.message.contains("`owner`"), "{silent:?}");
 }
 
 /// Where no field says what moves it, names in the primary key are held nevertheless.

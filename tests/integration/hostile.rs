@@ -120,7 +120,7 @@ const OTHERS: &[&str] = &[
     "unsupported-state",
     "not-finite",
     "counts-openings",
-    "leaks-to-next",
+    "leaks-undeclared",
 ];
 
 /// All faults that end in an error, whatever they are.

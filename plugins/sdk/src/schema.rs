@@ -19,6 +19,10 @@ impl Attribute {
 /// The attribute of a field that names the signals that may move it.
 const MOVED_BY: &str = "moved_by";
 
+/// The attribute of a field that names the target that a row belongs to, and its value there.
+const OWNER: &str = "owner";
+const TARGET: &str = "target";
+
 /// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DataType {
@@ -112,6 +116,15 @@ impl Table {
         for field in self.fields.iter_mut().filter(|field| fields.contains(&field.name.as_str())) {
             field.attributes.retain(|attribute| attribute.name != MOVED_BY);
             field.attributes.push(Attribute::new(MOVED_BY, signals));
+        }
+        self
+    }
+
+    /// Says of a field that it names the target that a row belongs to: effects on other targets leave the row as it is.
+    #[must_use]
+    pub fn owner(mut self, field: &str) -> Self {
+        if let Some(field) = self.fields.iter_mut().find(|candidate| candidate.name == field) {
+            field.attributes.push(Attribute::new(OWNER, TARGET));
         }
         self
     }

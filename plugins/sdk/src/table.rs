@@ -7,7 +7,8 @@
 /// and [`Rows`](crate::Rows) (`len`, `finish`).
 ///
 /// `moved_by` says of fields which signals may move them, with commas between, or `""` for none: the attribute of that name,
-/// to which the conformance check holds the generator.
+/// to which the conformance check holds the generator. `owner` says which field names the target that a row belongs to: effects on
+/// other targets leave the row as it is, and the check holds the generator to that, too.
 ///
 /// ```
 /// use telemill_sdk::{DictionaryColumn, F64Column, Nullable, Output, Rows, TextColumn, TimestampColumn, table};
@@ -28,6 +29,7 @@
 ///     time_field: "time",
 ///     primary_key: [],
 ///     moved_by: { "demand": [time, service], "demand, latency": [response_time_ms] },
+///     owner: service,
 /// }
 ///
 /// let mut rows = Requests::default();
@@ -41,6 +43,8 @@
 /// assert_eq!(output.batches()[0].text("service", 0), Some("checkout"));
 /// let field = Requests::table().field("response_time_ms").cloned().unwrap();
 /// assert_eq!((field.attributes[0].name.as_str(), field.attributes[0].value.as_str()), ("moved_by", "demand, latency"));
+/// let field = Requests::table().field("service").cloned().unwrap();
+/// assert_eq!((field.attributes[1].name.as_str(), field.attributes[1].value.as_str()), ("owner", "target"));
 /// ```
 #[macro_export]
 macro_rules! table {
@@ -57,6 +61,7 @@ macro_rules! table {
         $(primary_key: [$($key:literal),* $(,)?],)?
         $(kind: $kind:ident,)?
         $(moved_by: { $($signals:literal: [$($moved:ident),* $(,)?]),* $(,)? },)?
+        $(owner: $owner:ident,)?
     ) => {
         $(#[doc = $summary])+
         $(#[derive($($derive),*)])?
@@ -73,6 +78,7 @@ macro_rules! table {
             $visibility fn table() -> $crate::Table {
                 // A field that the table does not have is an error of the compiler's.
                 $($($(let _ = |rows: &Self| { let _ = &rows.$moved; };)*)*)?
+                $(let _ = |rows: &Self| { let _ = &rows.$owner; };)?
                 let declared = $crate::Table {
                     name: $table.to_owned(),
                     summary: $crate::schema::summary(&[$($summary),+]),
@@ -90,6 +96,7 @@ macro_rules! table {
                     attributes: Vec::new(),
                 };
                 $($(let declared = declared.moved_by($signals, &[$(stringify!($moved)),*]);)*)?
+                $(let declared = declared.owner(stringify!($owner));)?
                 declared
             }
         }

@@ -68,7 +68,7 @@ fn a_plugin_that_breaks_the_contract_fails_with_the_reason() {
 fn effects_that_reach_other_targets_are_listed() {
     let place = Place::new();
     place.file("hostile.wasm", guest("hostile").unwrap());
-    place.file("config.json", json!({ "fault": "leaks-to-next" }).to_string());
+    place.file("config.json", json!({ "fault": "leaks-undeclared" }).to_string());
     let words = ["plugin", "test", "hostile.wasm", "--config", "config.json"];
     let told = place.good(words);
     assert!(told.contains("rows of other targets, which may be meant:\n  value on meter-0: "), "{told}");

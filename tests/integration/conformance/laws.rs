@@ -66,6 +66,8 @@ pub(crate) const GENERATORS: Faults = &[
     ("deaf-signal", EFFECTS),
     ("leaky-signal", EFFECTS),
     ("renaming-signal", EFFECTS),
+    ("leaks-to-next", &["effects leave rows of other targets alone"]),
+    ("unknown-owner", &["effects leave rows of other targets alone"]),
     ("deaf-meter", &["each kind of target moves its signals' columns"]),
 ];
 

@@ -166,7 +166,7 @@ pub(super) struct Trial<'a> {
     first: &'a First,
     shard: Shard,
     window: Window,
-    base: Made,
+    pub(super) base: Made,
     /// For each signal, the spread of its column's mean and sum between seeds.
     spread: Vec<(f64, f64)>,
     /// What moved beside the signals' columns in tables of which no field says what may, with the signals that moved it.

@@ -1,6 +1,7 @@
 //! The rows of a pass, kept so that two passes can be told apart row by row and column by column.
 
 use super::pass::{Shown, Subject, add, numbers};
+use super::reach::owner;
 use crate::batch::TableFingerprint;
 use crate::core::incident::Incident;
 use crate::core::schema::Table;
@@ -45,6 +46,14 @@ impl Own {
     }
 }
 
+/// Rows of a table that differ and are no business of the target that was bent.
+pub(super) struct Strangers {
+    /// Whose they are.
+    pub(super) targets: BTreeSet<usize>,
+    /// How many.
+    pub(super) rows: u64,
+}
+
 /// The rows of one table.
 #[derive(Default)]
 pub(super) struct MadeTable {
@@ -52,8 +61,11 @@ pub(super) struct MadeTable {
     rows: Vec<(u128, usize)>,
     /// The columns that signals show in, as numbers.
     shown: BTreeMap<usize, Vec<f64>>,
-    /// Numbers of rows with the targets that they name, by row; of tables that a signal shows in.
+    /// Numbers of rows with the targets that they name, by row; of tables that a signal shows in, or that have an owner.
     named: Vec<(usize, usize)>,
+    /// The column that names the target that a row belongs to, where one says so, and that target of each row.
+    owner: Option<usize>,
+    owners: Vec<Option<usize>>,
     /// All values of each column, whatever their rows.
     pub(super) columns: Vec<TableFingerprint>,
     /// Whether a column has any value.
@@ -68,7 +80,7 @@ impl Made {
         windows: impl IntoIterator<Item = Window>,
     ) -> Result<Self, PluginError> {
         let mut generator = subject.open(shard, incidents)?;
-        let mut tables: Vec<_> = subject.layouts.iter().map(|layout| MadeTable::of(&layout.table)).collect();
+        let mut tables: Vec<_> = subject.layouts.iter().map(|layout| MadeTable::new(&layout.table)).collect();
         for (table, column) in subject.places() {
             if let Some(table) = tables.get_mut(table) {
                 table.shown.entry(column).or_default();
@@ -116,24 +128,24 @@ impl Made {
         own
     }
 
-    /// The targets that rows name which differ and name none for which `own` says so, and how many such rows there are.
-    pub(super) fn strangers(&self, other: &Self, own: &mut dyn FnMut(usize) -> bool) -> (BTreeSet<usize>, u64) {
-        let (mut targets, mut rows) = (BTreeSet::new(), 0);
-        for (one, other) in self.tables.iter().zip(&other.tables) {
-            let mut strange = |made: &MadeTable, differ: &[usize]| {
-                let mut count = 0;
-                for row in differ {
-                    let mut names = made.named_in(*row).peekable();
-                    if names.peek().is_some() && !made.named_in(*row).any(&mut *own) {
-                        targets.extend(names);
-                        count += 1;
-                    }
-                }
-                count
+    /// Of each table, the rows that differ and name or belong to targets for none of which `own` says so.
+    pub(super) fn strangers(&self, other: &Self, own: &mut dyn FnMut(usize) -> bool) -> Vec<Strangers> {
+        let tables = self.tables.iter().zip(&other.tables).map(|(one, other)| {
+            let mut targets = BTreeSet::new();
+            let mut count = |made: &MadeTable, differ: &[usize]| {
+                let strange =
+                    differ.iter().map(|row| made.of(*row)).filter(|names| !names.iter().any(|name| own(*name)));
+                strange.filter(|names| !names.is_empty()).inspect(|names| targets.extend(names)).count() as u64
             };
-            rows += strange(one, &one.only(other)).max(strange(other, &other.only(one)));
-        }
-        (targets, rows)
+            let rows = count(one, &one.only(other)).max(count(other, &other.only(one)));
+            Strangers { targets, rows }
+        });
+        tables.collect()
+    }
+
+    /// Whether a table has rows and none of them belongs to a target.
+    pub(super) fn nobodys(&self, table: usize) -> bool {
+        self.tables.get(table).is_some_and(|made| made.count() > 0 && made.owners.iter().all(Option::is_none))
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -160,9 +172,14 @@ impl Made {
 }
 
 impl MadeTable {
-    fn of(table: &Table) -> Self {
-        let fields = table.fields.len();
-        Self { columns: vec![TableFingerprint::default(); fields], filled: vec![false; fields], ..Self::default() }
+    fn new(table: &Table) -> Self {
+        let (fields, owner) = (table.fields.len(), owner(table));
+        Self {
+            columns: vec![TableFingerprint::default(); fields],
+            filled: vec![false; fields],
+            owner,
+            ..Self::default()
+        }
     }
 
     /// How many rows it has.
@@ -185,10 +202,14 @@ impl MadeTable {
                 values.extend(numbers(column));
             }
         }
-        if !self.shown.is_empty() {
-            let columns = batch.columns().iter().filter_map(|column| subject.named(column));
-            for (at, target) in columns.flat_map(|names| names.into_iter().enumerate()) {
-                self.named.extend(target.map(|target| (start + at, target)));
+        if !self.shown.is_empty() || self.owner.is_some() {
+            for (index, column) in batch.columns().iter().enumerate() {
+                let Some(names) = subject.named(column) else { continue };
+                if self.owner == Some(index) {
+                    self.owners.extend(&names);
+                }
+                let named = names.into_iter().enumerate();
+                self.named.extend(named.filter_map(|(at, target)| Some((start + at, target?))));
             }
         }
         for (filled, column) in self.filled.iter_mut().zip(batch.columns()) {
@@ -204,6 +225,14 @@ impl MadeTable {
     /// The targets that rows name.
     fn targets<'a>(&'a self, rows: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
         rows.iter().flat_map(|row| self.named_in(*row))
+    }
+
+    /// The target that a row belongs to, where a column says so; else all that it names.
+    fn of(&self, row: usize) -> Vec<usize> {
+        match self.owner {
+            Some(_) => self.owners.get(row).copied().flatten().into_iter().collect(),
+            None => self.named_in(row).collect(),
+        }
     }
 
     /// The targets that a row names.

@@ -3,7 +3,7 @@
 use super::bend::{Long, SHORT_ROWS, Trial};
 use super::generator::First;
 use super::pass::Subject;
-use super::reach::{Reach, Reaches};
+use super::reach::{self, Reach, Reaches};
 use super::{CheckOptions, Record, text};
 use crate::core::schema::{Signal, Simulation, Target};
 use crate::core::time::Window;
@@ -105,20 +105,20 @@ pub(super) fn check(
     tried: &mut EffectsTried,
 ) {
     let left = record.left();
+    let mut short = None;
     record.make(LAW, || {
-        let short = short_window(first);
-        let short = match short == first.window {
-            true => None,
-            false => Some(Trial::new(subject, options, first, short).map_err(text)?),
-        };
+        let window = short_window(first);
+        if window != first.window {
+            short = Some(Trial::new(subject, options, first, window).map_err(text)?);
+        }
         let trials = Trials { short: short.as_ref(), full, long, every: options.every_target };
-        let all = trials.all(&first.simulation, left, tried);
-        let windows = trials.short.into_iter().chain([full]).chain(long.trial());
-        (tried.reaching, tried.reaches_others) = Reaches::told(windows.map(|trial| &trial.reaches));
-        all?;
+        trials.all(&first.simulation, left, tried)?;
         let whole = tried.signals_not_tried.is_empty() && (tried.not_tried == 0 || !options.every_target);
         if whole { Ok((tried.told(), ())) } else { Err(tried.told()) }
     });
+    let windows: Vec<&Trial<'_>> = short.iter().chain([full]).chain(long.trial()).collect();
+    (tried.reaching, tried.reaches_others) = Reaches::told(windows.iter().map(|trial| &trial.reaches));
+    reach::check(record, &first.simulation, &windows, (tried.alone, tried.pairs));
 }
 
 /// The windows that pairs are tried in, the shortest first.

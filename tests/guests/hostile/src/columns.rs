@@ -22,7 +22,7 @@ pub(crate) fn fields() -> Vec<Field> {
         field("time", DataType::Timestamp, false, None),
         field("id", DataType::Int64, false, None),
         field("value", DataType::Float64, true, Some("kW")),
-        field("name", DataType::Utf8, false, None),
+        owning(field("name", DataType::Utf8, false, None)),
         field("kind", DataType::Utf8, false, None),
         field("flag", DataType::Boolean, false, None),
         still(field("count", DataType::Int32, false, None)),
@@ -49,6 +49,17 @@ fn field(name: &str, data_type: DataType, nullable: bool, unit: Option<&str>) ->
         summary: format!("the reading's {name}"),
         attributes: Vec::new(),
     }
+}
+
+/// The same field, which says whose a row is.
+pub(crate) fn owning(mut field: Field) -> Field {
+    field.attributes.push(Attribute { name: "owner".into(), value: "target".into() });
+    field
+}
+
+/// Lets no field say whose a row is.
+pub(crate) fn disown(fields: &mut [Field]) {
+    fields.iter_mut().for_each(|field| field.attributes.retain(|attribute| attribute.name != "owner"));
 }
 
 /// The same field, which no signal may move.

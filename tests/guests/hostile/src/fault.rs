@@ -60,8 +60,11 @@ pub(crate) enum Fault {
     // One meter of several that no effect on itself reaches; and names that an effect changes where no field says what it may.
     DeafMeter,
     RenamingSignal,
-    // An effect on one meter that bends the next as well.
+    // An effect on one meter that bends the next as well, where a field says whose a row is, and where none does.
     LeaksToNext,
+    LeaksUndeclared,
+    // A field that says whose a row is, and names no target.
+    UnknownOwner,
     // Rows that depend on the third of three partitions, on calls of one step, on an odd number of steps, on the span's end.
     ThirdPartition,
     SingleSteps,
@@ -134,6 +137,8 @@ pub(crate) const FAULTS: &[(&str, Fault)] = &[
     ("deaf-meter", Fault::DeafMeter),
     ("renaming-signal", Fault::RenamingSignal),
     ("leaks-to-next", Fault::LeaksToNext),
+    ("leaks-undeclared", Fault::LeaksUndeclared),
+    ("unknown-owner", Fault::UnknownOwner),
     ("third-partition", Fault::ThirdPartition),
     ("single-steps", Fault::SingleSteps),
     ("odd-windows", Fault::OddWindows),

@@ -107,8 +107,17 @@ impl generator::Guest for Hostile {
                 table.primary_key = vec!["time".into(), "name".into()];
             }
             Fault::UnknownMover => {
-                let movers = table.fields.iter_mut().flat_map(|field| &mut field.attributes);
+                let attributes = table.fields.iter_mut().flat_map(|field| &mut field.attributes);
+                let movers = attributes.filter(|attribute| attribute.name == "moved_by");
                 movers.for_each(|attribute| attribute.value = "pressure".into());
+            }
+            Fault::LeaksUndeclared => columns::disown(&mut table.fields),
+            Fault::UnknownOwner => {
+                columns::disown(&mut table.fields);
+                table.fields = std::mem::take(&mut table.fields)
+                    .into_iter()
+                    .map(|field| if field.name == "kind" { columns::owning(field) } else { field })
+                    .collect();
             }
             _ => {}
         }
@@ -140,7 +149,7 @@ impl generator::Guest for Hostile {
                 let deaf = meters::name(2);
                 incidents.iter_mut().for_each(|incident| incident.effects.retain(|effect| effect.target != deaf));
             }
-            if shard.config.fault == Fault::LeaksToNext {
+            if matches!(shard.config.fault, Fault::LeaksToNext | Fault::LeaksUndeclared) {
                 incidents.iter_mut().for_each(|incident| meters::leak(&mut incident.effects));
             }
             let deaf = match shard.config.fault {
