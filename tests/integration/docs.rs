@@ -3,20 +3,30 @@
 //! A block marked `sh` is run as it stands, in a temporary folder that the blocks of one page share, each going on in the
 //! folder that the one before ended in. The repository is there as `telemill`, its `plugins/` and `docs/` beside it.
 //! A block with `file=NAME` behind its language is written to that file first, so that what a page tells to write
-//! is what its commands build. A block marked `console` needs something that a test does not have, such as a server: of
-//! it, every `telemill` command must exist and know the flags that are shown.
+//! is what its commands build. `$REGISTRY` stands for the host and port of a registry of images, which is there.
+//! A block marked `console` needs something that a test does not have, such as a server: of it, every `telemill` command must exist and
+//! know the flags that are shown.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, thread};
 
 use telemill_tests::{repository, telemill};
 
+use crate::languages::with_caches;
+use crate::registry::Registry;
 use crate::tidy::files_in;
 
 /// Commands that a block may show and this test leaves out: they would run it within itself, or need
 /// a network.
 const NOT_RUN: [&str; 5] = ["cargo xtask ", "cargo install", "git clone", "cd telemill", "rustup "];
+
+/// What stands for the address of a registry of images.
+const REGISTRY: &str = "REGISTRY";
+
+/// Pages at a time: most of a page's time is one tool's, on one core.
+const PAGES_AT_A_TIME: usize = 2;
 
 /// Where the folder is kept that a block ended in.
 const AT: &str = ".at";
@@ -80,10 +90,12 @@ fn is_run(command: &str) -> bool {
 /// The folder that the blocks of a page share.
 struct Place {
     folder: tempfile::TempDir,
+    registry: Option<Registry>,
 }
 
 impl Place {
-    fn new() -> Self {
+    /// What the blocks of a page with this text need.
+    fn new(page: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let link = |from: &Path, name: &str| std::os::unix::fs::symlink(from, folder.path().join(name)).unwrap();
         link(repository(), "telemill");
@@ -91,7 +103,8 @@ impl Place {
             link(&repository().join(shared), shared);
         }
         fs::write(folder.path().join(AT), folder.path().as_os_str().as_encoded_bytes()).unwrap();
-        Self { folder }
+        let registry = if page.contains(&format!("${REGISTRY}")) { Registry::start() } else { None };
+        Self { folder, registry }
     }
 
     /// Where the last script ended.
@@ -114,6 +127,11 @@ impl Place {
         }
     }
 
+    /// Whether a script needs something that this machine has not.
+    fn lacks(&self, script: &str) -> bool {
+        self.registry.is_none() && script.contains(&format!("${REGISTRY}"))
+    }
+
     /// Runs a script with the built program first on the path; gives what it wrote where it failed.
     fn run(&self, script: &str) -> Result<(), String> {
         let program = telemill().unwrap();
@@ -125,7 +143,10 @@ impl Place {
         for name in ["CARGO_TARGET_DIR", "CARGO_INCREMENTAL", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"] {
             command.env_remove(name);
         }
-        let output = command
+        if let Some(registry) = &self.registry {
+            command.env(REGISTRY, registry.address().to_string());
+        }
+        let output = with_caches(&mut command)
             .args(["-euo", "pipefail", "-c", &format!("{script}\npwd > \"$DOCS_AT\"")])
             .current_dir(self.at())
             .env("PATH", path)
@@ -141,25 +162,39 @@ impl Place {
     }
 }
 
-#[test]
-fn commands_in_the_docs_run() {
+/// What goes wrong in a page's blocks, one after the other.
+fn faults_of(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let place = Place::new(&text);
     let mut faults = Vec::new();
-    for page in pages() {
-        let place = Place::new();
-        let text = fs::read_to_string(&page).unwrap();
-        for block in &blocks(&text) {
-            match &block.file {
-                Some(file) => place.write(file, &block.text),
-                None if block.language == "sh" => {
-                    let script: Vec<String> = commands(block).into_iter().filter(|command| is_run(command)).collect();
-                    if let Err(output) = place.run(&script.join("\n")) {
-                        faults.push(format!("{}:{}:\n{}\n{output}", page.display(), block.line, block.text));
-                    }
+    for block in &blocks(&text) {
+        match &block.file {
+            Some(file) => place.write(file, &block.text),
+            None if block.language == "sh" => {
+                let script: Vec<String> = commands(block).into_iter().filter(|command| is_run(command)).collect();
+                let script = script.join("\n");
+                if place.lacks(&script) {
+                    continue;
                 }
-                None => {}
+                if let Err(output) = place.run(&script) {
+                    faults.push(format!("{}:{}:\n{}\n{output}", page.display(), block.line, block.text));
+                }
             }
+            None => {}
         }
     }
+    faults
+}
+
+#[test]
+fn commands_in_the_docs_run() {
+    let (pages, next) = (pages(), AtomicUsize::new(0));
+    let some =
+        || std::iter::from_fn(|| pages.get(next.fetch_add(1, Ordering::Relaxed))).flat_map(|page| faults_of(page));
+    let faults: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..PAGES_AT_A_TIME).map(|_| scope.spawn(|| some().collect::<Vec<_>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
@@ -210,9 +245,14 @@ fn exists(program: &Path, line: &str) -> Result<(), String> {
     Err("there is no such command".into())
 }
 
+/// A page without its blocks, which may have what looks like a link in some language.
+fn prose(page: &str) -> String {
+    page.split("```").step_by(2).collect()
+}
+
 /// Where the links of a page lead, those to the web apart.
-fn links(page: &str) -> Vec<&str> {
-    let targets = page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+fn links(prose: &str) -> Vec<&str> {
+    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
     targets.filter(|target| !target.starts_with("http")).collect()
 }
 
@@ -227,7 +267,7 @@ fn anchors(page: &str) -> Vec<String> {
 fn links_in_the_docs_lead_somewhere() {
     let mut faults = Vec::new();
     for page in pages() {
-        let text = fs::read_to_string(&page).unwrap();
+        let text = prose(&fs::read_to_string(&page).unwrap());
         for link in links(&text) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
@@ -254,7 +294,8 @@ fn blocks_are_found_with_their_lines() {
 
 #[test]
 fn links_and_anchors_are_found() {
-    assert_eq!(links("a [b](c.md#d-e), [f](https://g.h) and [i](j)"), ["c.md#d-e", "j"]);
+    let page = "a [b](c.md#d-e), [f](https://g.h)\n```javascript\nx[k](l)\n```\nand [i](j)";
+    assert_eq!(links(&prose(page)), ["c.md#d-e", "j"]);
     assert_eq!(anchors("# A run, file by file\ntext\n## The `x`"), ["a-run-file-by-file", "the-x"]);
 }
 

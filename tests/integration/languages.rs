@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub(crate) use projects::with_caches;
 use projects::{built, copy, example, folder, hello, new, telemill};
 use serde_json::Value;
 
@@ -295,6 +296,13 @@ fn a_clock_that_javascript_asks_for_is_refused_with_words() {
     let broken = "advance(window, rows, effects) {\n        Date.now();";
     let said = ["advance failed", "a plugin has no clock", "at advance"];
     told_of("watcher", "javascript", "src/plugin.js", &[(line, broken)]).refused(&said);
+}
+
+/// It would give every run the same numbers, whatever its seed.
+#[test]
+fn randomness_of_javascripts_own_is_refused_with_words() {
+    let said = ["advance failed", "a plugin has no randomness of its own", "at advance"];
+    told_of("gambler", "javascript", "src/plugin.js", &[("noise.at(step)", "Math.random()")]).refused(&said);
 }
 
 #[test]

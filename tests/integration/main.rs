@@ -17,6 +17,7 @@ mod layers;
 mod opensearch;
 mod program;
 mod python;
+mod registry;
 mod remote;
 mod runs;
 mod scenario;

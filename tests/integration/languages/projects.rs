@@ -116,7 +116,7 @@ pub(super) fn telemill(words: &[&str]) -> Answer {
 }
 
 /// A tool that keeps what it keeps below the target folder.
-pub(super) fn with_caches(command: &mut Command) -> &mut Command {
+pub(crate) fn with_caches(command: &mut Command) -> &mut Command {
     command.envs(CACHES.map(|(variable, name)| (variable, folder("caches").join(name))))
 }
 
