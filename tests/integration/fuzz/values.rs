@@ -83,7 +83,7 @@ pub(super) struct Writer<'c, 'i> {
 impl<'c, 'i> Writer<'c, 'i> {
     /// Values from `base` on, behind `slots` bytes for their roots. Of every two inputs one is honest throughout.
     pub(super) fn new(choices: &'c mut Choices<'i>, base: u32, slots: usize) -> Self {
-        let odd = [0, 0, 0, 0, 1, 4, 16, 64][choices.below(8)];
+        let odd = [0, 0, 0, 0, 4, 16, 64, 128][choices.below(8)];
         Self { choices, odd, base, bytes: vec![0; slots], clock_us: 0 }
     }
 
