@@ -43,6 +43,10 @@ double tm_apply(tm_bent bent, double base);
 // The id of the incident that changes a base value most, or NULL; decoys change values and are never to blame.
 const char *tm_blame(tm_bent bent, double base);
 
+// What is carried over a step: `tm_open` sets it to its start and then says, once for each piece of memory, where it lies from
+// there on. Its bytes are saved, and are there again where a run goes on: numbers, no pointers.
+void tm_state(void *place, size_t size);
+
 // The plugin's own functions. `tm_rows_of(table)` are the rows to fill in `tm_advance`.
 void tm_plan(tm_config config, tm_simulation *to);
 void tm_open(tm_config config, const tm_shard *shard);

@@ -1,6 +1,8 @@
 package telemill
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"sort"
@@ -73,6 +75,14 @@ type Model interface {
 	Advance(window Window, rows []*Rows, effects *Effects)
 }
 
+// Stateful is a model that carries something over a step.
+type Stateful interface {
+	Model
+	// State points to all of it. It is saved as encoding/json writes it, exported fields and no others, and read into what a
+	// model that was just opened points to.
+	State() any
+}
+
 // Generator is what an author gives: what is simulated, and a model of a part of it.
 type Generator[C any] struct {
 	About
@@ -121,6 +131,36 @@ func Advance(window Window) []Raw {
 		}
 	}
 	return batches
+}
+
+// A state begins with it, so that one of another version and a damaged one are known.
+func sumOf(state []byte) uint64 {
+	return uint64(ProcessOf(Plugin.Name + "\n" + Plugin.Version + "\n" + string(state)))
+}
+
+// Save is what Restore goes on from, nothing for a model that carries nothing over a step.
+func Save() abi.Option[[]byte] {
+	model, carries := Calls.model.(Stateful)
+	if !carries {
+		return abi.None[[]byte]()
+	}
+	state, err := json.Marshal(model.State())
+	if err != nil {
+		panic(err)
+	}
+	return abi.Some(append(binary.LittleEndian.AppendUint64(nil, sumOf(state)), state...))
+}
+
+// Restore begins a part of a run with what was saved.
+func Restore(config string, shard telemill_plugin_generator.Shard, saved []byte) {
+	Calls.Open(config, shard)
+	model, carries := Calls.model.(Stateful)
+	if !carries || len(saved) < 8 || binary.LittleEndian.Uint64(saved) != sumOf(saved[8:]) {
+		panic(telemill_plugin_types.MakeErrorUnsupportedState())
+	}
+	if err := json.Unmarshal(saved[8:], model.State()); err != nil {
+		panic(err)
+	}
 }
 
 func maybe(text string) abi.Option[string] {
