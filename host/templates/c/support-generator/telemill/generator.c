@@ -29,11 +29,14 @@ void tm_field(tm_simulation *to, const char *name, enum tm_type type, const char
   field->summary = tm_string("%s", summary);
 }
 
-void tm_moved_by(tm_simulation *to, const char *signals) {
+static void say_of_field(tm_simulation *to, const char *name, const char *value) {
   telemill_plugin_types_attribute_t *attribute = GROW(LAST(LAST(to->tables)->fields)->attributes);
-  attribute->name = tm_string("moved_by");
-  attribute->value = tm_string("%s", signals);
+  attribute->name = tm_string("%s", name);
+  attribute->value = tm_string("%s", value);
 }
+
+void tm_moved_by(tm_simulation *to, const char *signals) { say_of_field(to, "moved_by", signals); }
+void tm_owner(tm_simulation *to) { say_of_field(to, "owner", "target"); }
 
 void tm_signal(tm_simulation *to, const char *name, const char *summary, const char *table, const char *column, bool inverse) {
   telemill_plugin_types_signal_t *signal = GROW(to->signals);

@@ -16,6 +16,8 @@ void tm_table(tm_simulation *to, const char *name, const char *summary, const ch
 void tm_field(tm_simulation *to, const char *name, enum tm_type type, const char *summary, const char *unit, bool nullable);
 // Which signals may move the last field, with commas between, "" for none: the conformance check holds the model to it.
 void tm_moved_by(tm_simulation *to, const char *signals);
+// The last field names the target that a row belongs to: effects on others leave the row as it is, and the check holds that.
+void tm_owner(tm_simulation *to);
 void tm_signal(tm_simulation *to, const char *name, const char *summary, const char *table, const char *column, bool inverse);
 void tm_target(tm_simulation *to, const char *name, const char *signal);
 void tm_target_signal(tm_simulation *to, const char *signal);

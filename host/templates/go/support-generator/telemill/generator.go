@@ -39,6 +39,9 @@ type Field struct {
 	// MovedBy names the signals that may move the column, an empty slice for none, nil where nothing is said. The conformance
 	// check holds the model to it.
 	MovedBy []string
+	// Owner says that the column names the target that a row belongs to: effects on others leave the row as it is. The
+	// conformance check holds the model to it.
+	Owner bool
 }
 
 // Table is what a generator fills.
@@ -170,11 +173,14 @@ func maybe(text string) abi.Option[string] {
 	return abi.Some(text)
 }
 
-func movedBy(signals []string) []Attribute {
-	if signals == nil {
-		return nil
+func (f Field) attributes() (said []Attribute) {
+	if f.MovedBy != nil {
+		said = append(said, Attribute{Name: "moved_by", Value: strings.Join(f.MovedBy, ", ")})
 	}
-	return []Attribute{{Name: "moved_by", Value: strings.Join(signals, ", ")}}
+	if f.Owner {
+		said = append(said, Attribute{Name: "owner", Value: "target"})
+	}
+	return said
 }
 
 func (s Simulation) raw() telemill_plugin_generator.Simulation {
@@ -190,7 +196,7 @@ func (s Simulation) raw() telemill_plugin_generator.Simulation {
 		for _, field := range table.Fields {
 			made.Fields = append(made.Fields, RawField{
 				Name: field.Name, DataType: field.Type, Nullable: field.Nullable, Unit: maybe(field.Unit), Summary: field.Summary,
-				Attributes: movedBy(field.MovedBy),
+				Attributes: field.attributes(),
 			})
 		}
 		raw.Tables = append(raw.Tables, made)
