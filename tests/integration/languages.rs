@@ -3,6 +3,7 @@
 mod bindings;
 mod keyed;
 mod projects;
+mod state;
 mod templates;
 
 use std::fs;

@@ -17,6 +17,9 @@ fn whole(language: &str) {
     let report = telemill(&["plugin", "test", &generator, "--json"]).with_code(0).out;
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["effects"]["fields_held"], 3, "{language}");
+    let law = "effects leave rows of other targets alone";
+    let held = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == law).unwrap();
+    assert_eq!(held["outcome"], "passed", "{language}: {held}");
     for plugin in [&model, &validator] {
         telemill(&["plugin", "test", plugin, "--generator", &generator]).with_code(0);
     }

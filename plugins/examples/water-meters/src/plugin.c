@@ -21,7 +21,7 @@ const tm_about tm_about_this = {
     .examples = (const char *const[]){"a street", "{\"households\":12}", NULL},
 };
 
-enum { AT, METER, LITRES, INCIDENT_ID };
+enum { AT, METER, LITRES, TOTAL, INCIDENT_ID };
 
 static void name_of(char *name, size_t size, size_t index) { snprintf(name, size, "meter-%05zu", index + 1); }
 
@@ -33,6 +33,7 @@ void tm_plan(tm_config config, tm_simulation *to) {
   tm_field(to, "meter", TM_TEXT, "Which meter", NULL, false);
   tm_moved_by(to, "");
   tm_field(to, "litres", TM_FLOAT64, "What ran through it", "L", false);
+  tm_field(to, "total", TM_FLOAT64, "What it has counted since the run began", "L", false);
   tm_field(to, "incident_id", TM_TEXT, "The incident that bent it", NULL, true);
   tm_signal(to, "flow", "What runs through a meter", "consumption", "litres", false);
   for (int64_t index = 0; index < tm_integer(config, "households", 500); index += 1) {
@@ -55,8 +56,11 @@ typedef struct {
 
 static household_t *households;
 static size_t count;
+// What each meter has counted, which is carried from quarter to quarter.
+static double *totals;
 
 void tm_open(tm_config config, const tm_shard *shard) {
+  count = 0;
   double litres = tm_number(config, "litres_per_day", 320.0);
   for (int64_t index = 0; index < tm_integer(config, "households", 500); index += 1) {
     if (!tm_owns(shard, (uint64_t)index)) continue;
@@ -71,6 +75,8 @@ void tm_open(tm_config config, const tm_shard *shard) {
     household->up = tm_between(&draw, 5.5, 8.5);
     household->draws = tm_steps_of(shard->seed, tm_process("taps"), (uint64_t)index);
   }
+  totals = calloc(count, sizeof *totals);
+  tm_state(totals, count * sizeof *totals);
 }
 
 // The share of a day's water that is drawn in the quarter of this hour, for people who are up at `up`: two peaks and a day.
@@ -93,7 +99,10 @@ void tm_advance(tm_window window) {
       tm_bent flow = tm_at(household->index, 0, t);
       tm_push_whole(rows, AT, t);
       tm_push_key(rows, METER, household->key);
-      tm_push(rows, LITRES, tm_apply(flow, base));
+      double litres = tm_apply(flow, base);
+      totals[i] += litres;
+      tm_push(rows, LITRES, litres);
+      tm_push(rows, TOTAL, totals[i]);
       tm_push_text(rows, INCIDENT_ID, tm_blame(flow, base));
     }
   }

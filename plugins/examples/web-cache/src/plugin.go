@@ -54,6 +54,7 @@ func plan(config Config) Simulation {
 				{Name: "at", Type: Timestamp, Summary: "The start of the minute", MovedBy: []string{}},
 				{Name: "node", Type: Text, Summary: "Which node", MovedBy: []string{}},
 				{Name: "requests", Type: Int64, Summary: "Requests served", MovedBy: []string{"demand"}},
+				{Name: "requests_total", Type: Int64, Summary: "Requests since the run began", MovedBy: []string{"demand"}},
 				{Name: "hit_ratio", Type: Float64, Summary: "The share that came from the cache", MovedBy: []string{"misses"}},
 				{Name: "origin_ms", Type: Float64, Summary: "Mean time of the origin", Unit: "ms"},
 				{Name: "incident_id", Type: Text, Summary: "The incident that bent it", Nullable: true},
@@ -86,7 +87,11 @@ type edge struct {
 type network struct {
 	perMinute float64
 	edges     []edge
+	// Requests of each node so far, which are carried from minute to minute.
+	totals []int64
 }
+
+func (n *network) State() any { return &n.totals }
 
 func open(config Config, shard Shard) Model {
 	model := &network{perMinute: 60 * config.RequestsPerSecond}
@@ -103,6 +108,7 @@ func open(config Config, shard Shard) Model {
 			arrivals: StepsOf(shard.Seed, arrival, uint64(index)),
 		})
 	}
+	model.totals = make([]int64, len(model.edges))
 	return model
 }
 
@@ -110,12 +116,13 @@ func (n *network) Advance(window Window, rows []*Rows, effects *Effects) {
 	for t := window.Start; t < window.End; t += step {
 		number := FloorDiv(t, step)
 		day := 1 + 0.6*math.Sin((HourOfDay(t)-13)/12*math.Pi)
-		for _, edge := range n.edges {
+		for index, edge := range n.edges {
 			base := n.perMinute * edge.size * day * math.Exp(0.15*edge.crowd.At(number))
 			demand := effects.At(edge.name, "demand", t)
 			misses := effects.At(edge.name, "misses", t)
 			draw := edge.arrivals.Stream(number)
 			requests := draw.Poisson(demand.Apply(base))
+			n.totals[index] += int64(requests)
 			missed := min(1, max(0, misses.Apply(edge.misses)))
 			// The origin waits the longer the nearer it comes to what it can do: four times its usual load.
 			load := min(0.97, demand.Apply(base)*missed/(4*n.perMinute*edge.size*0.1))
@@ -123,7 +130,7 @@ func (n *network) Advance(window Window, rows []*Rows, effects *Effects) {
 			if blame == nil {
 				blame = demand.Blame(base)
 			}
-			rows[0].Push(t, edge.name, requests, 1-missed, 35/(1-load), blame)
+			rows[0].Push(t, edge.name, requests, n.totals[index], 1-missed, 35/(1-load), blame)
 		}
 	}
 }

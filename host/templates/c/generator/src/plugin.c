@@ -32,6 +32,7 @@ void tm_plan(tm_config config, tm_simulation *to) {
   tm_moved_by(to, "");
   tm_field(to, "sensor", TM_TEXT, "Which sensor", NULL, false);
   tm_moved_by(to, "");
+  tm_owner(to);
   tm_field(to, "celsius", TM_FLOAT64, "Temperature", "Cel", false);
   tm_moved_by(to, "heat");
   tm_field(to, "incident_id", TM_TEXT, "The incident that bent it", NULL, true);

@@ -29,11 +29,14 @@ void tm_field(tm_simulation *to, const char *name, enum tm_type type, const char
   field->summary = tm_string("%s", summary);
 }
 
-void tm_moved_by(tm_simulation *to, const char *signals) {
+static void say_of_field(tm_simulation *to, const char *name, const char *value) {
   telemill_plugin_types_attribute_t *attribute = GROW(LAST(LAST(to->tables)->fields)->attributes);
-  attribute->name = tm_string("moved_by");
-  attribute->value = tm_string("%s", signals);
+  attribute->name = tm_string("%s", name);
+  attribute->value = tm_string("%s", value);
 }
+
+void tm_moved_by(tm_simulation *to, const char *signals) { say_of_field(to, "moved_by", signals); }
+void tm_owner(tm_simulation *to) { say_of_field(to, "owner", "target"); }
 
 void tm_signal(tm_simulation *to, const char *name, const char *summary, const char *table, const char *column, bool inverse) {
   telemill_plugin_types_signal_t *signal = GROW(to->signals);
@@ -323,6 +326,39 @@ const char *tm_blame(tm_bent bent, double base) {
   return most;
 }
 
+// ---- state
+
+typedef struct { void *place; size_t size; } piece_t;
+
+static piece_t *pieces;
+static size_t piece_count;
+
+void tm_state(void *place, size_t size) {
+  *(piece_t *)tm_grow((void **)&pieces, &piece_count, sizeof *pieces) = (piece_t){place, size};
+}
+
+// A state begins with it, so that one of another version and a damaged one are known.
+static uint64_t sum_of(const uint8_t *bytes, size_t length) {
+  uint64_t sum = tm_steps_of(length, tm_process(tm_about_this.name), tm_process(tm_about_this.version)).key;
+  for (size_t i = 0; i < length; i += 1) sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
+  return sum;
+}
+
+static bool put_back(const plugin_list_u8_t *state) {
+  uint64_t sum;
+  size_t length = 0;
+  for (size_t i = 0; i < piece_count; i += 1) length += pieces[i].size;
+  if (piece_count == 0 || state->len != sizeof sum + length) return false;
+  const uint8_t *from = state->ptr + sizeof sum;
+  memcpy(&sum, state->ptr, sizeof sum);
+  if (sum != sum_of(from, length)) return false;
+  for (size_t i = 0; i < piece_count; i += 1) {
+    if (pieces[i].size) memcpy(pieces[i].place, from, pieces[i].size);
+    from += pieces[i].size;
+  }
+  return true;
+}
+
 // ---- what the host calls
 
 static void plan(plugin_string_t *config, tm_simulation *to) {
@@ -351,6 +387,8 @@ bool exports_telemill_plugin_generator_open(plugin_string_t *config, tm_shard *s
   size_t pairs = planned.targets.len * planned.signals.len + 1;
   bends = calloc(pairs, sizeof *bends);
   active = calloc(pairs, sizeof *active);
+  // An instance is opened once, a test's program may do it again.
+  piece_count = 0;
   tm_open(tm_config_of(config), shard);
   plugin_string_free(config);
   return !tm_failed(err);
@@ -396,18 +434,27 @@ bool exports_telemill_plugin_generator_advance(tm_window *window, exports_telemi
   return true;
 }
 
-// No state is carried over a step, so there is none to save.
 bool exports_telemill_plugin_generator_save(plugin_option_list_u8_t *ret, telemill_plugin_types_error_t *err) {
   (void)err;
   memset(ret, 0, sizeof *ret);
+  if (piece_count == 0) return true;
+  buffer state = {0};
+  uint64_t sum = 0;
+  add(&state, &sum, sizeof sum);
+  for (size_t i = 0; i < piece_count; i += 1) add(&state, pieces[i].place, pieces[i].size);
+  sum = sum_of(state.bytes + sizeof sum, state.length - sizeof sum);
+  memcpy(state.bytes, &sum, sizeof sum);
+  *ret = (plugin_option_list_u8_t){true, taken(&state)};
   return true;
 }
 
 bool exports_telemill_plugin_generator_restore(plugin_string_t *config, tm_shard *shard, plugin_list_u8_t *state,
                                                telemill_plugin_types_error_t *err) {
-  (void)shard;
-  plugin_string_free(config);
+  bool good = exports_telemill_plugin_generator_open(config, shard, err);
+  if (good && !put_back(state)) {
+    err->tag = TELEMILL_PLUGIN_TYPES_ERROR_UNSUPPORTED_STATE;
+    good = false;
+  }
   plugin_list_u8_free(state);
-  err->tag = TELEMILL_PLUGIN_TYPES_ERROR_UNSUPPORTED_STATE;
-  return false;
+  return good;
 }

@@ -16,6 +16,8 @@ void tm_table(tm_simulation *to, const char *name, const char *summary, const ch
 void tm_field(tm_simulation *to, const char *name, enum tm_type type, const char *summary, const char *unit, bool nullable);
 // Which signals may move the last field, with commas between, "" for none: the conformance check holds the model to it.
 void tm_moved_by(tm_simulation *to, const char *signals);
+// The last field names the target that a row belongs to: effects on others leave the row as it is, and the check holds that.
+void tm_owner(tm_simulation *to);
 void tm_signal(tm_simulation *to, const char *name, const char *summary, const char *table, const char *column, bool inverse);
 void tm_target(tm_simulation *to, const char *name, const char *signal);
 void tm_target_signal(tm_simulation *to, const char *signal);
@@ -42,6 +44,10 @@ tm_bent tm_at(size_t target, size_t signal, int64_t t);
 double tm_apply(tm_bent bent, double base);
 // The id of the incident that changes a base value most, or NULL; decoys change values and are never to blame.
 const char *tm_blame(tm_bent bent, double base);
+
+// What is carried over a step: `tm_open` sets it to its start and then says, once for each piece of memory, where it lies from
+// there on. Its bytes are saved, and are there again where a run goes on: numbers, no pointers.
+void tm_state(void *place, size_t size);
 
 // The plugin's own functions. `tm_rows_of(table)` are the rows to fill in `tm_advance`.
 void tm_plan(tm_config config, tm_simulation *to);

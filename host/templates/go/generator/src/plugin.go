@@ -47,7 +47,7 @@ func plan(config Config) Simulation {
 			Name: "readings", Summary: "One reading of one sensor", TimeField: "at",
 			Fields: []Field{
 				{Name: "at", Type: Timestamp, Summary: "When it was taken", MovedBy: []string{}},
-				{Name: "sensor", Type: Text, Summary: "Which sensor", MovedBy: []string{}},
+				{Name: "sensor", Type: Text, Summary: "Which sensor", MovedBy: []string{}, Owner: true},
 				{Name: "celsius", Type: Float64, Summary: "Temperature", Unit: "Cel", MovedBy: []string{"heat"}},
 				{Name: "incident_id", Type: Text, Summary: "The incident that bent it", Nullable: true},
 			},

@@ -1,6 +1,8 @@
 package telemill
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"sort"
@@ -37,6 +39,9 @@ type Field struct {
 	// MovedBy names the signals that may move the column, an empty slice for none, nil where nothing is said. The conformance
 	// check holds the model to it.
 	MovedBy []string
+	// Owner says that the column names the target that a row belongs to: effects on others leave the row as it is. The
+	// conformance check holds the model to it.
+	Owner bool
 }
 
 // Table is what a generator fills.
@@ -71,6 +76,14 @@ func (s Shard) Owns(index int) bool { return uint32(index)%s.Partitions == s.Par
 // Model makes rows.
 type Model interface {
 	Advance(window Window, rows []*Rows, effects *Effects)
+}
+
+// Stateful is a model that carries something over a step.
+type Stateful interface {
+	Model
+	// State points to all of it. It is saved as encoding/json writes it, exported fields and no others, and read into what a
+	// model that was just opened points to.
+	State() any
 }
 
 // Generator is what an author gives: what is simulated, and a model of a part of it.
@@ -123,6 +136,36 @@ func Advance(window Window) []Raw {
 	return batches
 }
 
+// A state begins with it, so that one of another version and a damaged one are known.
+func sumOf(state []byte) uint64 {
+	return uint64(ProcessOf(Plugin.Name + "\n" + Plugin.Version + "\n" + string(state)))
+}
+
+// Save is what Restore goes on from, nothing for a model that carries nothing over a step.
+func Save() abi.Option[[]byte] {
+	model, carries := Calls.model.(Stateful)
+	if !carries {
+		return abi.None[[]byte]()
+	}
+	state, err := json.Marshal(model.State())
+	if err != nil {
+		panic(err)
+	}
+	return abi.Some(append(binary.LittleEndian.AppendUint64(nil, sumOf(state)), state...))
+}
+
+// Restore begins a part of a run with what was saved.
+func Restore(config string, shard telemill_plugin_generator.Shard, saved []byte) {
+	Calls.Open(config, shard)
+	model, carries := Calls.model.(Stateful)
+	if !carries || len(saved) < 8 || binary.LittleEndian.Uint64(saved) != sumOf(saved[8:]) {
+		panic(telemill_plugin_types.MakeErrorUnsupportedState())
+	}
+	if err := json.Unmarshal(saved[8:], model.State()); err != nil {
+		panic(err)
+	}
+}
+
 func maybe(text string) abi.Option[string] {
 	if text == "" {
 		return abi.None[string]()
@@ -130,11 +173,14 @@ func maybe(text string) abi.Option[string] {
 	return abi.Some(text)
 }
 
-func movedBy(signals []string) []Attribute {
-	if signals == nil {
-		return nil
+func (f Field) attributes() (said []Attribute) {
+	if f.MovedBy != nil {
+		said = append(said, Attribute{Name: "moved_by", Value: strings.Join(f.MovedBy, ", ")})
 	}
-	return []Attribute{{Name: "moved_by", Value: strings.Join(signals, ", ")}}
+	if f.Owner {
+		said = append(said, Attribute{Name: "owner", Value: "target"})
+	}
+	return said
 }
 
 func (s Simulation) raw() telemill_plugin_generator.Simulation {
@@ -150,7 +196,7 @@ func (s Simulation) raw() telemill_plugin_generator.Simulation {
 		for _, field := range table.Fields {
 			made.Fields = append(made.Fields, RawField{
 				Name: field.Name, DataType: field.Type, Nullable: field.Nullable, Unit: maybe(field.Unit), Summary: field.Summary,
-				Attributes: movedBy(field.MovedBy),
+				Attributes: field.attributes(),
 			})
 		}
 		raw.Tables = append(raw.Tables, made)

@@ -55,6 +55,8 @@ export interface FieldOptions {
   attributes?: [string, unknown][];
   /** The signals that may move the column, `[]` for none; the conformance check holds the model to it. */
   movedBy?: string[];
+  /** The column names the target that a row belongs to: effects on others leave the row as it is; held in the same way. */
+  owner?: boolean;
 }
 export interface DeclaredField {
   dataType: DataType;

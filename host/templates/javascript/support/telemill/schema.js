@@ -1,12 +1,17 @@
 // Tables, fields, signals and targets as the contract declares them; what is not said has a default.
 
-// `movedBy` names the signals that may move the column, `[]` for none; the conformance check holds the model to it.
-const field = (dataType) => (summary, { nullable = false, unit = null, attributes = [], movedBy = null } = {}) => ({
+// `movedBy` names the signals that may move the column, `[]` for none; with `owner`, the column names the target that a row
+// belongs to: effects on others leave the row as it is. The conformance check holds the model to both.
+const field = (dataType) => (summary, { nullable = false, unit = null, attributes = [], movedBy = null, owner = false } = {}) => ({
   dataType,
   nullable,
   unit,
   summary,
-  attributes: [...attributes, ...(movedBy ? [['moved_by', movedBy.join(', ')]] : [])].map(attribute),
+  attributes: [
+    ...attributes,
+    ...(movedBy ? [['moved_by', movedBy.join(', ')]] : []),
+    ...(owner ? [['owner', 'target']] : []),
+  ].map(attribute),
 });
 
 const attribute = (one) => (Array.isArray(one) ? { name: one[0], value: String(one[1]) } : one);

@@ -39,7 +39,7 @@ class Plugin:
                     "One reading of one sensor",
                     {
                         "at": timestamp("When it was taken", moved_by=[]),
-                        "sensor": text("Which sensor", moved_by=[]),
+                        "sensor": text("Which sensor", moved_by=[], owner=True),
                         "celsius": float64("Temperature", unit="Cel", moved_by=["heat"]),
                         "incident_id": text("The incident that bent it", nullable=True),
                     },

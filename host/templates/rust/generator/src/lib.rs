@@ -48,6 +48,8 @@ table! {
     primary_key: ["at", "sensor"],
     // Which signals may move a field, "" for none: `telemill plugin test` holds the model to it.
     moved_by: { "": [at, sensor], "heat": [celsius] },
+    // The field that names the target that a row belongs to: effects on others leave the row as it is, and that is held, too.
+    owner: sensor,
 }
 
 /// The sensors of one partition of a run.

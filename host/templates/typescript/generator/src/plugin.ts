@@ -38,7 +38,7 @@ export const plugin: GeneratorPlugin<Config> = {
       tables: [
         table('readings', 'One reading of one sensor', {
           at: timestamp('When it was taken', { movedBy: [] }),
-          sensor: text('Which sensor', { movedBy: [] }),
+          sensor: text('Which sensor', { movedBy: [], owner: true }),
           celsius: float64('Temperature', { unit: 'Cel', movedBy: ['heat'] }),
           incident_id: text('The incident that bent it', { nullable: true }),
         }, { timeField: 'at' }),

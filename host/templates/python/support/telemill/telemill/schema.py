@@ -9,10 +9,14 @@ def _attributes(pairs) -> list:
 
 
 def _field(data_type):
-    # `moved_by` names the signals that may move the column, `[]` for none; the conformance check holds the model to it.
-    def declare(summary: str, *, nullable: bool = False, unit: str | None = None, attributes=None, moved_by=None):
+    # `moved_by` names the signals that may move the column, `[]` for none; with `owner`, the column names the target that a
+    # row belongs to: effects on others leave the row as it is. The conformance check holds the model to both.
+    def declare(
+        summary: str, *, nullable: bool = False, unit: str | None = None, attributes=None, moved_by=None, owner: bool = False
+    ):
         moved = {} if moved_by is None else {"moved_by": ", ".join(moved_by)}
-        pairs = dict(attributes or {}) | moved
+        owned = {"owner": "target"} if owner else {}
+        pairs = dict(attributes or {}) | moved | owned
         return lambda name: types.Field(name, data_type, nullable, unit, summary, _attributes(pairs))
 
     return declare

@@ -35,14 +35,12 @@ func Advance(window telemill_plugin_types.Window) abi.Result[[]telemill_plugin_t
 	return telemill.Guarded(func() []telemill_plugin_types.Batch { return telemill.Advance(window) })
 }
 
-// Save has nothing to save: no state is carried over a step.
-func Save() abi.Result[abi.Option[[]byte], failure] {
-	return abi.Ok[abi.Option[[]byte], failure](abi.None[[]byte]())
-}
+// Save gives what is carried over a step.
+func Save() abi.Result[abi.Option[[]byte], failure] { return telemill.Guarded(telemill.Save) }
 
-// Restore goes on from no state.
+// Restore goes on from it.
 func Restore(config string, shard telemill_plugin_generator.Shard, state []byte) abi.Result[abi.Unit, failure] {
-	return abi.Err[abi.Unit](telemill_plugin_types.MakeErrorUnsupportedState())
+	return done(func() { telemill.Restore(config, shard, state) })
 }
 
 func done(call func()) abi.Result[abi.Unit, failure] {
