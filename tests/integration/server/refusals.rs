@@ -19,6 +19,9 @@ const DEAR_WARM_UP: usize = 4;
 const DEAR_MEASURED: usize = 12;
 /// The least of so many looks counts: what is on its way does not.
 const LOOKS: usize = 4;
+/// Rounds that are measured at most. What uploads leave behind grows in each of them; what a busy server's threads take for
+/// themselves, once, does not.
+const ROUNDS: usize = 4;
 
 /// A kind of upload: what the refusal says, whether it takes seconds, and the components in turn.
 struct Kind {
@@ -63,11 +66,14 @@ fn uploads_that_are_refused_again_and_again_leave_nothing_behind() {
             used[times - LOOKS..].iter().copied().min().unwrap()
         };
         let (warm_up, measured) = if dear { (DEAR_WARM_UP, DEAR_MEASURED) } else { (WARM_UP, MEASURED) };
-        let before = refused(warm_up);
-        let after = refused(measured);
-        eprintln!("{said}: {before} bytes, after {measured} uploads more {after}");
-        let stays = after.saturating_sub(before) / measured as u64;
-        assert!(stays < STAYS_BYTES, "{stays} bytes stay of each upload that is refused with {said:?}");
+        let mut before = refused(warm_up);
+        let mut stays = || {
+            let after = refused(measured);
+            eprintln!("{said}: {before} bytes, after {measured} uploads more {after}");
+            after.saturating_sub(std::mem::replace(&mut before, after)) / measured as u64
+        };
+        let rounds: Vec<u64> = (0..ROUNDS).map(|_| stays()).take_while(|stays| *stays >= STAYS_BYTES).collect();
+        assert!(rounds.len() < ROUNDS, "{rounds:?} bytes stay of each upload that is refused with {said:?}");
         wait_until("its workers are gone", || children(id).is_empty());
     }
     server.get("/api/v1/plugins").with_status(200);
